@@ -1,0 +1,45 @@
+/** A host (name or address, IPv6 without brackets) and a TCP port. */
+export interface HostPort {
+  readonly host: string;
+  /** 0 to 65535; 0 only where a port is asked for and the system may choose. */
+  readonly port: number;
+}
+
+/** Listening "everywhere": what ssh(1) writes as `*` or an empty bind address. */
+export const WILDCARD_HOST = '*';
+
+/** Listening on both loopbacks, 127.0.0.1 and ::1: what ssh(1) does when no bind address is given. */
+export const LOOPBACK_HOST = 'localhost';
+
+export const MAX_PORT = 65535;
+
+/** `host:port`, with brackets around IPv6 as in RFC 3986 section 3.2.2. */
+export function formatHostPort({ host, port }: HostPort): string {
+  return `${bracketed(host)}:${String(port)}`;
+}
+
+/** Puts brackets around an IPv6 address and leaves everything else as it is. */
+export function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** True for addresses and names that no other machine can reach. */
+export function isLoopback(host: string): boolean {
+  const lower = host.toLowerCase();
+  return lower === LOOPBACK_HOST || lower.endsWith('.localhost') || /^[0:]*:0{0,3}1$/.test(lower) || isLoopbackV4(lower)
+    || (lower.startsWith('::ffff:') && isLoopbackV4(lower.slice('::ffff:'.length)));
+}
+
+/** True for the bind addresses that mean every interface. */
+export function isWildcard(host: string): boolean {
+  return host === WILDCARD_HOST || host === '' || host === '0.0.0.0' || /^[0:]+$/.test(host);
+}
+
+/** The host as a client on this machine would dial a listener that is bound to `host`. */
+export function dialableHost(host: string): string {
+  return isWildcard(host) ? LOOPBACK_HOST : host;
+}
+
+function isLoopbackV4(host: string): boolean {
+  return /^127(?:\.\d{1,3}){3}$/.test(host);
+}

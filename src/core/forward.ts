@@ -1,0 +1,65 @@
+import type { HostPort } from './address.ts';
+import type { ForwardSpec } from './forwardSpec.ts';
+import type { ForwardState } from './forwardState.ts';
+
+/** `user`: kept in the user's settings; `extension`: asked for through the API, gone when nobody holds it. */
+export type ForwardOrigin = 'user' | 'extension';
+
+/** One rule of the user. Its identity is the id, never an address. */
+export interface ForwardDefinition {
+  readonly id: string;
+  /** What the user calls it; empty when they gave it no name. */
+  readonly name: string;
+  readonly spec: ForwardSpec;
+  /** Whether it starts by itself with the editor. */
+  readonly autoStart: boolean;
+  readonly origin: ForwardOrigin;
+}
+
+/** Why a connection is over, seen from the forward. */
+export type CloseReason =
+  | 'client-ended'
+  | 'destination-ended'
+  | 'client-reset'
+  | 'destination-reset'
+  | 'destination-refused'
+  | 'tunnel-lost'
+  | 'not-served'
+  | 'stopped';
+
+export type ConnectionPhase = 'parked' | 'dialing' | 'established' | 'closed';
+
+/** One accepted stream, as netstat would show it. Times are milliseconds since the epoch. */
+export interface Connection {
+  readonly id: number;
+  readonly phase: ConnectionPhase;
+  /** Who connected to the listener. */
+  readonly origin: HostPort;
+  /** The address of the listener that accepted it. */
+  readonly accepted: HostPort;
+  readonly openedAt: number;
+  /** Bytes from the origin to the destination. */
+  readonly bytesUp: number;
+  /** Bytes from the destination to the origin. */
+  readonly bytesDown: number;
+  readonly closedAt?: number;
+  readonly closeReason?: CloseReason;
+}
+
+/** What passes through a forward. `connections` holds the open ones and, for a while, those that just closed. */
+export interface Traffic {
+  readonly openConnections: number;
+  readonly totalConnections: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly connections: readonly Connection[];
+}
+
+export const NO_TRAFFIC: Traffic = { openConnections: 0, totalConnections: 0, bytesUp: 0, bytesDown: 0, connections: [] };
+
+/** A forward as it is now: an immutable snapshot. */
+export interface Forward {
+  readonly definition: ForwardDefinition;
+  readonly state: ForwardState;
+  readonly traffic: Traffic;
+}

@@ -1,0 +1,163 @@
+import { untrustedText } from './failure.ts';
+import type { ForwardDefinition } from './forward.ts';
+import type { ForwardSpec } from './forwardSpec.ts';
+import { parseDestination, parseForward, type Reading } from './forwardParser.ts';
+import { connectsToItself, formatDestination, formatRule, isSameSpec } from './forwardText.ts';
+
+/** One entry of the setting `culvert.forwards`, as people write it. */
+export interface ForwardEntry {
+  readonly id?: string;
+  readonly name?: string;
+  /** ssh(1)'s notation: `[bind:]port:host:hostport` or one of its shorter forms. */
+  readonly forward: string;
+  /** The SSH server, `[user@]host[:port]`; absent for a local relay. */
+  readonly target?: string;
+  readonly autoStart?: boolean;
+}
+
+/** An entry that is no forward, and why. */
+export interface EntryProblem {
+  /** Position in the setting, from 0. */
+  readonly index: number;
+  readonly message: string;
+  /** What the entry calls itself, as far as that can be read. */
+  readonly label: string;
+}
+
+export interface ReadEntries {
+  readonly definitions: readonly ForwardDefinition[];
+  readonly problems: readonly EntryProblem[];
+}
+
+/** Reads the setting's value, whatever it is; every entry becomes a definition or a problem, in order. */
+export function readEntries(value: unknown): ReadEntries {
+  if (value === undefined || value === null) return { definitions: [], problems: [] };
+  if (!Array.isArray(value)) return { definitions: [], problems: [{ index: 0, message: 'The setting must be a list of forwards.', label: 'culvert.forwards' }] };
+  const definitions: ForwardDefinition[] = [];
+  const problems: EntryProblem[] = [];
+  const ids = new Set<string>();
+  value.forEach((raw: unknown, index) => {
+    const result = readEntry(raw);
+    if (typeof result === 'string') {
+      problems.push({ index, message: result, label: labelOf(raw, index) });
+      return;
+    }
+    const id = uniqueId(idOf(raw) ?? derivedId(raw), ids);
+    definitions.push({ ...result, id });
+  });
+  return { definitions, problems };
+}
+
+/** The entry that reads back as this definition. */
+export function toEntry({ id, name, spec, autoStart }: ForwardDefinition): ForwardEntry {
+  return {
+    id,
+    ...(name === '' ? {} : { name }),
+    forward: formatRule(spec),
+    ...(spec.kind === 'relay' ? {} : { target: formatDestination(spec.target) }),
+    ...(autoStart ? { autoStart } : {}),
+  };
+}
+
+/**
+ * The setting's value after the user's forwards became `definitions`: entries that could not be read stay where they
+ * are, unchanged ones stay to the letter, and what Culvert does not know in an entry is kept.
+ */
+export function updateEntries(value: unknown, definitions: readonly ForwardDefinition[]): unknown[] {
+  const raws: readonly unknown[] = Array.isArray(value) ? value : [];
+  const wanted = new Map(definitions.map((definition) => [definition.id, definition]));
+  const ids = new Set<string>();
+  const result: unknown[] = [];
+  for (const raw of raws) {
+    const read = readEntry(raw);
+    if (typeof read === 'string') {
+      result.push(raw);
+      continue;
+    }
+    const ownId = idOf(raw) ?? derivedId(raw);
+    const id = uniqueId(ownId, ids);
+    const definition = wanted.get(id);
+    wanted.delete(id);
+    if (definition === undefined) continue;
+    // A twin gets its id written down: without its neighbour it would read as that one.
+    result.push(id === ownId && isSame({ ...read, id }, definition) ? raw : mergeEntry(raw, definition));
+  }
+  return [...result, ...[...wanted.values()].map(toEntry)];
+}
+
+type WithoutId = Omit<ForwardDefinition, 'id'>;
+
+const FIELDS = ['name', 'target', 'autoStart'] as const;
+
+function mergeEntry(raw: unknown, definition: ForwardDefinition): unknown {
+  const merged: Record<string, unknown> = { ...(raw as Record<string, unknown>) };
+  for (const field of FIELDS) Reflect.deleteProperty(merged, field);
+  return { ...merged, ...toEntry(definition) };
+}
+
+function isSame(a: ForwardDefinition, b: ForwardDefinition): boolean {
+  return a.name === b.name && a.autoStart === b.autoStart && isSameSpec(a.spec, b.spec);
+}
+
+/** The definition, or what is wrong with the entry. */
+function readEntry(raw: unknown): WithoutId | string {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return 'An entry must be an object with "forward".';
+  const { id, name = '', forward, target, autoStart = false } = raw as Record<string, unknown>;
+  if (typeof forward !== 'string') return '"forward" must be a text such as "5432:localhost:5432".';
+  if (id !== undefined && (typeof id !== 'string' || id === '')) return '"id" must be a text.';
+  if (typeof name !== 'string') return '"name" must be a text.';
+  if (typeof autoStart !== 'boolean') return '"autoStart" must be true or false.';
+  if (target !== undefined && typeof target !== 'string') return '"target" must be a text such as "me@bastion".';
+  const spec = readSpec(forward, target);
+  return typeof spec === 'string' ? spec : { name, spec, autoStart, origin: 'user' };
+}
+
+function readSpec(forward: string, target: string | undefined): ForwardSpec | string {
+  const parsed = parseForward(forward, { sshHosts: new Set() });
+  if (!parsed.isValid) return `"forward": ${parsed.problem.message}`;
+  const reading = parsed.readings.find(({ kind }) => kind === 'forward') ?? parsed.readings[0];
+  if (target === undefined) {
+    if (reading.kind === 'forward') return reading.spec;
+    const { listen, connect } = reading.poles;
+    return `${connectsToItself(listen, connect) ? 'This forward would connect to itself' : 'The SSH server is missing'}: add "target" with the SSH server.`;
+  }
+  const destination = parseDestination(target);
+  if (!destination.isValid) return `"target": ${destination.problem.message}`;
+  if (reading.kind === 'forward' && reading.spec.kind === 'local') return 'The server is named twice: in "forward" and in "target".';
+  return { kind: 'local', ...polesOf(parsed.readings), target: destination.destination };
+}
+
+function polesOf(readings: readonly Reading[]): { listen: ForwardSpec['listen']; connect: ForwardSpec['connect'] } {
+  for (const reading of readings) {
+    if (reading.kind === 'needs-target') return reading.poles;
+    if (reading.spec.kind === 'relay') return { listen: reading.spec.listen, connect: reading.spec.connect };
+  }
+  throw new RangeError('every text without a server reads as a relay or lacks its server');
+}
+
+function idOf(raw: unknown): string | undefined {
+  const { id } = raw as { id?: unknown };
+  return typeof id === 'string' ? id : undefined;
+}
+
+/** A hand-written entry without an id is known by what it says. */
+function derivedId(raw: unknown): string {
+  let hash = 0x811c9dc5;
+  for (const character of JSON.stringify(raw)) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return `settings-${hash.toString(16)}`;
+}
+
+function uniqueId(id: string, taken: Set<string>): string {
+  let unique = id;
+  for (let copy = 2; taken.has(unique); copy += 1) unique = `${id}-${String(copy)}`;
+  taken.add(unique);
+  return unique;
+}
+
+function labelOf(raw: unknown, index: number): string {
+  if (typeof raw === 'object' && raw !== null) {
+    const { name, forward } = raw as Record<string, unknown>;
+    for (const text of [name, forward]) if (typeof text === 'string' && text.trim() !== '') return untrustedText(text, 60);
+  }
+  return `entry ${String(index + 1)}`;
+}

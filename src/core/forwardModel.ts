@@ -1,0 +1,255 @@
+import { backoffMs } from './backoff.ts';
+import { EventEmitter, type Event } from './event.ts';
+import { isTransient, type Failure } from './failure.ts';
+import { NO_TRAFFIC, type Forward, type ForwardDefinition, type Traffic } from './forward.ts';
+import { isActive, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
+import { isSameSpec } from './forwardText.ts';
+import { DisposableStore, type Disposable } from './lifecycle.ts';
+import type { Clock, ForwardRunner } from './ports.ts';
+
+/** What changed: the set of forwards or a definition, the state of one, or only what passes through one. */
+export type ForwardChange =
+  | { readonly kind: 'definitions' }
+  | { readonly kind: 'state'; readonly id: string; readonly before: ForwardState }
+  | { readonly kind: 'traffic'; readonly id: string };
+
+export interface StartOptions {
+  /** Retry even a first start that fails, as for forwards that start by themselves while the network may still be away. */
+  readonly isPersistent: boolean;
+}
+
+interface Entry {
+  definition: ForwardDefinition;
+  state: ForwardState;
+  traffic: Traffic;
+  generation: number;
+  /** Whether a transient failure leads to a retry: it was up once, or was started to stay. */
+  isPersistent: boolean;
+  /** Times of the retries so far, to give up on what never holds. */
+  retries: number[];
+  retryTimer: Disposable | undefined;
+  /** How to start again once it has stopped; undefined when it is to stay stopped. */
+  startAgain: StartOptions | undefined;
+}
+
+const BY_HAND: StartOptions = { isPersistent: false };
+
+/** A forward that needed this many retries within the window has failed. */
+const MAX_RETRIES = 20;
+const RETRY_WINDOW_MS = 10 * 60_000;
+
+/** The one source of truth about forwards: intents in, immutable snapshots and one change event out. */
+export class ForwardModel implements Disposable {
+  readonly #entries = new Map<string, Entry>();
+  readonly #changes = new EventEmitter<ForwardChange>();
+  readonly #owned = new DisposableStore();
+  readonly #runner: ForwardRunner;
+  readonly #clock: Clock;
+  readonly #chance: () => number;
+  /** Shared by all forwards, so that a forward that was removed and put again never takes up an earlier run's number. */
+  #lastGeneration = 0;
+
+  readonly onDidChange: Event<ForwardChange> = this.#changes.event;
+
+  /** `chance` answers 0 to 1 and spreads retries. */
+  constructor(runner: ForwardRunner, clock: Clock, chance: () => number) {
+    this.#runner = runner;
+    this.#clock = clock;
+    this.#chance = chance;
+    this.#owned.add(runner.onEvent(({ id, event }) => { this.#onRunnerEvent(id, event); }));
+    this.#owned.add(runner.onTraffic(({ id, traffic }) => { this.#onTraffic(id, traffic); }));
+  }
+
+  /** All forwards, in the user's order. */
+  get forwards(): readonly Forward[] {
+    return [...this.#entries.values()].map(snapshot);
+  }
+
+  get(id: string): Forward | undefined {
+    const entry = this.#entries.get(id);
+    return entry === undefined ? undefined : snapshot(entry);
+  }
+
+  /** Adds a stopped forward, or changes the one with that id; one that runs with other poles or another server is restarted. */
+  put(definition: ForwardDefinition): void {
+    this.#put(definition);
+    this.#changes.fire({ kind: 'definitions' });
+  }
+
+  /** Makes the forwards of the user's settings those given, in that order; what runs unchanged goes on running. */
+  replaceUserForwards(definitions: readonly ForwardDefinition[]): void {
+    const kept = new Set(definitions.map(({ id }) => id));
+    for (const [id, entry] of this.#entries) {
+      if (entry.definition.origin === 'user' && !kept.has(id)) this.#drop(id, entry);
+    }
+    for (const definition of definitions) this.#put(definition);
+    this.#reorder(definitions.map(({ id }) => id));
+    this.#changes.fire({ kind: 'definitions' });
+  }
+
+  /** Stops a forward and forgets it. */
+  remove(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    this.#drop(id, entry);
+    this.#changes.fire({ kind: 'definitions' });
+  }
+
+  /** Starts a forward that does not run; one that waits for a retry tries at once. */
+  start(id: string, options: StartOptions = BY_HAND): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    if (entry.state.phase === 'stopping') {
+      entry.startAgain = options;
+      return;
+    }
+    if (entry.state.phase === 'starting' || entry.state.phase === 'listening') return;
+    if (entry.state.phase !== 'retrying') {
+      entry.isPersistent = options.isPersistent;
+      entry.retries = [];
+    }
+    this.#run(id, entry);
+  }
+
+  stop(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    entry.startAgain = undefined;
+    this.#stop(id, entry);
+  }
+
+  restart(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    if (isActive(entry.state)) {
+      entry.startAgain = BY_HAND;
+      this.#stop(id, entry);
+    } else this.start(id);
+  }
+
+  /** Ends timers and listening; does not stop the forwards, the runner's owner does. */
+  dispose(): void {
+    this.#owned.dispose();
+    for (const entry of this.#entries.values()) entry.retryTimer?.dispose();
+    this.#changes.dispose();
+  }
+
+  #put(definition: ForwardDefinition): void {
+    const entry = this.#entries.get(definition.id);
+    if (entry === undefined) {
+      this.#entries.set(definition.id, {
+        definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, retries: [], retryTimer: undefined, startAgain: undefined,
+      });
+      return;
+    }
+    const isSameForward = isSameSpec(entry.definition.spec, definition.spec);
+    entry.definition = definition;
+    if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
+  }
+
+  #drop(id: string, entry: Entry): void {
+    entry.retryTimer?.dispose();
+    this.#entries.delete(id);
+    if (isRunning(entry.state)) this.#runner.stop(id, entry.generation);
+  }
+
+  #reorder(ids: readonly string[]): void {
+    for (const id of ids) {
+      const entry = this.#entries.get(id);
+      if (entry === undefined) continue;
+      this.#entries.delete(id);
+      this.#entries.set(id, entry);
+    }
+  }
+
+  #run(id: string, entry: Entry): void {
+    const generation = ++this.#lastGeneration;
+    entry.generation = generation;
+    entry.startAgain = undefined;
+    this.#apply(id, entry, { type: 'start', generation, at: this.#clock.now() });
+    // Whoever heard of the change may have stopped or removed it by now.
+    if (this.#isCurrent(id, entry, generation) && entry.state.phase === 'starting') this.#runner.start(entry.definition, generation);
+  }
+
+  #stop(id: string, entry: Entry): void {
+    if (!isActive(entry.state)) {
+      this.#setState(id, entry, STOPPED);
+      return;
+    }
+    if (entry.state.phase === 'stopping') return;
+    const { generation } = entry;
+    this.#apply(id, entry, { type: 'stop', generation, at: this.#clock.now() });
+    // One that was removed by whoever heard of the change still runs: what was removed while stopping is stopped here.
+    this.#runner.stop(id, generation);
+  }
+
+  #onRunnerEvent(id: string, event: ForwardEvent): void {
+    const entry = this.#entries.get(id);
+    if (entry?.generation !== event.generation) return;
+    if (event.type === 'lost') this.#onLost(id, entry, event);
+    else this.#apply(id, entry, event);
+    if (event.type === 'stopped' && entry.state.phase === 'stopped' && entry.startAgain !== undefined) this.start(id, entry.startAgain);
+  }
+
+  #onLost(id: string, entry: Entry, event: Extract<ForwardEvent, { type: 'lost' }>): void {
+    if (entry.state.phase === 'retrying' || !isRunning(entry.state)) {
+      this.#apply(id, entry, event);
+      return;
+    }
+    const { type, generation, at, failure, isUnbound = false } = event;
+    const delayMs = this.#retryDelayMs(entry, failure);
+    if (delayMs === undefined) {
+      // Before anybody hears of the failure and starts it anew: the plane stops by id.
+      this.#runner.stop(id, generation);
+      this.#apply(id, entry, { type, generation, at, failure });
+      return;
+    }
+    entry.retries.push(at);
+    entry.retryTimer = this.#clock.after(delayMs, () => { this.#run(id, entry); });
+    this.#apply(id, entry, { type, generation, at, failure, isUnbound, retryAt: at + delayMs });
+  }
+
+  /** How long to wait before the next try; undefined when this failure is final. */
+  #retryDelayMs(entry: Entry, failure: Failure): number | undefined {
+    if (!isTransient(failure.code) || !entry.isPersistent) return undefined;
+    const now = this.#clock.now();
+    entry.retries = entry.retries.filter((at) => now - at < RETRY_WINDOW_MS);
+    if (entry.retries.length >= MAX_RETRIES) return undefined;
+    const attempt = 'attempt' in entry.state ? entry.state.attempt : 1;
+    return backoffMs(attempt, this.#chance());
+  }
+
+  #onTraffic(id: string, traffic: Traffic): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || !isActive(entry.state)) return;
+    entry.traffic = traffic;
+    this.#changes.fire({ kind: 'traffic', id });
+  }
+
+  #isCurrent(id: string, entry: Entry, generation: number): boolean {
+    return this.#entries.get(id) === entry && entry.generation === generation;
+  }
+
+  #apply(id: string, entry: Entry, event: ForwardEvent): void {
+    this.#setState(id, entry, transition(entry.state, event));
+  }
+
+  #setState(id: string, entry: Entry, state: ForwardState): void {
+    if (state === entry.state) return;
+    const before = entry.state;
+    entry.state = state;
+    if (state.phase === 'listening') entry.isPersistent = true;
+    if (state.phase !== 'retrying') entry.retryTimer?.dispose();
+    if (!isActive(state)) entry.traffic = NO_TRAFFIC;
+    this.#changes.fire({ kind: 'state', id, before });
+  }
+}
+
+/** Active, and nobody has asked it to stop. */
+function isRunning(state: ForwardState): boolean {
+  return isActive(state) && state.phase !== 'stopping';
+}
+
+function snapshot({ definition, state, traffic }: Entry): Forward {
+  return { definition, state, traffic };
+}

@@ -1,0 +1,124 @@
+import type { HostPort } from './address.ts';
+import type { Failure } from './failure.ts';
+
+/** What a forward is doing while it starts, in the order of doing. */
+export type StartStep = 'resolving' | 'connecting' | 'handshake' | 'checking-host-key' | 'logging-in' | 'binding';
+
+/** The step, and for a chain of jump hosts the one it concerns. */
+export interface Progress {
+  readonly step: StartStep;
+  readonly host?: string;
+}
+
+/** What a forward really listens on, and what it had to do without. */
+export interface Bound {
+  readonly addresses: readonly HostPort[];
+  /** An address that was asked for and could not be had, while another could: one loopback of the two. */
+  readonly missing?: { readonly address: HostPort; readonly failure: Failure };
+}
+
+/** The last connection's failure to reach its destination, while the forward itself is fine. */
+export interface Complaint {
+  readonly failure: Failure;
+  readonly at: number;
+}
+
+/**
+ * Where a forward stands. Times are milliseconds since the epoch; `generation` is the run, and grows with each of them.
+ * `attempt` counts the runs since the last one that came up, that one included.
+ */
+export type ForwardState =
+  | { readonly phase: 'stopped' }
+  | { readonly phase: 'starting'; readonly generation: number; readonly attempt: number; readonly since: number; readonly progress: Progress; readonly bound: Bound | undefined }
+  | { readonly phase: 'listening'; readonly generation: number; readonly since: number; readonly bound: Bound; readonly complaint: Complaint | undefined }
+  | { readonly phase: 'retrying'; readonly generation: number; readonly attempt: number; readonly since: number; readonly retryAt: number; readonly failure: Failure; readonly bound: Bound | undefined }
+  | { readonly phase: 'stopping'; readonly generation: number; readonly since: number }
+  | { readonly phase: 'failed'; readonly since: number; readonly failure: Failure };
+
+export type Phase = ForwardState['phase'];
+
+/** What happens to a forward. All but `start` belong to the run whose generation they carry; stale ones are dropped. */
+export type ForwardEvent =
+  | { readonly type: 'start'; readonly generation: number; readonly at: number }
+  | { readonly type: 'progress'; readonly generation: number; readonly progress: Progress }
+  | { readonly type: 'bound'; readonly generation: number; readonly bound: Bound }
+  | { readonly type: 'up'; readonly generation: number; readonly at: number }
+  | { readonly type: 'destination'; readonly generation: number; readonly at: number; readonly failure: Failure | undefined }
+  | { readonly type: 'lost'; readonly generation: number; readonly at: number; readonly failure: Failure; readonly retryAt?: number; readonly isUnbound?: boolean }
+  | { readonly type: 'stop'; readonly generation: number; readonly at: number }
+  | { readonly type: 'stopped'; readonly generation: number };
+
+/**
+ * The state after `event`. Pure and total: an event that does not fit, or that belongs to an earlier run, answers the
+ * same object. A `lost` without `retryAt` is final.
+ */
+export function transition(state: ForwardState, event: ForwardEvent): ForwardState {
+  if (event.type === 'start') return started(state, event);
+  if (!('generation' in state) || state.generation !== event.generation) return state;
+  switch (event.type) {
+    case 'progress':
+      return state.phase === 'starting' ? { ...state, progress: event.progress } : state;
+    case 'bound':
+      return state.phase === 'starting' || state.phase === 'retrying' ? { ...state, bound: event.bound } : state;
+    case 'up':
+      return up(state, event.at);
+    case 'destination':
+      return complained(state, event);
+    case 'lost':
+      return lost(state, event);
+    case 'stop':
+      return state.phase === 'stopping' ? state : { phase: 'stopping', generation: state.generation, since: event.at };
+    case 'stopped':
+      return state.phase === 'stopping' ? STOPPED : state;
+  }
+}
+
+export const STOPPED: ForwardState = { phase: 'stopped' };
+
+/** True while the forward holds, or is about to hold, something that a stop has to free. */
+export function isActive(state: ForwardState): state is Extract<ForwardState, { generation: number }> {
+  return 'generation' in state;
+}
+
+/** What the forward listens on in this state, if anything. */
+export function boundOf(state: ForwardState): Bound | undefined {
+  return 'bound' in state ? state.bound : undefined;
+}
+
+type EventOf<T extends ForwardEvent['type']> = Extract<ForwardEvent, { type: T }>;
+
+function started(state: ForwardState, event: EventOf<'start'>): ForwardState {
+  const progress: Progress = { step: 'resolving' };
+  const common = { phase: 'starting', generation: event.generation, since: event.at, progress } as const;
+  switch (state.phase) {
+    case 'stopped':
+    case 'failed':
+      return { ...common, attempt: 1, bound: undefined };
+    case 'retrying':
+      return { ...common, attempt: state.attempt + 1, bound: state.bound };
+    case 'starting':
+    case 'listening':
+    case 'stopping':
+      return state;
+  }
+}
+
+function up(state: ForwardState, at: number): ForwardState {
+  if (state.phase !== 'starting' || state.bound === undefined) return state;
+  return { phase: 'listening', generation: state.generation, since: at, bound: state.bound, complaint: undefined };
+}
+
+function complained(state: ForwardState, { failure, at }: EventOf<'destination'>): ForwardState {
+  if (state.phase !== 'listening') return state;
+  if (failure === undefined && state.complaint === undefined) return state;
+  return { ...state, complaint: failure === undefined ? undefined : { failure, at } };
+}
+
+function lost(state: ForwardState, event: EventOf<'lost'>): ForwardState {
+  if (state.phase === 'stopping' || !isActive(state)) return state;
+  if (state.phase === 'retrying') return event.isUnbound === true && state.bound !== undefined ? { ...state, bound: undefined } : state;
+  if (event.retryAt === undefined) return { phase: 'failed', since: event.at, failure: event.failure };
+  const attempt = 'attempt' in state ? state.attempt : 1;
+  const bound = event.isUnbound === true ? undefined : state.bound;
+  return { phase: 'retrying', generation: state.generation, attempt, since: event.at, retryAt: event.retryAt, failure: event.failure, bound };
+}

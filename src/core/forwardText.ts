@@ -1,0 +1,150 @@
+import { bracketed, dialableHost, formatHostPort, isLoopback, isWildcard, LOOPBACK_HOST, WILDCARD_HOST, type HostPort } from './address.ts';
+import { untrustedText } from './failure.ts';
+import type { ForwardSpec, LocalSpec, SshDestination } from './forwardSpec.ts';
+
+/** A stretch of what the user typed. */
+export interface Piece {
+  readonly text: string;
+  /** Offset of its first character in the whole text. */
+  readonly start: number;
+  /** Offset of each character, where quotes that disappeared may have torn it apart. */
+  readonly offsets?: readonly number[];
+}
+
+/** A part of a piece, which still knows where it came from. */
+export function slicePiece({ text, start, offsets }: Piece, from: number, to = text.length): Piece {
+  const part = text.slice(from, to);
+  if (offsets === undefined) return { text: part, start: start + from };
+  return { text: part, start: offsets[from] ?? endOf({ text, start, offsets }), offsets: offsets.slice(from, to) };
+}
+
+/** Offset after the last character of a piece in the whole text. */
+export function endOf({ text, start, offsets }: Piece): number {
+  return text === '' ? start : (offsets?.at(-1) ?? start + text.length - 1) + 1;
+}
+
+/** A piece as messages quote it: bounded, and with nothing in it that could forge a display. */
+export function quoted(text: string): string {
+  return `"${untrustedText(text, MAX_QUOTED_LENGTH)}"`;
+}
+
+const MAX_QUOTED_LENGTH = 60;
+
+/** Why a text is no forward, and which stretch of it is to blame. */
+export interface TextProblem {
+  readonly message: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Thrown while parsing and caught at the entry; never leaves this room. */
+export class TextError extends Error {
+  readonly problem: TextProblem;
+
+  constructor(message: string, piece: Piece) {
+    super(message);
+    this.problem = { message, start: piece.start, end: endOf(piece) };
+  }
+}
+
+/** Splits at white space; quotes group, as in a shell, and disappear, and so does the `\` that continues a line. */
+export function splitWords(text: string): Piece[] {
+  const words: Piece[] = [];
+  let start: number | undefined;
+  let offsets: number[] = [];
+  let quote: Piece | undefined;
+  const endWord = (end: number): void => {
+    if (start !== undefined && text.slice(start, end) !== '\\') words.push({ text: offsets.map((at) => text.charAt(at)).join(''), start: offsets[0] ?? start, offsets });
+    start = undefined;
+    offsets = [];
+  };
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text.charAt(index);
+    if (quote === undefined && /\s/.test(character)) {
+      endWord(index);
+      continue;
+    }
+    start ??= index;
+    if (character === quote?.text) quote = undefined;
+    else if (quote === undefined && (character === '"' || character === "'")) quote = { text: character, start: index };
+    else offsets.push(index);
+  }
+  if (quote !== undefined) throw new TextError('This quote is not closed.', quote);
+  endWord(text.length);
+  return words;
+}
+
+/** Splits at colons that are not inside brackets. */
+export function splitColons(piece: Piece): Piece[] {
+  const parts: Piece[] = [];
+  let start = 0;
+  let depth = 0;
+  for (let index = 0; index <= piece.text.length; index += 1) {
+    const character = piece.text[index];
+    if (character === '[') depth += 1;
+    if (character === ']') depth = Math.max(0, depth - 1);
+    if (character !== undefined && (character !== ':' || depth > 0)) continue;
+    parts.push(slicePiece(piece, start, index));
+    start = index + 1;
+  }
+  return parts;
+}
+
+/** The notation of ssh(1): `[bind:]port:host:hostport`, without the server. */
+export function formatRule(spec: ForwardSpec): string {
+  const { listen, connect } = spec;
+  const bind = listen.host === LOOPBACK_HOST ? '' : `${bracketed(listen.host)}:`;
+  return `${bind}${String(listen.port)}:${formatHostPort(connect)}`;
+}
+
+/** `[user@]host[:port]`. */
+export function formatDestination({ host, user, port }: SshDestination): string {
+  const prefix = user === undefined ? '' : `${user}@`;
+  return port === undefined ? prefix + bracketed(host) : `${prefix}${bracketed(host)}:${String(port)}`;
+}
+
+/** What can be typed into Forward Port to get this forward again. */
+export function formatForward(spec: ForwardSpec): string {
+  return spec.kind === 'relay' ? formatRule(spec) : `${formatRule(spec)} ${formatDestination(spec.target)}`;
+}
+
+/** The ssh(1) command that does the same. */
+export function formatSshCommand(spec: LocalSpec): string {
+  const { host, user, port } = spec.target;
+  const words = ['ssh', '-N', '-L', shellQuoted(formatRule(spec))];
+  if (port !== undefined) words.push('-p', String(port));
+  words.push(shellQuoted(user === undefined ? host : `${user}@${host}`));
+  return words.join(' ');
+}
+
+/** True when a relay would connect to its own listener, again and again. */
+export function connectsToItself(listen: HostPort, connect: HostPort): boolean {
+  if (listen.port !== connect.port || listen.port === 0) return false;
+  const [here, there] = [listen.host.toLowerCase(), dialableHost(connect.host).toLowerCase()];
+  return here === there || (isWildcard(here) && isLoopback(there)) || sharesLoopback(here, there);
+}
+
+/** True for two hosts that share one of the addresses behind `localhost`: 127.0.0.1 and ::1, none of the other loopbacks. */
+export function sharesLoopback(a: string, b: string): boolean {
+  return (a === LOOPBACK_HOST && isFirstLoopback(b)) || (b === LOOPBACK_HOST && isFirstLoopback(a));
+}
+
+/** True when both say the same, whatever the order of their fields. */
+export function isSameSpec(a: ForwardSpec, b: ForwardSpec): boolean {
+  return formatForward(a) === formatForward(b);
+}
+
+/** The addresses to bind for a listen host, the first one mandatory where it can be had at all. */
+export function bindAddresses({ host, port }: HostPort): HostPort[] {
+  if (host === LOOPBACK_HOST) return [{ host: '127.0.0.1', port }, { host: '::1', port }];
+  if (host === WILDCARD_HOST || host === '') return [{ host: '0.0.0.0', port }, { host: '::', port }];
+  return [{ host, port }];
+}
+
+function isFirstLoopback(host: string): boolean {
+  return host === '127.0.0.1' || host === '::1' || host === LOOPBACK_HOST;
+}
+
+function shellQuoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,92 @@
+import type { HostPort } from '../core/address.ts';
+import type { Failure } from '../core/failure.ts';
+import type { Connection, Traffic } from '../core/forward.ts';
+import type { Bound, Progress } from '../core/forwardState.ts';
+import type { SshTarget } from '../core/sshTarget.ts';
+
+/** Everything that the control side asks of the plane. Structured-cloneable, like everything here. */
+export interface PlaneRequests {
+  /**
+   * Runs a forward; settles once the plane has taken the order, the outcome arrives as events. For an id that is already
+   * bound to the same addresses the listener stays and only the far side is opened again, under the new generation.
+   */
+  start: { params: StartForward; result: undefined };
+  /** Closes the listener and every connection of the forward; settles when nothing of it is left. */
+  stop: { params: { id: string }; result: undefined };
+  /** Turns the `traffic` events on or off, for all forwards; turning on sends one of each at once. */
+  watch: { params: { isWatching: boolean }; result: undefined };
+  connections: { params: { id: string }; result: readonly Connection[] };
+  /** Stops everything; settles when nothing is left. */
+  shutdown: { params: undefined; result: undefined };
+}
+
+/** Everything that the plane asks of the control side: trust, disk and people. Cancelled when nobody waits for it any more. */
+export interface ControlRequests {
+  verifyHostKey: { params: HostKeyQuestion; result: HostKeyAnswer };
+  /** Reads a private key; an error is a `ForwardError` of `identity-unreadable`. */
+  needIdentity: { params: { hop: string; path: string }; result: { privateKey: string } };
+  needSecret: { params: SecretQuestion; result: SecretAnswer };
+}
+
+export interface PlaneEvents {
+  progress: { id: string; generation: number; progress: Progress };
+  bound: { id: string; generation: number; bound: Bound };
+  /** The way to the destination is open as far as it can be proved without a connection. */
+  up: { id: string; generation: number };
+  /** How the last connection's dialling ended; `failure` is absent when it reached its destination. */
+  destination: { id: string; generation: number; failure?: Failure };
+  /** This run is over. With `isUnbound` nothing listens any more, else the listener is still there. */
+  lost: { id: string; generation: number; failure: Failure; isUnbound: boolean };
+  traffic: { id: string; traffic: Traffic };
+  /** A server let the user in: secrets that were to be remembered have proved right. */
+  loggedIn: { user: string; host: string; port: number };
+  log: { level: LogLevel; text: string };
+}
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+export interface StartForward {
+  readonly id: string;
+  readonly generation: number;
+  /** The addresses to bind, already spelt out; with port 0 in the first, the others take the port it got. At least one must be had. */
+  readonly listen: readonly HostPort[];
+  readonly connect: HostPort;
+  /** Absent for a relay. */
+  readonly target?: SshTarget;
+}
+
+export interface HostKeyQuestion {
+  /** The hop's name, for people. */
+  readonly hop: string;
+  readonly host: string;
+  readonly port: number;
+  readonly hostKeyAlias?: string;
+  /** From the hop, handed back as it came. */
+  readonly hostKeyPolicy?: string;
+  /** The address that was reached, where there is one. */
+  readonly address?: string;
+  readonly keyType: string;
+  /** The key blob, base64. */
+  readonly key: string;
+}
+
+export type HostKeyAnswer = { readonly isAccepted: true } | { readonly isAccepted: false; readonly failure: Failure };
+
+export interface SecretQuestion {
+  readonly kind: 'password' | 'passphrase' | 'keyboard-interactive';
+  readonly hop: string;
+  readonly user: string;
+  readonly host: string;
+  readonly port: number;
+  /** 1 for the first asking, 2 after the first refusal. */
+  readonly attempt: number;
+  /** The key file, for a passphrase. */
+  readonly path?: string;
+  /** The server's own words, for keyboard-interactive: untrusted. */
+  readonly name?: string;
+  readonly instructions?: string;
+  readonly prompts: readonly { readonly prompt: string; readonly isEchoed: boolean }[];
+}
+
+/** `answers` has one entry per prompt. */
+export type SecretAnswer = { readonly isCancelled: false; readonly answers: readonly string[] } | { readonly isCancelled: true };
