@@ -1,0 +1,129 @@
+import { join } from 'node:path';
+import { ForwardError } from '../core/failure.ts';
+import type { SshHop } from '../core/sshTarget.ts';
+import { authenticationMethods, identityAgent } from './authentication.ts';
+import { unhonouredOptions } from './configNotes.ts';
+import { orderHostKeyAlgorithms } from './hostKeyAlgorithms.ts';
+import { readKnownHosts } from './hostKeyCheck.ts';
+import { policyName, type HostKeyPolicy, type Strictness } from './hostKeyPolicy.ts';
+import { findIdentities } from './identityFiles.ts';
+import type { ResolvedConfig } from './resolvedConfig.ts';
+import { systemSshFolder, type SshEnvironment } from './sshEnvironment.ts';
+import { expandTilde, expandTokens, fileTokens, proxyCommandTokens, type TokenSubject, type TokenValues } from './tokens.ts';
+
+/** ssh itself waits as long as the system does. */
+const DEFAULT_CONNECT_TIMEOUT_S = 15;
+/** ssh itself sends nothing; a tunnel that looks alive and is not would be worse. */
+const DEFAULT_KEEPALIVE_INTERVAL_S = 15;
+
+export interface HopSource {
+  /** As the user or ProxyJump wrote it. */
+  readonly name: string;
+  readonly config: ResolvedConfig;
+  /** Whether ssh_config sets an interval itself: `ssh -G` prints 0 for "off" and for "not set". */
+  readonly isKeepaliveSet: boolean;
+  /** The host of the jump before this hop; empty without one. */
+  readonly jumpHost: string;
+  /** ProxyCommand as configured, for the first hop only. */
+  readonly proxyCommand?: string;
+}
+
+export interface BuiltHop {
+  readonly hop: SshHop;
+  readonly policy: HostKeyPolicy;
+  /** One sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** Turns the configuration of one host into what the plane needs; reads known_hosts and the heads of key files. */
+export async function buildHop(source: HopSource, environment: SshEnvironment): Promise<BuiltHop> {
+  const { name, config } = source;
+  const subject = tokenSubject(source);
+  const tokens = fileTokens(subject, environment);
+  const policy = hostKeyPolicy(config, environment, tokens);
+  const found = await findIdentities(identitySettings(config, environment, tokens));
+  const algorithms = await hostKeyAlgorithms(source, subject, policy);
+  const agent = identityAgent(config, environment, tokens);
+  const alias = subject.hostKeyAlias;
+  const command = source.proxyCommand;
+  const hop: SshHop = {
+    name,
+    host: subject.host,
+    port: subject.port,
+    user: subject.user,
+    ...(alias === undefined ? {} : { hostKeyAlias: alias }),
+    hostKeyPolicy: policyName(policy),
+    hostKeyAlgorithms: algorithms,
+    ...(agent === undefined ? {} : { identityAgent: agent }),
+    identitiesOnly: config.isYes('identitiesonly'),
+    identities: found.identities,
+    authenticationMethods: authenticationMethods(name, config),
+    numberOfPasswordPrompts: config.number('numberofpasswordprompts', 3),
+    connectTimeoutMs: (config.number('connecttimeout', 0) || DEFAULT_CONNECT_TIMEOUT_S) * 1000,
+    ...keepalive(source),
+    ...(command === undefined ? {} : { proxyCommand: expandTokens('ProxyCommand', command, proxyCommandTokens(subject)) }),
+  };
+  const notes = [...unhonouredOptions(name, config), ...legacyNotes(name, algorithms), ...found.notes.map((note) => `${name}: ${note}`)];
+  return { hop, policy, notes };
+}
+
+function tokenSubject({ name, config, jumpHost }: HopSource): TokenSubject {
+  const alias = config.get('hostkeyalias')?.toLowerCase();
+  return {
+    originalHost: name,
+    host: config.get('hostname') ?? name,
+    port: config.number('port', 22),
+    user: config.get('user') ?? '',
+    jumpHost,
+    ...(alias === undefined ? {} : { hostKeyAlias: alias }),
+  };
+}
+
+function keepalive({ config, isKeepaliveSet }: HopSource): Pick<SshHop, 'keepaliveIntervalMs' | 'keepaliveCountMax'> {
+  const configured = config.number('serveraliveinterval', 0);
+  const interval = configured > 0 || isKeepaliveSet ? configured : DEFAULT_KEEPALIVE_INTERVAL_S;
+  return { keepaliveIntervalMs: interval * 1000, keepaliveCountMax: config.number('serveralivecountmax', 3) };
+}
+
+function identitySettings(config: ResolvedConfig, environment: SshEnvironment, tokens: TokenValues): { configured: string; path: string }[] {
+  return config.all('identityfile').filter((configured) => configured.toLowerCase() !== 'none')
+    .map((configured) => ({ configured, path: expandPath('IdentityFile', configured, environment, tokens) }));
+}
+
+async function hostKeyAlgorithms({ name, config }: HopSource, { host, port, hostKeyAlias }: TokenSubject, policy: HostKeyPolicy): Promise<string[]> {
+  const allowed = (config.get('hostkeyalgorithms') ?? '').split(',');
+  const subject = { host, port, ...(hostKeyAlias === undefined ? {} : { alias: hostKeyAlias }) };
+  const algorithms = orderHostKeyAlgorithms(allowed, await readKnownHosts(policy), subject);
+  if (algorithms.length > 0) return algorithms;
+  const reason = `none of HostKeyAlgorithms is supported here: ${allowed.join(', ')}`;
+  throw new ForwardError('config-unsupported', `${name}: ${reason}.`, { context: { host: name, reason } });
+}
+
+const STRICTNESS: Readonly<Record<string, Strictness>> = { yes: 'yes', true: 'yes', no: 'no', false: 'no', off: 'no', 'accept-new': 'accept-new' };
+
+function hostKeyPolicy(config: ResolvedConfig, environment: SshEnvironment, tokens: TokenValues): HostKeyPolicy {
+  const systemFolder = systemSshFolder(environment);
+  const revoked = config.get('revokedhostkeys');
+  const globalFiles = config.all('globalknownhostsfile').map((file) => file.replace(/^__PROGRAMDATA__[\\/]ssh/, () => systemFolder));
+  return {
+    userFiles: withoutNone(config.all('userknownhostsfile')).map((file) => expandPath('UserKnownHostsFile', file, environment, tokens)),
+    globalFiles: globalFiles.length === 0 ? ['ssh_known_hosts', 'ssh_known_hosts2'].map((file) => join(systemFolder, file)) : withoutNone(globalFiles),
+    ...(revoked === undefined || revoked === 'none' ? {} : { revokedKeysFile: expandTilde('RevokedHostKeys', revoked, environment) }),
+    strictness: STRICTNESS[config.get('stricthostkeychecking')?.toLowerCase() ?? ''] ?? 'ask',
+    isHashed: config.isYes('hashknownhosts'),
+  };
+}
+
+function withoutNone(files: readonly string[]): string[] {
+  return files.filter((file) => file.toLowerCase() !== 'none');
+}
+
+/** The tilde first, then tokens and variables, as load_public_identity_files of OpenSSH's ssh.c. */
+function expandPath(option: string, value: string, environment: SshEnvironment, tokens: TokenValues): string {
+  return expandTokens(option, expandTilde(option, value, environment), tokens, environment.env);
+}
+
+function legacyNotes(name: string, algorithms: readonly string[]): string[] {
+  const legacy = algorithms.filter((algorithm) => algorithm === 'ssh-rsa' || algorithm === 'ssh-dss');
+  return legacy.length === 0 ? [] : [`${name}: ssh_config allows host keys of an outdated kind: ${legacy.join(', ')}.`];
+}

@@ -1,0 +1,12 @@
+import type { Clock } from '../core/ports.ts';
+import { onDispose } from '../core/lifecycle.ts';
+
+/** The machine's own clock; the one place with timers. A timer keeps no process alive. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, action) {
+    const timer = setTimeout(action, delayMs);
+    timer.unref();
+    return onDispose(() => { clearTimeout(timer); });
+  },
+};
