@@ -1,0 +1,94 @@
+import type { Disposable } from '../core/lifecycle.ts';
+import { ForwardError } from '../core/failure.ts';
+import type { PlaneRequests, StartForward } from '../protocol/messages.ts';
+import type { Handlers } from '../protocol/rpc.ts';
+import type { Dialer } from './dialer.ts';
+import { Forwarder } from './forwarder.ts';
+import type { PlaneServices } from './services.ts';
+import { ConnectionPool } from './ssh/connectionPool.ts';
+import { SshDialer } from './ssh/sshDialer.ts';
+import { TcpDialer } from './tcpDialer.ts';
+
+const TRAFFIC_INTERVAL_MS = 1_000;
+
+/** All forwards of the plane; answers the control side's requests. */
+export class DataPlane {
+  readonly #services: PlaneServices;
+  readonly #pool: ConnectionPool;
+  readonly #forwarders = new Map<string, Forwarder>();
+  /** Stops under way, so that what comes after waits for the addresses to be free. */
+  readonly #stopping = new Map<string, Promise<void>>();
+  #watching: Disposable | undefined;
+  #isShutDown = false;
+
+  readonly handlers: Handlers<PlaneRequests> = {
+    start: async (request) => this.#start(request),
+    stop: async ({ id }) => this.#stop(id),
+    watch: async ({ isWatching }) => this.#watch(isWatching),
+    connections: async ({ id }) => this.#forwarders.get(id)?.connections() ?? [],
+    shutdown: async () => this.shutdown(),
+  };
+
+  constructor(services: PlaneServices) {
+    this.#services = services;
+    this.#pool = new ConnectionPool(services);
+  }
+
+  /** Stops everything for good; settles when nothing is left. Idempotent. */
+  async shutdown(): Promise<undefined> {
+    this.#isShutDown = true;
+    this.#watch(false);
+    await Promise.all([...this.#forwarders.keys()].map((id) => this.#stop(id)));
+    await Promise.all(this.#stopping.values());
+    return undefined;
+  }
+
+  #start(request: StartForward): undefined {
+    if (this.#isShutDown) throw new ForwardError('cancelled', 'the plane is shutting down');
+    const running = this.#forwarders.get(request.id);
+    if (running?.canServe(request) === true) {
+      running.start(request, Promise.resolve());
+      return;
+    }
+    const stopped = this.#stop(request.id);
+    const forwarder = new Forwarder(request, this.#services, (of) => this.#createDialer(of));
+    this.#forwarders.set(request.id, forwarder);
+    forwarder.start(request, stopped.then(() => undefined));
+    if (this.#watching !== undefined) forwarder.sendTraffic(true);
+  }
+
+  async #stop(id: string): Promise<undefined> {
+    const forwarder = this.#forwarders.get(id);
+    if (forwarder !== undefined) {
+      this.#forwarders.delete(id);
+      const before = this.#stopping.get(id);
+      const stopping = Promise.all([before, forwarder.stop()]).then(() => {
+        if (this.#stopping.get(id) === stopping) this.#stopping.delete(id);
+        if (this.#watching !== undefined) forwarder.sendTraffic(false);
+      });
+      this.#stopping.set(id, stopping);
+    }
+    await this.#stopping.get(id);
+    return undefined;
+  }
+
+  #watch(isWatching: boolean): undefined {
+    this.#watching?.dispose();
+    this.#watching = undefined;
+    if (!isWatching) return;
+    for (const forwarder of this.#forwarders.values()) forwarder.sendTraffic(true);
+    this.#watchOn();
+  }
+
+  #watchOn(): void {
+    this.#watching = this.#services.clock.after(TRAFFIC_INTERVAL_MS, () => {
+      for (const forwarder of this.#forwarders.values()) forwarder.sendTraffic(false);
+      this.#watchOn();
+    });
+  }
+
+  #createDialer({ connect, target }: StartForward): Dialer {
+    if (target === undefined) return new TcpDialer(connect, this.#services.clock);
+    return new SshDialer(connect, target, this.#pool);
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * How an end went away: `ended` in good order (or at our own wish), `reset` by its peer, `lost` because what carried it
+ * is gone.
+ */
+export type EndClose = 'ended' | 'reset' | 'lost';
+
+/** What an end tells the relay. Nothing comes after `onClose`; `onData` never comes after `onEnd`. */
+export interface EndListener {
+  onData(chunk: Buffer): void;
+  /** There is room again after a `write` that was answered with false. */
+  onDrain(): void;
+  /** The peer ended its direction in good order, and everything it sent has been given to `onData`. */
+  onEnd(): void;
+  onClose(how: EndClose): void;
+}
+
+/** One of the two streams that a relay joins: a TCP socket or a channel of an SSH connection, both half-open. */
+export interface End {
+  /** Begins to deliver; what has happened before is told at once. Called once. */
+  attach(listener: EndListener): void;
+  pause(): void;
+  resume(): void;
+  /** Takes the bytes in any case; false asks to stop until `onDrain`. */
+  write(chunk: Buffer): boolean;
+  /** Ends our direction once everything written has been handed over. */
+  end(): void;
+  /**
+   * After `end()`, when nobody is left to answer the peer: hands over what is queued, throws away what still comes, and
+   * closes when the peer ends too or after a bounded wait.
+   */
+  linger(): void;
+  /** Closes at once and drops what is queued; the peer sees an error where the transport can express one. Idempotent. */
+  reset(): void;
+}

@@ -1,0 +1,20 @@
+import type { Clock } from '../core/ports.ts';
+import type { ControlRequests, LogLevel, PlaneEvents, PlaneRequests } from '../protocol/messages.ts';
+import type { RpcEndpoint } from '../protocol/rpc.ts';
+
+/** The control side's events: there are none. */
+export type NoEvents = Record<string, never>;
+
+/** What the plane needs of the control side: to ask and to tell. */
+export type Control = Pick<RpcEndpoint<PlaneRequests, ControlRequests, PlaneEvents, NoEvents>, 'request' | 'emit'>;
+
+/** What every part of the plane is given. */
+export interface PlaneServices {
+  readonly control: Control;
+  readonly clock: Clock;
+}
+
+/** Writes a line to the log of the control side; the text must not hold secrets and is one line. */
+export function log(services: PlaneServices, level: LogLevel, text: string): void {
+  services.control.emit('log', { level, text });
+}

@@ -1,0 +1,37 @@
+import { getCiphers } from 'node:crypto';
+import type { Algorithms, CipherAlgorithm, ServerHostKeyAlgorithm } from 'ssh2';
+import { ForwardError } from '../../core/failure.ts';
+
+/** In the order to offer, each with OpenSSL's name: AES-GCM first, at half the CPU time of the others. */
+const CIPHERS: readonly (readonly [CipherAlgorithm, string])[] = [
+  ['aes128-gcm@openssh.com', 'aes-128-gcm'],
+  ['aes256-gcm@openssh.com', 'aes-256-gcm'],
+  ['chacha20-poly1305@openssh.com', 'chacha20'],
+  ['aes128-ctr', 'aes-128-ctr'],
+  ['aes192-ctr', 'aes-192-ctr'],
+  ['aes256-ctr', 'aes-256-ctr'],
+];
+
+/** What is offered when nothing is known about the server; ssh-rsa is SHA-1 and only offered where it is asked for. */
+const HOST_KEYS: readonly ServerHostKeyAlgorithm[] = [
+  'ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256',
+];
+
+const KNOWN_HOST_KEYS: readonly string[] = [...HOST_KEYS, 'ssh-rsa'];
+
+/** What to offer a server: what this runtime has, with the host-key algorithms in the order asked for. */
+export function offeredAlgorithms(hostKeyAlgorithms: readonly string[]): Algorithms {
+  const available = new Set(getCiphers());
+  return {
+    cipher: CIPHERS.filter(([, name]) => available.has(name)).map(([cipher]) => cipher),
+    serverHostKey: hostKeys(hostKeyAlgorithms),
+    compress: ['none'],
+  };
+}
+
+function hostKeys(asked: readonly string[]): ServerHostKeyAlgorithm[] {
+  if (asked.length === 0) return [...HOST_KEYS];
+  const usable = asked.filter((name) => KNOWN_HOST_KEYS.includes(name));
+  if (usable.length === 0) throw new ForwardError('config-unsupported', `none of the host-key algorithms is supported: ${asked.join(', ')}`);
+  return usable as ServerHostKeyAlgorithm[];
+}

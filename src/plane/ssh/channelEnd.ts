@@ -1,0 +1,118 @@
+import type { ClientChannel } from 'ssh2';
+import type { End, EndClose, EndListener } from '../end.ts';
+import { withInternals, type ChannelInternals } from './internals.ts';
+import type { WriteBudget } from './writeBudget.ts';
+
+/** What may wait in a channel for the server's window before the relay is asked to stop. */
+const QUEUED_MAX_BYTES = 256 * 1024;
+
+/** A forwarding channel of an SSH connection as an end of a relay. */
+export class ChannelEnd implements End {
+  readonly #channel: ClientChannel & ChannelInternals;
+  readonly #budget: WriteBudget;
+  #listener: EndListener | undefined;
+  #isFull = false;
+  /** Set once it is over for the relay; ssh2's channel may still wait for the server's last word. */
+  #closedBy: EndClose | undefined;
+
+  /** `onGone` is called once ssh2 has forgotten the channel. */
+  constructor(channel: ClientChannel, budget: WriteBudget, onGone: () => void) {
+    this.#channel = withInternals(channel);
+    this.#budget = budget;
+    channel.on('error', () => { this.#close('reset'); });
+    // Before anybody else listens: ssh2 tells 'close' from its own listener for 'end'.
+    channel.once('end', () => { if (this.#closedBy === undefined) this.#listener?.onEnd(); });
+    channel.once('close', () => {
+      this.#close('ended');
+      onGone();
+    });
+    // ssh2 answers the server's close with this method, at once and before the data that came earlier has been read. What
+    // the relay holds back for the server's window is then worth nothing, and holding it would keep its sender from reading.
+    const close = channel.close.bind(channel);
+    channel.close = () => {
+      close();
+      this.#makeRoom();
+    };
+  }
+
+  attach(listener: EndListener): void {
+    this.#listener = listener;
+    if (this.#closedBy !== undefined) {
+      listener.onClose(this.#closedBy);
+      return;
+    }
+    this.#channel.on('data', (chunk: Buffer) => { if (this.#closedBy === undefined) listener.onData(chunk); });
+    this.#channel.resume();
+  }
+
+  pause(): void {
+    if (this.#closedBy === undefined) this.#channel.pause();
+  }
+
+  resume(): void {
+    this.#channel.resume();
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.#channel.outgoing.state !== 'open') return true;
+    this.#channel.write(chunk, this.#onWritten);
+    if (!this.#isOverfull) return true;
+    this.#isFull = true;
+    if (this.#budget.isCongested) this.#budget.onceDrained(this.#onWritten);
+    return false;
+  }
+
+  end(): void {
+    this.#channel.end();
+  }
+
+  linger(): void {
+    this.#channel.resume();
+    // The server goes on delivering what it has after a close, so nothing is to be waited for beyond our own queue.
+    const close = (): void => { this.#shut('ended'); };
+    if (this.#channel.writableFinished) close();
+    else this.#channel.once('finish', close);
+  }
+
+  reset(): void {
+    this.#shut('ended');
+  }
+
+  /** The SSH connection is gone. What came with an orderly end before is still delivered. */
+  lose(): void {
+    const hasOrderlyEnd = this.#channel.incoming.state !== 'open';
+    this.#channel.outgoing.state = 'closed';
+    if (hasOrderlyEnd) this.#makeRoom();
+    else this.#shut('lost');
+  }
+
+  get #isOverfull(): boolean {
+    return this.#channel.writableLength > QUEUED_MAX_BYTES || this.#budget.isCongested;
+  }
+
+  readonly #onWritten = (): void => {
+    if (!this.#isFull) return;
+    if (!this.#isOverfull) this.#makeRoom();
+    else if (this.#budget.isCongested) this.#budget.onceDrained(this.#onWritten);
+  };
+
+  #makeRoom(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.#listener?.onDrain();
+  }
+
+  #shut(how: EndClose): void {
+    this.#channel.close();
+    // Nothing may follow a close, not even the credit that ssh2 gives for what is thrown away now.
+    this.#channel.outgoing.state = 'closed';
+    this.#channel.resume();
+    this.#close(how);
+  }
+
+  #close(how: EndClose): void {
+    if (this.#closedBy !== undefined) return;
+    this.#closedBy = how;
+    this.#listener?.onClose(how);
+  }
+}

@@ -1,0 +1,164 @@
+import type { ClientChannel } from 'ssh2';
+import { formatHostPort, type HostPort } from '../../core/address.ts';
+import { ForwardError, toFailure } from '../../core/failure.ts';
+import type { Progress } from '../../core/forwardState.ts';
+import type { SshHop, SshTarget } from '../../core/sshTarget.ts';
+import type { End } from '../end.ts';
+import { log, type PlaneServices } from '../services.ts';
+import { ChannelEnd } from './channelEnd.ts';
+import { HopSession } from './hopSession.ts';
+import { channelFailure, hopFailure } from './sshFailure.ts';
+import { openTransport, type Transport } from './transport.ts';
+import { WriteBudget } from './writeBudget.ts';
+
+/** How long a server may take to open a channel: it dials the destination meanwhile. */
+const CHANNEL_TIMEOUT_MS = 30_000;
+
+/** What the origin of a connection that we make ourselves is called. */
+const OURSELVES: HostPort = { host: '127.0.0.1', port: 0 };
+
+/** An SSH connection to a target, over its chain of jump hosts; it lives and dies as a whole. */
+export class SshConnection {
+  readonly #services: PlaneServices;
+  readonly #sessions: HopSession[] = [];
+  readonly #budget = new WriteBudget();
+  readonly #channels = new Set<ChannelEnd>();
+  #failure: ForwardError | undefined;
+  /** Called once, when the open connection breaks; not after `close()`. */
+  onLost: ((error: ForwardError) => void) | undefined;
+
+  private constructor(services: PlaneServices) {
+    this.#services = services;
+  }
+
+  /** Connects, checks the keys and logs in, hop by hop; rejects with a `ForwardError`, and then nothing is left. */
+  static async open(target: SshTarget, services: PlaneServices, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<SshConnection> {
+    const connection = new SshConnection(services);
+    const onAbort = (): void => { void connection.close(); };
+    signal.addEventListener('abort', onAbort);
+    try {
+      for (const hop of target.hops) {
+        const named = target.hops.length > 1 ? { host: hop.name } : {};
+        await connection.#addHop(hop, (step) => { onProgress({ step, ...named }); }, signal);
+      }
+      signal.throwIfAborted();
+      return connection;
+    } catch (error) {
+      // A hop that broke while the next one was being opened is the cause.
+      const cause = connection.#failure ?? error;
+      await connection.close();
+      throw cause;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /**
+   * Opens a channel to a destination as seen from the target. Rejects with `forwarding-prohibited`,
+   * `destination-refused`, `destination-unreachable`, `cancelled`, or `connection-lost` when the SSH connection is gone.
+   */
+  async dial(origin: HostPort, connect: HostPort, signal: AbortSignal): Promise<End> {
+    const session = this.#sessions.at(-1);
+    if (session === undefined) throw new ForwardError('internal', 'an SSH connection without hops');
+    return new Promise((resolve, reject) => {
+      this.#openChannel(session, { origin, connect }, signal, (error, channel) => {
+        if (channel === undefined) {
+          reject(error ?? new ForwardError('internal', 'no channel'));
+          return;
+        }
+        const end: ChannelEnd = new ChannelEnd(channel, this.#budget, () => this.#channels.delete(end));
+        this.#channels.add(end);
+        resolve(end);
+      });
+    });
+  }
+
+  /** Ends every channel and says goodbye on every hop; settles when nothing is left. Idempotent. */
+  async close(): Promise<void> {
+    this.#end(new ForwardError('cancelled', 'the SSH connection was closed'));
+    await Promise.all([...this.#sessions].reverse().map((session) => session.close()));
+  }
+
+  async #addHop(hop: SshHop, onStep: (step: Progress['step']) => void, signal: AbortSignal): Promise<void> {
+    onStep('connecting');
+    const transport = await this.#openTransport(hop, signal);
+    if (signal.aborted || this.#failure !== undefined) {
+      transport.stream.destroy();
+      signal.throwIfAborted();
+    }
+    this.#budget.add(transport.stream);
+    const session = new HopSession(hop, transport, this.#services);
+    this.#sessions.push(session);
+    session.onOver = (error) => { this.#lose(error); };
+    await session.open(onStep);
+    log(this.#services, 'info', `${hop.name}: logged in as ${hop.user}`);
+  }
+
+  async #openTransport(hop: SshHop, signal: AbortSignal): Promise<Transport> {
+    const before = this.#sessions.at(-1);
+    if (before === undefined) return openTransport(hop, this.#services, signal);
+    return new Promise((resolve, reject) => {
+      this.#openChannel(before, { origin: OURSELVES, connect: { host: hop.host, port: hop.port } }, signal, (error, channel) => {
+        if (channel !== undefined) resolve({ stream: channel });
+        else reject(hopFailure(hop, error?.code === 'destination-refused' ? 'connect-refused' : error?.code ?? 'internal', error?.message ?? 'no channel'));
+      });
+    });
+  }
+
+  /** Calls `done` once: with a channel, or with why there is none. A channel that comes too late is closed. */
+  #openChannel(
+    session: HopSession,
+    { origin, connect }: { readonly origin: HostPort; readonly connect: HostPort },
+    signal: AbortSignal,
+    done: (error: ForwardError | undefined, channel?: ClientChannel) => void,
+  ): void {
+    let isSettled = false;
+    const settle = (error: ForwardError | undefined, channel?: ClientChannel): void => {
+      if (isSettled) {
+        if (channel !== undefined) new ChannelEnd(channel, this.#budget, () => undefined).reset();
+        return;
+      }
+      isSettled = true;
+      timer.dispose();
+      signal.removeEventListener('abort', onAbort);
+      done(error, channel);
+    };
+    const destination = formatHostPort(connect);
+    const onAbort = (): void => { settle(new ForwardError('cancelled', `connecting to ${destination} was cancelled`)); };
+    const timer = this.#services.clock.after(CHANNEL_TIMEOUT_MS, () => {
+      settle(new ForwardError('destination-unreachable', `${destination}: no answer within ${CHANNEL_TIMEOUT_MS} ms`, { context: { destination } }));
+    });
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort);
+    try {
+      session.forwardOut(origin, connect, (error: Error | undefined, channel: ClientChannel | undefined) => {
+        if (channel !== undefined && error === undefined) settle(undefined, channel);
+        else settle(this.#failedBy(session) ?? channelFailure(destination, error ?? new Error('no channel')));
+      });
+    } catch (error) {
+      settle(this.#failedBy(session) ?? hopFailure(session.hop, 'connection-lost', toFailure(error).detail, { cause: error }));
+    }
+  }
+
+  /** A channel failed because its SSH connection did. */
+  #failedBy(session: HopSession): ForwardError | undefined {
+    return session.signal.aborted ? hopFailure(session.hop, 'connection-lost', 'the SSH connection is gone') : undefined;
+  }
+
+  /** One hop is gone, and with it the whole chain. */
+  #lose(error: ForwardError): void {
+    if (this.#failure !== undefined) return;
+    this.#end(error);
+    for (const session of this.#sessions) session.fail(error);
+    this.onLost?.(error);
+  }
+
+  #end(error: ForwardError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    for (const channel of [...this.#channels]) channel.lose();
+  }
+}

@@ -1,0 +1,194 @@
+import { Client, type ClientChannel } from 'ssh2';
+import { ForwardError, toFailure, untrustedText } from '../../core/failure.ts';
+import type { HostPort } from '../../core/address.ts';
+import type { StartStep } from '../../core/forwardState.ts';
+import type { SshHop } from '../../core/sshTarget.ts';
+import type { ControlRequests, LogLevel, SecretQuestion } from '../../protocol/messages.ts';
+import { log, type PlaneServices } from '../services.ts';
+import { offeredAlgorithms } from './algorithms.ts';
+import { authHandler } from './authentication.ts';
+import { hostVerifier } from './hostKey.ts';
+import { answersOf, type LoginSession } from './loginSession.ts';
+import { PhaseTimer } from './phaseTimer.ts';
+import { clientFailure, hopFailure, type SshPhase } from './sshFailure.ts';
+import type { Transport } from './transport.ts';
+
+/** What a server may take for one step of a login; as long as sshd's own LoginGraceTime. */
+const LOGIN_WAIT_MS = 120_000;
+
+/** How long a closing SSH connection may take to say goodbye. */
+const FAREWELL_MS = 500;
+
+/** One SSH connection to one server, over a transport that is already open. */
+export class HopSession implements LoginSession {
+  readonly hop: SshHop;
+  readonly #transport: Transport;
+  readonly #services: PlaneServices;
+  readonly #client = new Client();
+  readonly #over = new AbortController();
+  readonly #timer: PhaseTimer;
+  readonly #gone: Promise<void>;
+  #phase: SshPhase = 'handshake';
+  #failure: ForwardError | undefined;
+  #settle: { readonly resolve: () => void; readonly reject: (error: ForwardError) => void } | undefined;
+  /** Called once, when a session that was ready breaks or is closed. */
+  onOver: ((error: ForwardError) => void) | undefined;
+
+  constructor(hop: SshHop, transport: Transport, services: PlaneServices) {
+    this.hop = hop;
+    this.#transport = transport;
+    this.#services = services;
+    this.#timer = new PhaseTimer(services.clock, (error) => { this.fail(error); });
+    this.#gone = new Promise((resolve) => { transport.stream.once('close', () => { resolve(); }); });
+  }
+
+  /** Shakes hands, has the host key checked and logs in. Rejects with a `ForwardError`, and is then over. Called once. */
+  open(onStep: (step: StartStep) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+      try {
+        this.#listen(onStep);
+        onStep('handshake');
+        this.#beginHandshake();
+        this.#connect(onStep);
+      } catch (error) {
+        this.fail(error instanceof ForwardError ? error : hopFailure(this.hop, 'internal', toFailure(error).detail, { cause: error }));
+      }
+    });
+  }
+
+  /** Opens a channel to a destination as seen from the server; throws or calls back with ssh2's error. */
+  forwardOut(origin: HostPort, connect: HostPort, callback: (error: Error | undefined, channel: ClientChannel) => void): void {
+    this.#client.forwardOut(origin.host, origin.port, connect.host, connect.port, callback);
+  }
+
+  /** Says goodbye and settles when the transport is gone, at the latest after a short wait. Idempotent. */
+  async close(): Promise<void> {
+    const { stream } = this.#transport;
+    if (this.#failure === undefined) {
+      this.#end(hopFailure(this.hop, 'cancelled', 'the SSH connection was closed'));
+      this.#client.end();
+    }
+    const farewell = this.#services.clock.after(FAREWELL_MS, () => stream.destroy());
+    await this.#gone;
+    farewell.dispose();
+  }
+
+  /** Ends the session with this failure; the first one counts. */
+  fail(error: ForwardError): void {
+    if (this.#failure !== undefined) return;
+    this.#end(error);
+    this.#transport.stream.destroy();
+  }
+
+  get clock(): PlaneServices['clock'] {
+    return this.#services.clock;
+  }
+
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  whileAsking<T>(ask: () => Promise<T>): Promise<T> {
+    return this.#timer.whileAsking(ask);
+  }
+
+  ask<K extends keyof ControlRequests>(method: K, params: ControlRequests[K]['params']): Promise<ControlRequests[K]['result']> {
+    return this.whileAsking(() => this.#services.control.request(method, params, this.signal));
+  }
+
+  askSecret(question: Omit<SecretQuestion, 'hop' | 'user' | 'host' | 'port'>): Promise<readonly string[]> {
+    return answersOf(this.hop, question, (whole) => this.ask('needSecret', whole));
+  }
+
+  log(level: LogLevel, text: string): void {
+    log(this.#services, level, `${this.hop.name}: ${text}`);
+  }
+
+  #listen(onStep: (step: StartStep) => void): void {
+    const client = this.#client;
+    client.on('error', (error: Error & { readonly level?: string }) => {
+      // An agent that could not sign; the login goes on with the next key.
+      if (error.level === 'agent') return;
+      this.fail(clientFailure(this.hop, this.#phase, error));
+    });
+    client.on('end', () => { this.fail(this.#lost()); });
+    client.on('close', () => { this.fail(this.#lost()); });
+    client.on('banner', (text) => { this.log('info', `banner: ${untrustedText(text, 2_000)}`); });
+    client.on('change password', () => {
+      this.fail(hopFailure(this.hop, 'auth-failed', 'the server wants the password to be changed first'));
+    });
+    client.once('handshake', ({ kex, serverHostKey, cs, sc }) => {
+      this.log('debug', `key exchange ${kex}, host key ${serverHostKey}, ciphers ${cs.cipher} and ${sc.cipher}`);
+      this.#phase = 'authentication';
+      this.#timer.begin(LOGIN_WAIT_MS, () => hopFailure(this.hop, 'connect-timeout', 'no answer while logging in'));
+      onStep('logging-in');
+    });
+    client.once('ready', () => { this.#onReady(); });
+  }
+
+  #connect(onStep: (step: StartStep) => void): void {
+    const { hop } = this;
+    this.#client.connect({
+      sock: this.#transport.stream,
+      username: hop.user,
+      algorithms: offeredAlgorithms(hop.hostKeyAlgorithms),
+      hostVerifier: hostVerifier({
+        hop,
+        address: this.#transport.address,
+        ask: (question) => {
+          onStep('checking-host-key');
+          return this.ask('verifyHostKey', question);
+        },
+        decide: (refusal, verify) => { this.#decide(refusal, verify); },
+      }),
+      authHandler: authHandler(this),
+      keepaliveInterval: hop.keepaliveIntervalMs,
+      keepaliveCountMax: hop.keepaliveCountMax,
+      // Its timer would run while a person is asked.
+      readyTimeout: 0,
+      strictVendor: false,
+    });
+  }
+
+  #beginHandshake(): void {
+    const { connectTimeoutMs } = this.hop;
+    this.#timer.begin(connectTimeoutMs, () => hopFailure(this.hop, 'connect-timeout', `no SSH handshake within ${connectTimeoutMs} ms`));
+  }
+
+  /** Tells ssh2 the verdict about a host key; a refusal is sent to the server before the transport goes. */
+  #decide(refusal: ForwardError | undefined, verify: (isAccepted: boolean) => void): void {
+    if (this.#failure !== undefined) return;
+    if (refusal === undefined) {
+      verify(true);
+      return;
+    }
+    this.#end(refusal);
+    verify(false);
+    this.#transport.stream.destroy();
+  }
+
+  #onReady(): void {
+    this.#phase = 'ready';
+    this.#timer.stop();
+    const { user, host, port } = this.hop;
+    this.#services.control.emit('loggedIn', { user, host, port });
+    this.#settle?.resolve();
+  }
+
+  #lost(): ForwardError {
+    const epitaph = this.#transport.epitaph?.() ?? '';
+    const isProxy = this.#transport.epitaph !== undefined && this.#phase === 'handshake';
+    if (isProxy) return hopFailure(this.hop, 'proxy-command-failed', `the ProxyCommand ended: ${epitaph}`);
+    return hopFailure(this.hop, 'connection-lost', this.#phase === 'ready' ? 'the SSH connection was closed' : 'the server closed the connection');
+  }
+
+  /** It is over, for whatever reason: questions are cancelled, and who waits is told. */
+  #end(error: ForwardError): void {
+    this.#failure = error;
+    this.#timer.stop();
+    this.#over.abort(error);
+    if (this.#phase === 'ready') this.onOver?.(error);
+    else this.#settle?.reject(error);
+  }
+}

@@ -1,0 +1,37 @@
+import type { HostPort } from '../../core/address.ts';
+import { ForwardError } from '../../core/failure.ts';
+import type { Progress } from '../../core/forwardState.ts';
+import type { SshTarget } from '../../core/sshTarget.ts';
+import type { Dialer } from '../dialer.ts';
+import type { End } from '../end.ts';
+import type { ConnectionPool, Lease } from './connectionPool.ts';
+
+/** Dials the destination from an SSH server: the far side of `ssh -L`. */
+export class SshDialer implements Dialer {
+  readonly #connect: HostPort;
+  readonly #target: SshTarget;
+  readonly #pool: ConnectionPool;
+  #opening: Promise<Lease> | undefined;
+  #lease: Lease | undefined;
+  onLost: Dialer['onLost'];
+
+  constructor(connect: HostPort, target: SshTarget, pool: ConnectionPool) {
+    this.#connect = connect;
+    this.#target = target;
+    this.#pool = pool;
+  }
+
+  async open(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<void> {
+    this.#opening = this.#pool.acquire(this.#target, { onProgress, onLost: (error) => this.onLost?.(error) }, signal);
+    this.#lease = await this.#opening;
+  }
+
+  async dial(origin: HostPort, signal: AbortSignal): Promise<End> {
+    if (this.#lease === undefined) throw new ForwardError('connection-lost', 'there is no SSH connection');
+    return this.#lease.connection.dial(origin, this.#connect, signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#opening?.then((lease) => lease.release(), () => undefined);
+  }
+}

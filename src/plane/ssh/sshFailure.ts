@@ -1,0 +1,72 @@
+import { ForwardError, untrustedText, type FailureCode, type FailureContext } from '../../core/failure.ts';
+import type { SshHop } from '../../core/sshTarget.ts';
+import { systemCode } from '../tcpConnect.ts';
+
+/** How far an SSH connection to one hop has come. */
+export type SshPhase = 'handshake' | 'authentication' | 'ready';
+
+/** The facts about a hop that every failure carries. */
+export function hopContext({ name, host, port, user }: SshHop): FailureContext {
+  return { hop: name, host, port, user };
+}
+
+/** A failure that concerns a hop. The detail may hold text of the server. */
+export function hopFailure(hop: SshHop, code: FailureCode, detail: string, more: { cause?: unknown; context?: FailureContext } = {}): ForwardError {
+  const context = { ...hopContext(hop), ...more.context };
+  return new ForwardError(code, untrustedText(`${hop.name}: ${detail}`), { ...('cause' in more ? { cause: more.cause } : {}), context });
+}
+
+/** The failure to open a TCP connection to a hop. */
+export function connectFailure(hop: SshHop, error: unknown): ForwardError {
+  if (error instanceof ForwardError) return error;
+  return hopFailure(hop, connectFailureCode(systemCode(error)), messageOf(error), { cause: error });
+}
+
+function connectFailureCode(code: string): FailureCode {
+  switch (code) {
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EAI_FAIL':
+    case 'EAI_NONAME':
+      return 'host-not-found';
+    case 'ECONNREFUSED':
+      return 'connect-refused';
+    case 'ETIMEDOUT':
+      return 'connect-timeout';
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return 'connection-lost';
+    default:
+      return 'host-unreachable';
+  }
+}
+
+/** The failure behind an error of ssh2's client, which marks its errors with `level` and disconnect messages with a number. */
+export function clientFailure(hop: SshHop, phase: SshPhase, error: Error & { readonly level?: string; readonly code?: unknown }): ForwardError {
+  return hopFailure(hop, clientFailureCode(phase, error), messageOf(error), { cause: error });
+}
+
+function clientFailureCode(phase: SshPhase, error: { readonly level?: string; readonly code?: unknown; readonly message: string }): FailureCode {
+  if (error.level === 'client-timeout') return 'keepalive-timeout';
+  if (error.level === 'client-socket' || error.message === 'Connection lost before handshake') return 'connection-lost';
+  // While logging in a server says goodbye over what was offered: too many failures, no more methods.
+  if (typeof error.code === 'number' && phase === 'authentication') return 'auth-failed';
+  if (typeof error.code === 'number' && phase === 'ready') return 'connection-lost';
+  return phase === 'handshake' ? 'handshake-failed' : 'connection-lost';
+}
+
+/** The failure of a `forwardOut`, whose errors carry the reason of RFC 4254 section 5.1. */
+export function channelFailure(destination: string, error: Error & { readonly reason?: unknown }): ForwardError {
+  const code = channelFailureCode(error.reason);
+  const detail = untrustedText(`${destination}: ${error.message.replace('(SSH) Channel open failure: ', '')}`);
+  return new ForwardError(code, detail, { cause: error, context: { destination } });
+}
+
+function channelFailureCode(reason: unknown): FailureCode {
+  if (reason === 1) return 'forwarding-prohibited';
+  return reason === 2 ? 'destination-refused' : 'destination-unreachable';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

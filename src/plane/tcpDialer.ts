@@ -1,0 +1,45 @@
+import { formatHostPort, type HostPort } from '../core/address.ts';
+import { ForwardError, type FailureCode } from '../core/failure.ts';
+import type { Clock } from '../core/ports.ts';
+import type { Dialer } from './dialer.ts';
+import type { End } from './end.ts';
+import { connectTcp, systemCode } from './tcpConnect.ts';
+import { TcpEnd } from './tcpEnd.ts';
+
+const DIAL_TIMEOUT_MS = 20_000;
+
+/** Dials the destination from this machine: the far side of a relay. */
+export class TcpDialer implements Dialer {
+  readonly #connect: HostPort;
+  readonly #clock: Clock;
+  onLost: Dialer['onLost'];
+
+  constructor(connect: HostPort, clock: Clock) {
+    this.#connect = connect;
+    this.#clock = clock;
+  }
+
+  /** There is nothing to open before the first connection. */
+  open(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async dial(_origin: HostPort, signal: AbortSignal): Promise<End> {
+    const options = { address: this.#connect, allowHalfOpen: true, timeoutMs: DIAL_TIMEOUT_MS, clock: this.#clock };
+    try {
+      return new TcpEnd(await connectTcp(options, signal), this.#clock);
+    } catch (error) {
+      throw error instanceof ForwardError ? error : dialFailure(error, this.#connect);
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function dialFailure(error: unknown, connect: HostPort): ForwardError {
+  const code: FailureCode = systemCode(error) === 'ECONNREFUSED' ? 'destination-refused' : 'destination-unreachable';
+  const detail = error instanceof Error ? error.message : String(error);
+  return new ForwardError(code, `${formatHostPort(connect)}: ${detail}`, { cause: error, context: { ...connect, reason: systemCode(error) } });
+}
