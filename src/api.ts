@@ -1,0 +1,74 @@
+/**
+ * The public API of Culvert: what `vscode.extensions.getExtension('culvert.culvert')?.activate()` resolves to. Copy this
+ * file into your extension for its types; it imports nothing.
+ */
+
+/** The version of the API's shape; it grows only when something is taken away or changes its meaning. */
+export type ApiVersion = 1;
+
+export interface CulvertApi {
+  readonly apiVersion: ApiVersion;
+  /** All forwards as they are now; a new list at every reading. */
+  readonly forwards: readonly ForwardInfo[];
+  /** Fires when a forward appears, goes, or changes its state; not for passing bytes. */
+  readonly onDidChangeForwards: (listener: () => void) => { dispose(): void };
+  /**
+   * Makes sure that a forward runs: the user's own if there is one that does the same, else a new one that lives until it
+   * is disposed of. Resolves when the port listens and the tunnel is up.
+   * @param forward ssh's notation with the server after it, `5432:db:5432 me@bastion`, or the parts of it.
+   * @throws {CulvertError} `code` is one of the failure codes; the forward is not left behind.
+   */
+  ensureForward(forward: string | ForwardRequest): Promise<EnsuredForward>;
+  /** Stops a forward; settles when it has stopped, at once when there is none with that id. */
+  stop(id: string): Promise<void>;
+  /** The open connections of a forward and those that closed within the last minute; empty when there is no such forward. */
+  connections(id: string): Promise<readonly ConnectionInfo[]>;
+}
+
+export interface ForwardRequest {
+  /** `[bind:]port:host:hostport` or a shorter form; port 0 listens on the next free one. */
+  readonly forward: string;
+  /** `[user@]host[:port]` or an ssh_config alias; absent for a local relay. */
+  readonly target?: string;
+  readonly name?: string;
+}
+
+export interface EnsuredForward {
+  readonly id: string;
+  /** Where to connect: a host of this computer and the port that was really bound. */
+  readonly host: string;
+  readonly port: number;
+  /** Lets go of the forward; one that nobody else holds, and that is not the user's, stops. */
+  dispose(): void;
+}
+
+export interface ForwardInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'local' | 'relay';
+  /** In the notation of Forward Port. */
+  readonly text: string;
+  readonly state: 'stopped' | 'starting' | 'listening' | 'retrying' | 'stopping' | 'failed';
+  /** What it really listens on; empty unless it listens. */
+  readonly bound: readonly { readonly host: string; readonly port: number }[];
+  /** Why it failed, waits for a retry, or could not reach its destination the last time. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+export interface ConnectionInfo {
+  readonly id: number;
+  readonly state: 'parked' | 'dialing' | 'established' | 'closed';
+  readonly origin: { readonly host: string; readonly port: number };
+  /** Milliseconds since the epoch. */
+  readonly openedAt: number;
+  readonly closedAt?: number;
+  readonly closeReason?: string;
+  /** From the origin to the destination. */
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+}
+
+/** What `ensureForward` rejects with. */
+export interface CulvertError extends Error {
+  readonly code: string;
+}

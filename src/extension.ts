@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import type { CulvertApi } from './api.ts';
+import { ForwardModel } from './core/forwardModel.ts';
+import { DisposableStore } from './core/lifecycle.ts';
+import { HostKeyPolicies } from './openssh/hostKeyPolicy.ts';
+import { readPrivateKey } from './openssh/identity.ts';
+import { systemSshEnvironment, type SshEnvironment } from './openssh/sshEnvironment.ts';
+import { systemClock } from './system/clock.ts';
+import { BindConsent } from './ui/bindConsent.ts';
+import { registerCommands } from './ui/commands.ts';
+import { SECTION, SETTINGS } from './ui/contributions.ts';
+import { EditorLog } from './ui/editorLog.ts';
+import { FailureNotifier } from './ui/failureNotifier.ts';
+import { ForwardPicker } from './ui/forwardPicker.ts';
+import { PlaneRunner } from './ui/forwardRunner.ts';
+import { ForwardStore } from './ui/forwardStore.ts';
+import { ForwardsView } from './ui/forwardsView.ts';
+import { HostKeyQuestions } from './ui/hostKeyQuestions.ts';
+import { explainListenFailure, proposePort, readPortHint } from './ui/localPorts.ts';
+import { PlaneHost } from './ui/planeHost.ts';
+import { PromptQueue } from './ui/promptQueue.ts';
+import { PublicApi } from './ui/publicApi.ts';
+import { askSecret } from './ui/quickInput.ts';
+import { RecentForwards } from './ui/recentForwards.ts';
+import { SecretQuestions } from './ui/secretQuestions.ts';
+import { SecretVault } from './ui/secretVault.ts';
+import { forgetSecrets } from './ui/forgetSecrets.ts';
+import { SshHosts } from './ui/sshHosts.ts';
+import { StatusBar } from './ui/statusBar.ts';
+import { Targets } from './ui/targets.ts';
+import { askTrust } from './ui/trustDialog.ts';
+
+let running: { readonly owned: DisposableStore; readonly host: PlaneHost } | undefined;
+
+/** Builds the objects and wires them; the worker starts with the first forward. Answers the public API. */
+export function activate(context: vscode.ExtensionContext): CulvertApi {
+  const owned = new DisposableStore();
+  const log = owned.add(new EditorLog());
+  const queue = new PromptQueue();
+  const policies = new HostKeyPolicies();
+  const vault = new SecretVault(context.secrets);
+  const secrets = new SecretQuestions(vault, queue, askSecret);
+  const trust = new HostKeyQuestions(policies, queue, askTrust, log);
+  const host = new PlaneHost(join(context.extensionPath, 'dist', 'plane.js'), {
+    verifyHostKey: (question, signal) => trust.answer(question, signal),
+    needIdentity: async ({ path }) => ({ privateKey: await readPrivateKey(path) }),
+    needSecret: (question, signal) => secrets.answer(question, signal),
+  }, log);
+  owned.add(host.onEvent((event) => { if (event.name === 'loggedIn') void secrets.onLoggedIn(event.payload); }));
+
+  const consent = new BindConsent(context.globalState, queue);
+  const targets = new Targets(sshEnvironment, policies, log);
+  const runner: PlaneRunner = owned.add(new PlaneRunner(host, {
+    allowBind: (definition, signal) => consent.require(definition, signal),
+    resolveTarget: (spec, signal) => targets.resolve(spec, signal),
+    explain: (failure, definition) => explainListenFailure(failure, definition, model),
+  }, systemClock, log));
+  const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
+  const store = owned.add(new ForwardStore(model, log));
+  const hosts = owned.add(new SshHosts(sshEnvironment));
+  const recent = owned.add(new RecentForwards(context.globalState, model));
+  const view = owned.add(new ForwardsView({ model, store, runner, clock: systemClock }));
+  owned.add(new StatusBar(model, systemClock));
+  owned.add(new FailureNotifier(model));
+  owned.add(vscode.workspace.onDidChangeConfiguration((change) => {
+    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.sshConfigFile}`)) hosts.reset();
+  }));
+  owned.add(registerCommands({
+    model,
+    picker: new ForwardPicker(model, view.treeView, systemClock),
+    flowContext: async () => ({
+      hosts: await hosts.list(), recent: recent.list(), portHint: await readPortHint(), proposePort,
+    }),
+    reveal: (id) => view.reveal(id),
+    showLog: () => { log.show(); },
+    forgetSecrets: () => forgetSecrets(vault),
+  }));
+  running = { owned, host };
+  for (const { definition } of model.forwards) if (definition.autoStart) model.start(definition.id, { isPersistent: true });
+  return new PublicApi({ model, sshHosts: () => hosts.aliases(), connections: (id) => host.request('connections', { id }) });
+}
+
+/** Closes every listener and connection before the editor goes on. */
+export async function deactivate(): Promise<void> {
+  const { owned, host } = running ?? {};
+  running = undefined;
+  owned?.dispose();
+  await host?.close();
+}
+
+function sshEnvironment(): SshEnvironment {
+  const section = vscode.workspace.getConfiguration(SECTION);
+  const configFile = section.get<string>(SETTINGS.sshConfigFile, '').trim();
+  const sshPath = section.get<string>(SETTINGS.sshPath, '').trim();
+  return systemSshEnvironment({ ...(sshPath === '' ? {} : { sshPath }), ...(configFile === '' ? {} : { configFile }) });
+}

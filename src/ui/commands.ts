@@ -1,0 +1,150 @@
+import * as vscode from 'vscode';
+import { isActive } from '../core/forwardState.ts';
+import type { Forward } from '../core/forward.ts';
+import type { ForwardModel } from '../core/forwardModel.ts';
+import { formatForward, formatSshCommand } from '../core/forwardText.ts';
+import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
+import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
+import type { ForwardPicker } from './forwardPicker.ts';
+import { askForSpec, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
+import { formatCount } from './format.ts';
+import { localAddress, titleOf } from './present.ts';
+import { showFailure } from './remedies.ts';
+import { showStartProgress } from './startProgress.ts';
+
+export interface CommandOptions {
+  readonly model: ForwardModel;
+  readonly picker: ForwardPicker;
+  readonly flowContext: () => Promise<FlowContext>;
+  /** Shows a forward in the view, selected and unfolded. */
+  readonly reveal: (forwardId: string) => Promise<void>;
+  readonly showLog: () => void;
+  readonly forgetSecrets: () => Promise<void>;
+}
+
+type Action = (...args: unknown[]) => Promise<void> | void;
+
+/** Registers every command; each finds its forwards, calls one intent and returns. */
+export function registerCommands(options: CommandOptions): Disposable {
+  const owned = new DisposableStore();
+  const actions: Readonly<Record<string, Action>> = { ...lifecycleActions(options), ...editingActions(options), ...outwardActions(options) };
+  for (const [id, action] of Object.entries(actions)) owned.add(vscode.commands.registerCommand(id, action));
+  return owned;
+}
+
+const isStoppable = ({ state }: Forward): boolean => isActive(state) && state.phase !== 'stopping';
+const isStartable = ({ state }: Forward): boolean => state.phase === 'stopped' || state.phase === 'failed' || state.phase === 'retrying';
+const isAny = (): boolean => true;
+
+function lifecycleActions({ model, picker, flowContext, reveal }: CommandOptions): Record<string, Action> {
+  const startVisibly = (id: string): void => {
+    model.start(id);
+    showStartProgress(model, id);
+  };
+  return {
+    [COMMANDS.forwardPort]: async (text) => {
+      const spec = await askForSpec('Forward Port', typeof text === 'string' ? text : '', await flowContext());
+      const definition = spec === undefined ? undefined : defineForward(model, spec);
+      if (definition === undefined) return;
+      model.put(definition);
+      startVisibly(definition.id);
+      await reveal(definition.id);
+    },
+    [COMMANDS.start]: async (...args) => {
+      for (const { definition } of await picker.resolve(args, isStartable, 'Start')) startVisibly(definition.id);
+    },
+    [COMMANDS.stop]: async (...args) => {
+      for (const { definition } of await picker.resolve(args, isStoppable, 'Stop')) model.stop(definition.id);
+    },
+    [COMMANDS.restart]: async (...args) => {
+      for (const { definition } of await picker.resolve(args, isAny, 'Restart')) model.restart(definition.id);
+    },
+    [COMMANDS.startAll]: () => {
+      for (const { definition } of model.forwards) startVisibly(definition.id);
+    },
+    [COMMANDS.stopAll]: () => {
+      for (const { definition } of model.forwards) model.stop(definition.id);
+    },
+  };
+}
+
+function editingActions({ model, picker, flowContext }: CommandOptions): Record<string, Action> {
+  return {
+    [COMMANDS.edit]: async (...args) => {
+      const [forward] = await picker.resolve(args, isAny, 'Edit');
+      if (forward === undefined) return;
+      const spec = await askForSpec(`Edit ${titleOf(forward)}`, formatForward(forward.definition.spec), await flowContext());
+      const others = model.forwards.filter(({ definition }) => definition.id !== forward.definition.id);
+      if (spec === undefined || refusesLoop(spec, others.map(({ definition }) => definition.spec))) return;
+      model.put({ ...forward.definition, spec });
+    },
+    [COMMANDS.rename]: async (...args) => {
+      const [forward] = await picker.resolve(args, isAny, 'Rename');
+      if (forward === undefined) return;
+      const { definition } = forward;
+      const name = await vscode.window.showInputBox({ title: 'Rename Forward', value: definition.name, prompt: `A name for ${formatForward(definition.spec)}; empty shows its ports.` });
+      if (name !== undefined) model.put({ ...definition, name: name.trim() });
+    },
+    [COMMANDS.remove]: async (...args) => {
+      const forwards = await picker.resolve(args, isAny, 'Remove');
+      if (forwards.length === 0 || !(await confirmRemoval(forwards))) return;
+      for (const { definition } of forwards) model.remove(definition.id);
+    },
+    [COMMANDS.toggleAutoStart]: async (...args) => {
+      for (const { definition } of await picker.resolve(args, isAny, 'Start with the Editor')) model.put({ ...definition, autoStart: !definition.autoStart });
+    },
+    [COMMANDS.toggleGrouping]: async () => {
+      const section = vscode.workspace.getConfiguration(SECTION);
+      await section.update(SETTINGS.groupByServer, section.get(SETTINGS.groupByServer) !== true, vscode.ConfigurationTarget.Global);
+    },
+  };
+}
+
+/** Removing several, or one that carries connections, asks first: it cannot be undone from the view. */
+async function confirmRemoval(forwards: readonly Forward[]): Promise<boolean> {
+  const open = forwards.reduce((sum, { traffic }) => sum + traffic.openConnections, 0);
+  if (forwards.length === 1 && open === 0) return true;
+  const what = forwards.length === 1 && forwards[0] !== undefined ? titleOf(forwards[0]) : formatCount(forwards.length, 'forward');
+  const cost = open === 0 ? '' : ` ${formatCount(open, 'open connection')} will be closed.`;
+  const chosen = await vscode.window.showWarningMessage(`Remove ${what}?`, { modal: true, detail: `It is taken out of your settings.${cost}` }, 'Remove');
+  return chosen === 'Remove';
+}
+
+function outwardActions({ model, picker, showLog, forgetSecrets }: CommandOptions): Record<string, Action> {
+  return {
+    [COMMANDS.copyAddress]: async (...args) => {
+      const forwards = await picker.resolve(args, isAny, 'Copy Local Address');
+      if (forwards.length > 0) await copy(forwards.map(localAddress).join('\n'));
+    },
+    [COMMANDS.copySshCommand]: async (...args) => {
+      const forwards = await picker.resolve(args, ({ definition }) => definition.spec.kind === 'local', 'Copy as ssh Command');
+      const commands = forwards.flatMap(({ definition: { spec } }) => (spec.kind === 'local' ? [formatSshCommand(spec)] : []));
+      if (commands.length > 0) await copy(commands.join('\n'));
+      else if (forwards.length > 0) void vscode.window.showInformationMessage('A local relay uses no SSH, so there is no ssh command for it.');
+    },
+    [COMMANDS.openInBrowser]: async (...args) => {
+      for (const forward of await picker.resolve(args, ({ state }) => state.phase === 'listening', 'Open in Browser')) await openInBrowser(forward);
+    },
+    [COMMANDS.explain]: async (...args) => {
+      for (const { definition, state } of await picker.resolve(args, ({ state: { phase } }) => phase === 'failed' || phase === 'retrying', 'Explain')) {
+        const failure = 'failure' in state ? state.failure : state.phase === 'listening' ? state.complaint?.failure : undefined;
+        if (failure !== undefined) await showFailure(model, definition.id, failure);
+      }
+    },
+    [COMMANDS.showLog]: showLog,
+    [COMMANDS.forgetSecrets]: forgetSecrets,
+    [COMMANDS.openSettings]: async () => { await vscode.commands.executeCommand('workbench.action.openSettingsJson', { revealSetting: { key: `${SECTION}.${SETTINGS.forwards}` } }); },
+  };
+}
+
+async function copy(text: string): Promise<void> {
+  await vscode.env.clipboard.writeText(text);
+  vscode.window.setStatusBarMessage(`Copied ${text.replaceAll('\n', ', ')}`, 5000);
+}
+
+/** Through `asExternalUri`, so that it also works where the editor's window is on another machine. */
+async function openInBrowser(forward: Forward): Promise<void> {
+  const scheme = forward.definition.spec.connect.port === 443 || forward.definition.spec.connect.port === 8443 ? 'https' : 'http';
+  const uri = await vscode.env.asExternalUri(vscode.Uri.parse(`${scheme}://${localAddress(forward)}/`));
+  await vscode.env.openExternal(uri);
+}

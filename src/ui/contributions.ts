@@ -1,0 +1,43 @@
+/** Ids shared with the manifest; a test holds package.json against them. */
+export const COMMANDS = {
+  forwardPort: 'culvert.forwardPort',
+  start: 'culvert.start',
+  stop: 'culvert.stop',
+  restart: 'culvert.restart',
+  edit: 'culvert.edit',
+  rename: 'culvert.rename',
+  remove: 'culvert.remove',
+  toggleAutoStart: 'culvert.toggleAutoStart',
+  copyAddress: 'culvert.copyAddress',
+  openInBrowser: 'culvert.openInBrowser',
+  copySshCommand: 'culvert.copySshCommand',
+  explain: 'culvert.explain',
+  showLog: 'culvert.showLog',
+  startAll: 'culvert.startAll',
+  stopAll: 'culvert.stopAll',
+  toggleGrouping: 'culvert.toggleGrouping',
+  forgetSecrets: 'culvert.forgetSecrets',
+  openSettings: 'culvert.openSettings',
+} as const;
+
+export const VIEWS = { forwards: 'culvert.forwards' } as const;
+
+export const VIEW_CONTAINER = 'culvert';
+
+export const SECTION = 'culvert';
+
+/** Settings, without the section. */
+export const SETTINGS = {
+  forwards: 'forwards',
+  groupByServer: 'groupByServer',
+  sshPath: 'sshPath',
+  sshConfigFile: 'sshConfigFile',
+} as const;
+
+/** `contextValue` of the tree's rows; the manifest's menus match on them. */
+export const ROW_CONTEXTS = {
+  group: 'group',
+  address: 'address',
+  connection: 'connection',
+  problem: 'problem',
+} as const;

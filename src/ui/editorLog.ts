@@ -1,0 +1,21 @@
+import * as vscode from 'vscode';
+import type { Disposable } from '../core/lifecycle.ts';
+import type { LogLevel } from '../protocol/messages.ts';
+import type { Log } from './log.ts';
+
+/** The output channel "Culvert"; the editor filters by its level. */
+export class EditorLog implements Log, Disposable {
+  readonly #channel = vscode.window.createOutputChannel('Culvert', { log: true });
+
+  write(level: LogLevel, text: string): void {
+    this.#channel[level](text);
+  }
+
+  show(): void {
+    this.#channel.show(true);
+  }
+
+  dispose(): void {
+    this.#channel.dispose();
+  }
+}

@@ -1,0 +1,34 @@
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+const STEP = 1000;
+
+/** A number of bytes in decimal units, three digits at most: `999 B`, `1.2 kB`, `50 MB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= STEP;
+    unit += 1;
+  }
+  const digits = unit > 0 && value < 9.95 ? 1 : 0;
+  return `${value.toFixed(digits)} ${UNITS[unit] ?? 'TB'}`;
+}
+
+/** A span of milliseconds as people say it: `4 s`, `3 min`, `2 h`, `5 d`. */
+export function formatDuration(spanMs: number): string {
+  const seconds = Math.max(0, Math.round(spanMs / 1000));
+  if (seconds < 60) return `${String(seconds)} s`;
+  if (seconds < 60 * 60) return `${String(Math.floor(seconds / 60))} min`;
+  if (seconds < 48 * 60 * 60) return `${String(Math.floor(seconds / 3600))} h`;
+  return `${String(Math.floor(seconds / 86_400))} d`;
+}
+
+/** `1 connection`, `2 connections`. */
+export function formatCount(count: number, noun: string): string {
+  return `${String(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** A list as in a sentence: `a`, `a and b`, `a, b and c`. */
+export function formatList(items: readonly string[]): string {
+  const last = items.at(-1) ?? '';
+  return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} and ${last}`;
+}

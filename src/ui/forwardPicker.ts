@@ -1,0 +1,63 @@
+import * as vscode from 'vscode';
+import type { Forward } from '../core/forward.ts';
+import type { ForwardModel } from '../core/forwardModel.ts';
+import type { Clock } from '../core/ports.ts';
+import type { TreeNode } from './forwardsTree.ts';
+import { describeState, formatPoles, serverOf, titleOf } from './present.ts';
+
+/** Finds out which forwards a command is about: its argument, the selection in the view, or the user's choice. */
+export class ForwardPicker {
+  readonly #model: ForwardModel;
+  readonly #view: vscode.TreeView<TreeNode>;
+  readonly #clock: Clock;
+
+  constructor(model: ForwardModel, view: vscode.TreeView<TreeNode>, clock: Clock) {
+    this.#model = model;
+    this.#view = view;
+    this.#clock = clock;
+  }
+
+  /** The forwards meant by a command's arguments as the editor passes them; empty when the user chose none. */
+  async resolve(args: readonly unknown[], isWanted: (forward: Forward) => boolean, title: string): Promise<readonly Forward[]> {
+    const [first, all] = args;
+    if (typeof first === 'string') return this.#existing([first]);
+    const nodes = Array.isArray(all) ? (all as TreeNode[]) : first === undefined ? this.#view.selection : [first as TreeNode];
+    const ids = nodes.flatMap((node) => this.#idsOf(node));
+    if (ids.length > 0) return this.#existing([...new Set(ids)]);
+    return this.#ask(isWanted, title);
+  }
+
+  #existing(ids: readonly string[]): Forward[] {
+    return ids.map((id) => this.#model.get(id)).filter((forward) => forward !== undefined);
+  }
+
+  #idsOf(node: TreeNode): string[] {
+    switch (node.kind) {
+      case 'group':
+        return this.#model.forwards.filter(({ definition }) => serverOf(definition.spec) === node.server).map(({ definition }) => definition.id);
+      case 'problem':
+        return [];
+      case 'forward':
+      case 'address':
+      case 'connection':
+      case 'more':
+        return [node.forwardId];
+    }
+  }
+
+  async #ask(isWanted: (forward: Forward) => boolean, title: string): Promise<readonly Forward[]> {
+    const candidates = this.#model.forwards.filter(isWanted);
+    if (candidates.length === 0) {
+      void vscode.window.showInformationMessage(this.#model.forwards.length === 0 ? 'There is no forward yet. "Forward Port…" makes one.' : `${title}: there is no forward that this fits now.`);
+      return [];
+    }
+    const now = this.#clock.now();
+    const items = candidates.map((forward) => ({
+      label: titleOf(forward),
+      description: `${formatPoles(forward)}  ·  ${serverOf(forward.definition.spec)}  ·  ${describeState(forward, now)}`,
+      forward,
+    }));
+    const chosen = await vscode.window.showQuickPick(items, { title, matchOnDescription: true, canPickMany: true });
+    return chosen?.map(({ forward }) => forward) ?? [];
+  }
+}

@@ -1,0 +1,160 @@
+import { EventEmitter, type Event } from '../core/event.ts';
+import { toFailure, type Failure, type ForwardError } from '../core/failure.ts';
+import type { ForwardDefinition } from '../core/forward.ts';
+import type { LocalSpec } from '../core/forwardSpec.ts';
+import type { ForwardEvent } from '../core/forwardState.ts';
+import { bindAddresses } from '../core/forwardText.ts';
+import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
+import type { Clock, ForwardRunner, RunnerEvent, RunnerTraffic } from '../core/ports.ts';
+import type { SshTarget } from '../core/sshTarget.ts';
+import type { PlaneEvents } from '../protocol/messages.ts';
+import type { RpcEvent } from '../protocol/rpc.ts';
+import type { Log } from './log.ts';
+import type { PlaneHost } from './planeHost.ts';
+
+/** What has to be decided or found out before the plane can start a forward. */
+export interface Preparation {
+  /** Settles when the forward may listen where it wants to; rejects with `bind-not-allowed`. */
+  allowBind(definition: ForwardDefinition, signal: AbortSignal): Promise<void>;
+  resolveTarget(spec: LocalSpec, signal: AbortSignal): Promise<SshTarget>;
+  /** Adds to a failure what only this machine can tell: who holds a port, which ports are free. Never rejects. */
+  explain(failure: Failure, definition: ForwardDefinition): Promise<Failure>;
+}
+
+interface Run {
+  readonly definition: ForwardDefinition;
+  readonly generation: number;
+  readonly controller: AbortController;
+}
+
+/** Turns the model's orders into requests to the plane, and the plane's events into the model's. */
+export class PlaneRunner implements ForwardRunner, Disposable {
+  readonly #host: PlaneHost;
+  readonly #preparation: Preparation;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #runs = new Map<string, Run>();
+  readonly #events = new EventEmitter<RunnerEvent>();
+  readonly #traffic = new EventEmitter<RunnerTraffic>();
+  readonly #owned = new DisposableStore();
+  #isWatching = false;
+
+  readonly onEvent: Event<RunnerEvent> = this.#events.event;
+  readonly onTraffic: Event<RunnerTraffic> = this.#traffic.event;
+
+  constructor(host: PlaneHost, preparation: Preparation, clock: Clock, log: Log) {
+    this.#host = host;
+    this.#preparation = preparation;
+    this.#clock = clock;
+    this.#log = log;
+    this.#owned.add(host.onEvent((event) => { this.#onPlaneEvent(event); }));
+    this.#owned.add(host.onDidStart(() => { if (this.#isWatching) this.#tellWatching(); }));
+    this.#owned.add(host.onDidCrash((reason) => { this.#onCrash(reason); }));
+  }
+
+  start(definition: ForwardDefinition, generation: number): void {
+    this.#runs.get(definition.id)?.controller.abort();
+    const run: Run = { definition, generation, controller: new AbortController() };
+    this.#runs.set(definition.id, run);
+    this.#start(run).catch((error: unknown) => { this.#onStartFailed(run, error); });
+  }
+
+  stop(id: string, generation: number): void {
+    this.#runs.get(id)?.controller.abort();
+    this.#runs.delete(id);
+    const onStopped = (): void => { this.#emit(id, { type: 'stopped', generation }); };
+    if (!this.#host.isRunning) {
+      onStopped();
+      return;
+    }
+    this.#host.request('stop', { id }).then(onStopped, (error: unknown) => {
+      this.#log.write('warn', `Stopping: ${toFailure(error).detail}`);
+      onStopped();
+    });
+  }
+
+  /** Turns live traffic on while somebody looks; off, the plane counts but does not report. */
+  setWatching(isWatching: boolean): void {
+    if (this.#isWatching === isWatching) return;
+    this.#isWatching = isWatching;
+    if (this.#host.isRunning) this.#tellWatching();
+  }
+
+  dispose(): void {
+    for (const run of this.#runs.values()) run.controller.abort();
+    this.#runs.clear();
+    this.#owned.dispose();
+  }
+
+  async #start(run: Run): Promise<void> {
+    const { definition, generation, controller: { signal } } = run;
+    const { id, spec } = definition;
+    await this.#preparation.allowBind(definition, signal);
+    const target = spec.kind === 'local' ? await this.#preparation.resolveTarget(spec, signal) : undefined;
+    if (signal.aborted) return;
+    await this.#host.request('start', {
+      id, generation, listen: bindAddresses(spec.listen), connect: spec.connect, ...(target === undefined ? {} : { target }),
+    });
+  }
+
+  #onStartFailed(run: Run, error: unknown): void {
+    if (run.controller.signal.aborted) return;
+    this.#onLost(run, toFailure(error), false);
+  }
+
+  #onLost(run: Run, failure: Failure, isUnbound: boolean): void {
+    const { definition, generation, controller } = run;
+    void this.#preparation.explain(failure, definition).then((explained) => {
+      if (controller.signal.aborted) return;
+      this.#log.write('warn', `${definition.id}: ${explained.code}: ${explained.detail}`);
+      this.#emit(definition.id, { type: 'lost', generation, at: this.#clock.now(), failure: explained, isUnbound });
+    });
+  }
+
+  #onCrash(reason: ForwardError): void {
+    for (const [id, { generation }] of [...this.#runs]) {
+      this.#emit(id, { type: 'lost', generation, at: this.#clock.now(), failure: toFailure(reason), isUnbound: true });
+    }
+  }
+
+  #onPlaneEvent(event: RpcEvent<PlaneEvents>): void {
+    switch (event.name) {
+      case 'progress':
+        this.#emit(event.payload.id, { type: 'progress', ...event.payload });
+        return;
+      case 'bound':
+        this.#emit(event.payload.id, { type: 'bound', ...event.payload });
+        return;
+      case 'up':
+        this.#emit(event.payload.id, { type: 'up', at: this.#clock.now(), ...event.payload });
+        return;
+      case 'destination':
+        this.#emit(event.payload.id, { type: 'destination', at: this.#clock.now(), generation: event.payload.generation, failure: event.payload.failure });
+        return;
+      case 'lost': {
+        const { id, generation, failure, isUnbound } = event.payload;
+        const run = this.#runs.get(id);
+        if (run?.generation === generation) this.#onLost(run, failure, isUnbound);
+        return;
+      }
+      case 'traffic':
+        this.#traffic.fire(event.payload);
+        return;
+      case 'log':
+        this.#log.write(event.payload.level, event.payload.text);
+        return;
+      case 'loggedIn':
+        return;
+    }
+  }
+
+  #tellWatching(): void {
+    this.#host.request('watch', { isWatching: this.#isWatching }).catch((error: unknown) => {
+      this.#log.write('debug', `watch: ${toFailure(error).detail}`);
+    });
+  }
+
+  #emit(id: string, event: ForwardEvent): void {
+    this.#events.fire({ id, event });
+  }
+}

@@ -1,0 +1,234 @@
+import * as vscode from 'vscode';
+import type { EntryProblem } from '../core/forwardEntry.ts';
+import type { Connection, Forward } from '../core/forward.ts';
+import type { ForwardChange, ForwardModel } from '../core/forwardModel.ts';
+import { isActive } from '../core/forwardState.ts';
+import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
+import type { Clock } from '../core/ports.ts';
+import { COMMANDS, ROW_CONTEXTS } from './contributions.ts';
+import { formatCount } from './format.ts';
+import { presentAddresses, presentConnection, presentForward, serverOf, type Row } from './present.ts';
+import { contextOf } from './rowContext.ts';
+import { tooltipOf } from './tooltip.ts';
+
+/** A row's identity; what it shows is looked up when it is drawn. */
+export type TreeNode =
+  | { readonly kind: 'group'; readonly id: string; readonly server: string }
+  | { readonly kind: 'forward'; readonly id: string; readonly forwardId: string }
+  | { readonly kind: 'address'; readonly id: string; readonly forwardId: string; readonly index: number }
+  | { readonly kind: 'connection'; readonly id: string; readonly forwardId: string; readonly connectionId: number }
+  | { readonly kind: 'more'; readonly id: string; readonly forwardId: string }
+  | { readonly kind: 'problem'; readonly id: string; readonly problem: EntryProblem };
+
+/** Who is at the other end of a connection, by the origin's port; looked up outside. */
+export type ProgramLookup = (connection: Connection) => string | undefined;
+
+export interface TreeOptions {
+  readonly model: ForwardModel;
+  readonly clock: Clock;
+  readonly problems: () => readonly EntryProblem[];
+  readonly isGrouped: () => boolean;
+  readonly programOf: ProgramLookup;
+}
+
+/** More connections than this are counted in one row. */
+const MAX_CONNECTION_ROWS = 100;
+
+/** The rows of the view "Forwards": servers, forwards, and under each what netstat would show. */
+export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposable {
+  readonly #options: TreeOptions;
+  readonly #changes = new vscode.EventEmitter<TreeNode | undefined>();
+  readonly #owned = new DisposableStore();
+  /** One object per row id: the view knows its rows by reference. */
+  readonly #nodes = new Map<string, TreeNode>();
+  /** What each forward and its children looked like when last drawn. */
+  readonly #drawn = new Map<string, string>();
+
+  readonly onDidChangeTreeData = this.#changes.event;
+
+  constructor(options: TreeOptions) {
+    this.#options = options;
+    this.#owned.add(this.#changes);
+    this.#owned.add(options.model.onDidChange((change) => { this.#onChange(change); }));
+  }
+
+  /** Redraws everything: the grouping or the problems changed. */
+  refresh(): void {
+    this.#changes.fire(undefined);
+  }
+
+  /** Redraws the forwards whose rows no longer look as drawn: ages and countdowns that went on. */
+  refreshAges(): void {
+    for (const { definition, state } of this.#options.model.forwards) {
+      if (isActive(state)) this.#refreshForward(definition.id);
+    }
+  }
+
+  /** The row of a forward, to be revealed or selected. */
+  nodeOf(forwardId: string): TreeNode {
+    return this.#node({ kind: 'forward', id: `forward:${forwardId}`, forwardId });
+  }
+
+  getTreeItem(node: TreeNode): vscode.TreeItem {
+    switch (node.kind) {
+      case 'group':
+        return this.#groupItem(node);
+      case 'forward':
+        return this.#forwardItem(node);
+      case 'address':
+        return this.#detailItem(node, this.#addressRow(node), ROW_CONTEXTS.address);
+      case 'connection':
+        return this.#detailItem(node, this.#connectionRow(node), ROW_CONTEXTS.connection);
+      case 'more':
+        return this.#detailItem(node, this.#moreRow(node), ROW_CONTEXTS.connection);
+      case 'problem':
+        return problemItem(node.id, node.problem);
+    }
+  }
+
+  getChildren(node?: TreeNode): TreeNode[] {
+    if (node === undefined) return this.#roots();
+    if (node.kind === 'group') return this.#forwardNodes((forward) => serverOf(forward.definition.spec) === node.server);
+    if (node.kind === 'forward') return this.#details(node.forwardId);
+    return [];
+  }
+
+  getParent(node: TreeNode): TreeNode | undefined {
+    if (node.kind === 'group' || node.kind === 'problem') return undefined;
+    if (node.kind !== 'forward') return this.nodeOf(node.forwardId);
+    const forward = this.#options.model.get(node.forwardId);
+    return forward !== undefined && this.#hasGroups() ? this.#groupNode(serverOf(forward.definition.spec)) : undefined;
+  }
+
+  dispose(): void {
+    this.#owned.dispose();
+  }
+
+  #onChange(change: ForwardChange): void {
+    if (change.kind === 'definitions') this.refresh();
+    else this.#refreshForward(change.id);
+  }
+
+  #refreshForward(forwardId: string): void {
+    const node = this.#nodes.get(`forward:${forwardId}`);
+    if (node !== undefined && this.#drawn.get(forwardId) !== this.#look(forwardId)) this.#changes.fire(node);
+  }
+
+  /** Everything that a forward's rows show, to tell whether drawing again would change anything. */
+  #look(forwardId: string): string {
+    const forward = this.#options.model.get(forwardId);
+    if (forward === undefined) return '';
+    const now = this.#options.clock.now();
+    const rows = [presentForward(forward, now, this.#hasGroups()), ...presentAddresses(forward)];
+    const connections = forward.traffic.connections.slice(0, MAX_CONNECTION_ROWS)
+      .map((connection) => presentConnection(connection, now, this.#options.programOf(connection)));
+    return JSON.stringify([contextOf(forward), rows, connections]);
+  }
+
+  #roots(): TreeNode[] {
+    const problems = this.#options.problems().map((problem): TreeNode => ({ kind: 'problem', id: `problem:${String(problem.index)}:${problem.message}`, problem }));
+    if (!this.#hasGroups()) return [...this.#forwardNodes(() => true), ...problems];
+    const servers = [...new Set(this.#options.model.forwards.map(({ definition }) => serverOf(definition.spec)))];
+    return [...servers.map((server) => this.#groupNode(server)), ...problems];
+  }
+
+  /** A single server needs no heading. */
+  #hasGroups(): boolean {
+    if (!this.#options.isGrouped()) return false;
+    return new Set(this.#options.model.forwards.map(({ definition }) => serverOf(definition.spec))).size > 1;
+  }
+
+  #groupNode(server: string): TreeNode {
+    return this.#node({ kind: 'group', id: `group:${server}`, server });
+  }
+
+  #forwardNodes(isWanted: (forward: Forward) => boolean): TreeNode[] {
+    return this.#options.model.forwards.filter(isWanted).map(({ definition }) => this.nodeOf(definition.id));
+  }
+
+  #details(forwardId: string): TreeNode[] {
+    const forward = this.#options.model.get(forwardId);
+    if (forward === undefined) return [];
+    this.#drawn.set(forwardId, this.#look(forwardId));
+    const addresses = presentAddresses(forward).map((_, index) => this.#node({ kind: 'address', id: `address:${forwardId}:${String(index)}`, forwardId, index }));
+    const { connections } = forward.traffic;
+    const rows = connections.slice(0, MAX_CONNECTION_ROWS)
+      .map(({ id }) => this.#node({ kind: 'connection', id: `connection:${forwardId}:${String(id)}`, forwardId, connectionId: id }));
+    if (connections.length <= MAX_CONNECTION_ROWS) return [...addresses, ...rows];
+    return [...addresses, ...rows, this.#node({ kind: 'more', id: `more:${forwardId}`, forwardId })];
+  }
+
+  #groupItem(node: Extract<TreeNode, { kind: 'group' }>): vscode.TreeItem {
+    const count = this.#options.model.forwards.filter(({ definition }) => serverOf(definition.spec) === node.server).length;
+    const item = new vscode.TreeItem(node.server, vscode.TreeItemCollapsibleState.Expanded);
+    item.id = node.id;
+    item.description = formatCount(count, 'forward');
+    item.contextValue = ROW_CONTEXTS.group;
+    item.accessibilityInformation = { label: `${node.server}, ${formatCount(count, 'forward')}` };
+    return item;
+  }
+
+  #forwardItem(node: Extract<TreeNode, { kind: 'forward' }>): vscode.TreeItem {
+    const forward = this.#options.model.get(node.forwardId);
+    if (forward === undefined) return new vscode.TreeItem('');
+    const now = this.#options.clock.now();
+    this.#drawn.set(node.forwardId, this.#look(node.forwardId));
+    const hasDetails = presentAddresses(forward).length > 0;
+    const row = presentForward(forward, now, this.#hasGroups());
+    const item = itemOf(node.id, row, hasDetails ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None);
+    item.contextValue = contextOf(forward);
+    item.tooltip = tooltipOf(forward, now);
+    return item;
+  }
+
+  #detailItem(node: TreeNode, row: Row | undefined, context: string): vscode.TreeItem {
+    if (row === undefined) return new vscode.TreeItem('');
+    const item = itemOf(node.id, row, vscode.TreeItemCollapsibleState.None);
+    item.contextValue = context;
+    return item;
+  }
+
+  #addressRow(node: Extract<TreeNode, { kind: 'address' }>): Row | undefined {
+    const forward = this.#options.model.get(node.forwardId);
+    return forward === undefined ? undefined : presentAddresses(forward)[node.index];
+  }
+
+  #connectionRow(node: Extract<TreeNode, { kind: 'connection' }>): Row | undefined {
+    const connection = this.#options.model.get(node.forwardId)?.traffic.connections.find(({ id }) => id === node.connectionId);
+    return connection === undefined ? undefined : presentConnection(connection, this.#options.clock.now(), this.#options.programOf(connection));
+  }
+
+  #moreRow(node: Extract<TreeNode, { kind: 'more' }>): Row | undefined {
+    const connections = this.#options.model.get(node.forwardId)?.traffic.connections ?? [];
+    const label = `${String(connections.length - MAX_CONNECTION_ROWS)} more`;
+    return { label, description: '', icon: { id: 'ellipsis' }, spoken: `${label} connections` };
+  }
+
+  #node(node: TreeNode): TreeNode {
+    const known = this.#nodes.get(node.id);
+    if (known !== undefined) return known;
+    this.#nodes.set(node.id, node);
+    return node;
+  }
+}
+
+function itemOf(id: string, row: Row, collapsible: vscode.TreeItemCollapsibleState): vscode.TreeItem {
+  const item = new vscode.TreeItem(row.label, collapsible);
+  item.id = id;
+  item.description = row.description;
+  item.iconPath = new vscode.ThemeIcon(row.icon.id, row.icon.color === undefined ? undefined : new vscode.ThemeColor(row.icon.color));
+  item.accessibilityInformation = { label: row.spoken };
+  return item;
+}
+
+function problemItem(id: string, { label, message }: EntryProblem): vscode.TreeItem {
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.None);
+  item.id = id;
+  item.description = message;
+  item.iconPath = new vscode.ThemeIcon('error', new vscode.ThemeColor('charts.red'));
+  item.tooltip = `${label}: ${message}\nClick to open the settings.`;
+  item.contextValue = ROW_CONTEXTS.problem;
+  item.accessibilityInformation = { label: `Not a valid forward in the settings: ${label}. ${message}` };
+  item.command = { command: COMMANDS.openSettings, title: 'Open Settings' };
+  return item;
+}

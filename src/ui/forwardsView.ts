@@ -1,0 +1,95 @@
+import * as vscode from 'vscode';
+import type { ForwardChange, ForwardModel } from '../core/forwardModel.ts';
+import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
+import type { Clock } from '../core/ports.ts';
+import { ConnectedPrograms } from './connectedPrograms.ts';
+import { SECTION, SETTINGS, VIEWS } from './contributions.ts';
+import { formatCount } from './format.ts';
+import type { PlaneRunner } from './forwardRunner.ts';
+import type { ForwardStore } from './forwardStore.ts';
+import { ForwardsTree, type TreeNode } from './forwardsTree.ts';
+
+export interface ViewOptions {
+  readonly model: ForwardModel;
+  readonly store: ForwardStore;
+  readonly runner: PlaneRunner;
+  readonly clock: Clock;
+}
+
+const REFRESH_MS = 1000;
+
+/** The view "Forwards" as a whole: asks for live numbers and redraws ages only while somebody sees it. */
+export class ForwardsView implements Disposable {
+  readonly treeView: vscode.TreeView<TreeNode>;
+  readonly #options: ViewOptions;
+  readonly #tree: ForwardsTree;
+  readonly #owned = new DisposableStore();
+  #tick: Disposable | undefined;
+  /** The forward to unfold once it listens and has something under it. */
+  #toUnfold: string | undefined;
+
+  constructor(options: ViewOptions) {
+    this.#options = options;
+    const { model, store, clock } = options;
+    const programs = this.#owned.add(new ConnectedPrograms(model));
+    this.#tree = this.#owned.add(new ForwardsTree({ model, clock, problems: () => store.problems, isGrouped, programOf: (connection) => programs.nameOf(connection) }));
+    this.#owned.add(programs.onDidChange(() => { this.#tree.refreshAges(); }));
+    this.treeView = this.#owned.add(vscode.window.createTreeView(VIEWS.forwards, { treeDataProvider: this.#tree, canSelectMany: true, showCollapseAll: false }));
+    this.#owned.add(this.treeView.onDidChangeVisibility(({ visible }) => { this.#setVisible(visible); }));
+    this.#owned.add(store.onDidChangeProblems(() => { this.#tree.refresh(); }));
+    this.#owned.add(model.onDidChange((change) => { this.#onChange(change); }));
+    this.#owned.add(vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration(`${SECTION}.${SETTINGS.groupByServer}`)) this.#tree.refresh();
+    }));
+    this.#setVisible(this.treeView.visible);
+    this.#updateBadge();
+  }
+
+  /** Selects and unfolds a forward, opening the view if needed. */
+  async reveal(forwardId: string): Promise<void> {
+    this.#toUnfold = forwardId;
+    await this.#show(forwardId);
+    if (this.#options.model.get(forwardId)?.state.phase === 'listening') this.#toUnfold = undefined;
+  }
+
+  dispose(): void {
+    this.#tick?.dispose();
+    this.#owned.dispose();
+  }
+
+  async #show(forwardId: string): Promise<void> {
+    if (this.#options.model.get(forwardId) === undefined) return;
+    await this.treeView.reveal(this.#tree.nodeOf(forwardId), { select: true, focus: false, expand: true });
+  }
+
+  #onChange(change: ForwardChange): void {
+    if (change.kind === 'traffic') return;
+    this.#updateBadge();
+    if (change.kind !== 'state' || change.id !== this.#toUnfold || this.#options.model.get(change.id)?.state.phase !== 'listening') return;
+    this.#toUnfold = undefined;
+    void this.#show(change.id);
+  }
+
+  #setVisible(isVisible: boolean): void {
+    this.#options.runner.setWatching(isVisible);
+    this.#tick?.dispose();
+    this.#tick = undefined;
+    if (isVisible) this.#scheduleTick();
+  }
+
+  #scheduleTick(): void {
+    this.#tick = this.#options.clock.after(REFRESH_MS, () => {
+      this.#tree.refreshAges();
+      this.#scheduleTick();
+    });
+  }
+
+  #updateBadge(): void {
+    const listening = this.#options.model.forwards.filter(({ state }) => state.phase === 'listening').length;
+    this.treeView.badge = listening === 0 ? undefined : { value: listening, tooltip: `${formatCount(listening, 'forward')} listening` };
+  }
+}
+
+function isGrouped(): boolean {
+  return vscode.workspace.getConfiguration(SECTION).get(SETTINGS.groupByServer, true);
+}

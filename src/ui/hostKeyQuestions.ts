@@ -1,0 +1,98 @@
+import { ForwardError, toFailure, type FailureCode, type FailureContext } from '../core/failure.ts';
+import { appendHostKey } from '../openssh/hostKeyAppend.ts';
+import { checkHostKey, type HostKeyVerdict } from '../openssh/hostKeyCheck.ts';
+import type { HostKeyPolicies } from '../openssh/hostKeyPolicy.ts';
+import type { HostKeyAnswer, HostKeyQuestion } from '../protocol/messages.ts';
+import type { Log } from './log.ts';
+import type { PromptQueue } from './promptQueue.ts';
+
+/** Asks the user whether an unknown key is to be trusted; false for no and for no answer. */
+export type AskTrust = (question: HostKeyQuestion, verdict: HostKeyVerdict, signal: AbortSignal) => Promise<boolean>;
+
+const ACCEPTED: HostKeyAnswer = { isAccepted: true };
+
+/** Decides about host keys: known_hosts first, then StrictHostKeyChecking, then the user. Nothing accepts a changed key. */
+export class HostKeyQuestions {
+  readonly #policies: HostKeyPolicies;
+  readonly #queue: PromptQueue;
+  readonly #ask: AskTrust;
+  readonly #log: Log;
+
+  constructor(policies: HostKeyPolicies, queue: PromptQueue, ask: AskTrust, log: Log) {
+    this.#policies = policies;
+    this.#queue = queue;
+    this.#ask = ask;
+    this.#log = log;
+  }
+
+  /** Never rejects for a reason of trust: the refusal is in the answer. */
+  async answer(question: HostKeyQuestion, signal: AbortSignal): Promise<HostKeyAnswer> {
+    try {
+      return await this.#decide(question, signal);
+    } catch (error) {
+      const { code, detail, context } = toFailure(error);
+      return { isAccepted: false, failure: { code, detail, context: { ...placeOf(question), ...context } } };
+    }
+  }
+
+  async #decide(question: HostKeyQuestion, signal: AbortSignal): Promise<HostKeyAnswer> {
+    const verdict = await checkHostKey(question, this.#policies.find(question));
+    this.#log.write('info', `Host key of ${question.host}:${String(question.port)}: ${verdict.keyType} ${verdict.fingerprint} is ${verdict.status}.`);
+    switch (verdict.status) {
+      case 'known':
+        return ACCEPTED;
+      case 'mismatch':
+        return refuse('host-key-mismatch', question, verdict);
+      case 'revoked':
+        return refuse('host-key-revoked', question, verdict);
+      case 'unknown':
+        return this.#decideUnknown(question, verdict, signal);
+    }
+  }
+
+  async #decideUnknown(question: HostKeyQuestion, verdict: HostKeyVerdict, signal: AbortSignal): Promise<HostKeyAnswer> {
+    if (verdict.strictness === 'yes') return refuse('host-key-unknown', question, verdict);
+    if (verdict.strictness === 'ask') {
+      const isTrusted = await this.#queue.run(() => this.#askUnlessKnownNow(question, verdict, signal), signal);
+      if (isTrusted !== true) return refuse('host-key-rejected', question, verdict);
+    }
+    await this.#remember(question, verdict);
+    return ACCEPTED;
+  }
+
+  /** While the question waited its turn, the answer to an earlier one may have added this very key. */
+  async #askUnlessKnownNow(question: HostKeyQuestion, verdict: HostKeyVerdict, signal: AbortSignal): Promise<boolean> {
+    const { status } = await checkHostKey(question, this.#policies.find(question));
+    return status === 'known' || this.#ask(question, verdict, signal);
+  }
+
+  /** The key is trusted for this connection even where it cannot be written down; ssh does the same, with a warning. */
+  async #remember(question: HostKeyQuestion, verdict: HostKeyVerdict): Promise<void> {
+    const { status } = await checkHostKey(question, this.#policies.find(question));
+    if (verdict.appendTo === undefined || status === 'known') return;
+    try {
+      await appendHostKey(verdict.appendTo, { name: verdict.name, key: question.key, isHashed: verdict.isHashed });
+      this.#log.write('info', `Added ${verdict.name} (${verdict.keyType}) to ${verdict.appendTo}.`);
+    } catch (error) {
+      if (!(error instanceof ForwardError)) throw error;
+      this.#log.write('warn', `The host key of ${verdict.name} will be asked for again: ${error.message}`);
+    }
+  }
+}
+
+function refuse(code: FailureCode, question: HostKeyQuestion, verdict: HostKeyVerdict): HostKeyAnswer {
+  const known = verdict.others.find(({ keyType }) => keyType === verdict.keyType) ?? verdict.others[0];
+  const file = verdict.file ?? known?.file;
+  const line = verdict.line ?? known?.line;
+  const context: FailureContext = {
+    ...placeOf(question), keyType: verdict.keyType, fingerprint: verdict.fingerprint,
+    ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }),
+    ...(known === undefined ? {} : { expected: `${known.keyType} ${known.fingerprint}` }),
+    ...(code === 'host-key-mismatch' && file !== undefined ? { keygen: `ssh-keygen -f '${file}' -R '${verdict.name}'` } : {}),
+  };
+  return { isAccepted: false, failure: { code, detail: `host key ${verdict.keyType} ${verdict.fingerprint} of ${verdict.name}: ${verdict.status}`, context } };
+}
+
+function placeOf({ hop, host, port }: HostKeyQuestion): FailureContext {
+  return { hop, host, port };
+}

@@ -1,0 +1,264 @@
+import { isLoopback } from '../core/address.ts';
+import type { Failure, FailureCode, FailureContext } from '../core/failure.ts';
+
+/** What the user can do about a failure; the commands turn it into a button. */
+export type Remedy =
+  | { readonly kind: 'retry' }
+  | { readonly kind: 'edit' }
+  | { readonly kind: 'listen-on'; readonly port: number }
+  | { readonly kind: 'open-file'; readonly title: string; readonly path: string; readonly line?: number }
+  | { readonly kind: 'copy'; readonly title: string; readonly text: string }
+  | { readonly kind: 'show-log' };
+
+/** A failure in words: what happened, where, and what to do. */
+export interface Explanation {
+  /** A few words for the row. */
+  readonly summary: string;
+  /** One or two sentences. */
+  readonly sentence: string;
+  readonly remedies: readonly Remedy[];
+}
+
+/** Explains a failure; every code has its words. */
+export function explain(failure: Failure): Explanation {
+  return EXPLAIN[failure.code](new Facts(failure.context), failure.detail);
+}
+
+const RETRY: Remedy = { kind: 'retry' };
+const EDIT: Remedy = { kind: 'edit' };
+const SHOW_LOG: Remedy = { kind: 'show-log' };
+
+/** A reserved port plus this is what is offered in its place: 80 → 8080. */
+export const PRIVILEGED_OFFSET = 8000;
+
+const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Explanation>> = {
+  'invalid-forward': (_, detail) => ({ summary: 'not a valid forward', sentence: detail, remedies: [EDIT] }),
+  'address-in-use': explainAddressInUse,
+  'permission-denied': explainPermissionDenied,
+  'address-not-available': (facts) => ({
+    summary: 'not an address of this computer',
+    sentence: `This computer has no address ${facts.text('host', 'like that')} to listen on. Choose one of its own, or leave the address out.`,
+    remedies: [EDIT],
+  }),
+  'bind-not-allowed': (facts) => ({
+    summary: 'waiting for your consent',
+    sentence: `Listening on ${facts.text('address', 'that address')} lets other machines connect, and was not allowed for this forward.`,
+    remedies: [RETRY, EDIT],
+  }),
+  'config-invalid': (facts, detail) => ({
+    summary: 'ssh_config has an error', sentence: withDot(detail), remedies: [...configFile(facts), EDIT],
+  }),
+  'config-unsupported': (facts, detail) => ({
+    summary: 'ssh_config needs the ssh program', sentence: withDot(detail), remedies: [...configFile(facts), EDIT],
+  }),
+  'host-not-found': (facts) => ({
+    summary: 'server not found',
+    sentence: `No address was found for the SSH server ${facts.server()}. Check its name, and that this computer is online.`,
+    remedies: [RETRY, EDIT],
+  }),
+  'host-unreachable': (facts) => ({
+    summary: 'server unreachable',
+    sentence: `There is no way to the SSH server ${facts.server()} from here. Check the network, or a VPN it may need.`,
+    remedies: [RETRY],
+  }),
+  'connect-refused': (facts) => ({
+    summary: 'server refuses connections',
+    sentence: `${facts.server()} refused the connection: no SSH server answers on that port. Check the port, or start the server.`,
+    remedies: [RETRY, EDIT],
+  }),
+  'connect-timeout': (facts) => ({
+    summary: 'server does not answer',
+    sentence: `The SSH server ${facts.server()} did not answer in time. Check the address, a firewall between, or a VPN it may need.`,
+    remedies: [RETRY],
+  }),
+  'handshake-failed': (facts, detail) => ({
+    summary: 'no SSH handshake',
+    sentence: `${facts.server()} and Culvert could not agree on how to talk SSH: ${withDot(detail)}`,
+    remedies: [RETRY, SHOW_LOG],
+  }),
+  'proxy-command-failed': (facts, detail) => ({
+    summary: 'ProxyCommand failed',
+    sentence: `The ProxyCommand for ${facts.server()} ended before a connection was made: ${withDot(detail)}`,
+    remedies: [RETRY, SHOW_LOG],
+  }),
+  'connection-lost': (facts) => ({
+    summary: 'connection lost', sentence: `The SSH connection to ${facts.server()} was lost.`, remedies: [RETRY, SHOW_LOG],
+  }),
+  'keepalive-timeout': (facts) => ({
+    summary: 'server went silent', sentence: `The SSH server ${facts.server()} stopped answering.`, remedies: [RETRY, SHOW_LOG],
+  }),
+  'host-key-unknown': (facts) => ({
+    summary: 'unknown host key',
+    sentence: `The host key of ${facts.server()} is not in known_hosts, and StrictHostKeyChecking does not allow asking. Add the key, then start again.`,
+    remedies: [RETRY],
+  }),
+  'host-key-mismatch': explainHostKeyMismatch,
+  'host-key-revoked': (facts) => ({
+    summary: 'host key revoked',
+    sentence: `The host key of ${facts.server()} is marked as revoked in ${facts.place()}. Nothing was sent. Ask whoever runs the server.`,
+    remedies: knownHostsFile(facts),
+  }),
+  'host-key-rejected': (facts) => ({
+    summary: 'host key not trusted',
+    sentence: `You did not trust the host key of ${facts.server()}, so nothing was sent to it.`,
+    remedies: [RETRY],
+  }),
+  'known-hosts-unreadable': (facts, detail) => ({
+    summary: 'known_hosts cannot be used', sentence: `The host key of ${facts.server()} could not be checked: ${withDot(detail)}`, remedies: [RETRY],
+  }),
+  'auth-failed': (facts) => ({
+    summary: 'login failed',
+    sentence: `${facts.server()} did not accept the login${facts.suffix('user', ' of ')}. ${facts.tried()}`,
+    remedies: [RETRY, EDIT, SHOW_LOG],
+  }),
+  'auth-cancelled': (facts) => ({
+    summary: 'login cancelled', sentence: `The login to ${facts.server()} was cancelled.`, remedies: [RETRY],
+  }),
+  'identity-unreadable': (facts, detail) => ({
+    summary: 'key file cannot be used', sentence: `The key file ${facts.text('path', '')} cannot be used: ${withDot(detail)}`, remedies: [RETRY],
+  }),
+  'forwarding-prohibited': (facts) => ({
+    summary: 'server forbids forwarding',
+    sentence: `${facts.server()} let you in but forbids this forward. In its sshd_config, AllowTcpForwarding and PermitOpen decide.`,
+    remedies: [EDIT],
+  }),
+  'destination-refused': (facts) => ({
+    summary: 'destination refuses',
+    sentence: `${facts.destination()} refused the connection. Is the program there running, and on that port?`,
+    remedies: [EDIT],
+  }),
+  'destination-unreachable': (facts, detail) => ({
+    summary: 'destination unreachable',
+    sentence: `${facts.destination()} could not be reached: ${withDot(detail)}`,
+    remedies: [EDIT],
+  }),
+  cancelled: () => ({ summary: 'cancelled', sentence: 'It was cancelled.', remedies: [RETRY] }),
+  'plane-crashed': () => ({
+    summary: 'starting again',
+    sentence: 'The part of Culvert that moves the bytes ended unexpectedly and is started again.',
+    remedies: [RETRY, SHOW_LOG],
+  }),
+  internal: (_, detail) => ({
+    summary: 'internal error', sentence: `Something went wrong inside Culvert: ${withDot(detail)}`, remedies: [RETRY, SHOW_LOG],
+  }),
+};
+
+function explainAddressInUse(facts: Facts): Explanation {
+  const port = facts.number('port');
+  const holder = facts.text('heldBy', '') || facts.text('program', '');
+  const pid = facts.number('pid');
+  const who = holder === '' ? 'another program' : `${holder}${pid === undefined || facts.has('heldBy') ? '' : ` (pid ${String(pid)})`}`;
+  const host = facts.text('host', '127.0.0.1');
+  const where = isLoopback(host) ? 'on this computer' : `on ${host}`;
+  const next = facts.number('freePort');
+  return {
+    summary: holder === '' ? 'port in use' : `port in use by ${holder}`,
+    sentence: `Port ${String(port ?? '')} ${where} is in use by ${who}. Stop it, or listen on another port.`,
+    remedies: [...(next === undefined ? [] : [listenOn(next)]), RETRY, EDIT],
+  };
+}
+
+function explainPermissionDenied(facts: Facts): Explanation {
+  const port = facts.number('port') ?? 0;
+  const first = facts.number('firstUnprivileged') ?? 1024;
+  const recipe = facts.text('recipe', '');
+  return {
+    summary: port < first ? `ports below ${String(first)} are reserved` : 'not permitted',
+    sentence: port < first
+      ? `This system reserves ports below ${String(first)} for administrators, so Culvert may not listen on ${String(port)}. Listen on ${String(port + PRIVILEGED_OFFSET)} instead, or give the system's permission.`
+      : `This system does not let Culvert listen on port ${String(port)}.`,
+    remedies: [
+      ...(port < first ? [listenOn(port + PRIVILEGED_OFFSET)] : []),
+      ...(recipe === '' ? [] : [{ kind: 'copy', title: 'Copy the System\'s Recipe', text: recipe } as const]),
+      EDIT,
+    ],
+  };
+}
+
+function explainHostKeyMismatch(facts: Facts): Explanation {
+  const keygen = facts.text('keygen', '');
+  return {
+    summary: 'host key has changed',
+    sentence: `The host key of ${facts.server()} is not the one in ${facts.place()}. Someone may be listening in, or the server was set up anew. Nothing was sent to it.`
+      + ` Expected ${facts.text('expected', 'another key')}, got ${facts.text('fingerprint', 'this one')}.`,
+    remedies: [...knownHostsFile(facts), ...(keygen === '' ? [] : [{ kind: 'copy', title: 'Copy ssh-keygen -R', text: keygen } as const])],
+  };
+}
+
+function knownHostsFile(facts: Facts): Remedy[] {
+  const path = facts.text('file', '');
+  const line = facts.number('line');
+  if (path === '') return [];
+  return [{ kind: 'open-file', title: line === undefined ? 'Open known_hosts' : `Open known_hosts at Line ${String(line)}`, path, ...(line === undefined ? {} : { line }) }];
+}
+
+function configFile(facts: Facts): Remedy[] {
+  const path = facts.text('file', '');
+  const line = facts.number('line');
+  return path === '' ? [] : [{ kind: 'open-file', title: 'Open ssh_config', path, ...(line === undefined ? {} : { line }) }];
+}
+
+function listenOn(port: number): Remedy {
+  return { kind: 'listen-on', port };
+}
+
+function withDot(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** Reads a failure's context, which came across a boundary and may lack anything. */
+class Facts {
+  readonly #context: FailureContext;
+
+  constructor(context: FailureContext) {
+    this.#context = context;
+  }
+
+  has(key: string): boolean {
+    return this.#context[key] !== undefined;
+  }
+
+  text(key: string, fallback: string): string {
+    const value = this.#context[key];
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : fallback;
+  }
+
+  number(key: string): number | undefined {
+    const value = this.#context[key];
+    return typeof value === 'number' ? value : undefined;
+  }
+
+  suffix(key: string, prefix: string): string {
+    const text = this.text(key, '');
+    return text === '' ? '' : prefix + text;
+  }
+
+  /** The SSH server as the user knows it, with where it really is. */
+  server(): string {
+    const hop = this.text('hop', '');
+    const host = this.text('host', '');
+    const port = this.number('port');
+    const address = host === '' ? '' : `${host}${port === undefined || port === 22 ? '' : `:${String(port)}`}`;
+    if (hop === '' || hop === host || hop === address) return address === '' ? 'the SSH server' : address;
+    return address === '' ? hop : `${hop} (${address})`;
+  }
+
+  destination(): string {
+    const host = this.text('host', '');
+    const port = this.number('port');
+    if (host === '') return 'The destination';
+    return `${host}${port === undefined ? '' : `:${String(port)}`}${this.suffix('hop', ', as seen from ')}${this.has('hop') ? ',' : ''}`;
+  }
+
+  place(): string {
+    const file = this.text('file', 'known_hosts');
+    const line = this.number('line');
+    return line === undefined ? file : `${file}, line ${String(line)}`;
+  }
+
+  tried(): string {
+    const { tried } = this.#context;
+    if (!Array.isArray(tried) || tried.length === 0) return 'It offered no way to log in that Culvert could use.';
+    return `Tried: ${tried.join(', ')}.`;
+  }
+}

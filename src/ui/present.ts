@@ -1,0 +1,215 @@
+import { bracketed, dialableHost, formatHostPort, isLoopback, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
+import type { CloseReason, Connection, Forward } from '../core/forward.ts';
+import type { ForwardSpec } from '../core/forwardSpec.ts';
+import { boundOf, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
+import { formatDestination } from '../core/forwardText.ts';
+import { formatBytes, formatCount, formatDuration } from './format.ts';
+import { explain } from './messages.ts';
+
+/** A codicon and, where it carries meaning, a theme colour; shape and colour always say the same. */
+export interface Icon {
+  readonly id: string;
+  readonly color?: string;
+}
+
+/** A row of the tree, ready to show. */
+export interface Row {
+  readonly label: string;
+  readonly description: string;
+  readonly icon: Icon;
+  /** The row as one sentence, for a screen reader. */
+  readonly spoken: string;
+}
+
+/** What the user calls the forward, or its poles. */
+export function titleOf({ definition, state }: Named): string {
+  return definition.name === '' ? formatPoles({ definition, state }) : definition.name;
+}
+
+type Named = Pick<Forward, 'definition' | 'state'>;
+
+/** Both poles as short as they stay true: the port alone where the address is the loopback. */
+export function formatPoles({ definition, state }: Named): string {
+  const { listen, connect } = definition.spec;
+  const port = boundOf(state)?.addresses[0]?.port ?? listen.port;
+  const shown = port === 0 ? 'next free port' : String(port);
+  return `${listen.host === LOOPBACK_HOST ? shown : `${bracketed(listen.host)}:${shown}`} → ${formatHostPort(connect)}`;
+}
+
+/** Where the far end is, as a heading: the SSH server, or this computer. */
+export function serverOf(spec: ForwardSpec): string {
+  return spec.kind === 'relay' ? 'This computer' : formatDestination(spec.target);
+}
+
+/** What will happen, in plain words: the preview under the Forward Port box. */
+export function describeSpec(spec: ForwardSpec): string {
+  const listen = describeListen(spec.listen);
+  const destination = formatHostPort(spec.connect);
+  if (spec.kind === 'relay') return `${listen}, connect to ${destination} from this computer, not encrypted (local relay)`;
+  return `${listen}, connect to ${destination} as seen from ${formatDestination(spec.target)}, encrypted (SSH)`;
+}
+
+function describeListen({ host, port }: HostPort): string {
+  const address = host === LOOPBACK_HOST ? '127.0.0.1' : host;
+  return port === 0 ? `Listen on the next free port of ${address}` : `Listen on ${formatHostPort({ host: address, port })}`;
+}
+
+/** The address that a program on this machine dials, once the forward is bound. */
+export function localAddress({ definition, state }: Forward): string {
+  const bound = boundOf(state)?.addresses[0] ?? definition.spec.listen;
+  const { listen } = definition.spec;
+  return formatHostPort({ host: dialableHost(listen.host), port: bound.port });
+}
+
+/** The row of a forward; `isGrouped` when its server stands above it. */
+export function presentForward(forward: Forward, now: number, isGrouped: boolean): Row {
+  const { definition, state } = forward;
+  const { spec } = definition;
+  const via = isGrouped || spec.kind === 'relay' ? '' : `via ${formatDestination(spec.target)}`;
+  const poles = definition.name === '' ? '' : formatPoles(forward);
+  const status = describeState(forward, now);
+  return {
+    label: titleOf(forward),
+    description: [poles, via, isWide(spec) ? 'reachable from other machines' : '', status].filter((part) => part !== '').join('  ·  '),
+    icon: iconOf(state),
+    spoken: `${titleOf(forward)}, ${spokenSpec(spec)}, ${status}`,
+  };
+}
+
+/** True when other machines can connect to it. */
+export function isWide(spec: ForwardSpec): boolean {
+  return !isLoopback(spec.listen.host);
+}
+
+/** The state in a few words, with its age or its cause where that helps. */
+export function describeState({ state, traffic }: Forward, now: number): string {
+  switch (state.phase) {
+    case 'stopped':
+      return 'stopped';
+    case 'starting':
+      return describeProgress(state.progress);
+    case 'listening':
+      if (state.complaint !== undefined) return `listening, ${explain(state.complaint.failure).summary} (${formatDuration(now - state.complaint.at)} ago)`;
+      return traffic.openConnections === 0 ? 'listening' : formatCount(traffic.openConnections, 'connection');
+    case 'retrying':
+      return `retrying in ${formatDuration(state.retryAt - now)}, ${explain(state.failure).summary}`;
+    case 'stopping':
+      return 'stopping';
+    case 'failed':
+      return explain(state.failure).summary;
+  }
+}
+
+const STEPS: Readonly<Record<StartStep, string>> = {
+  resolving: 'reading ssh_config',
+  connecting: 'connecting',
+  handshake: 'SSH handshake',
+  'checking-host-key': 'checking the host key',
+  'logging-in': 'logging in',
+  binding: 'opening the port',
+};
+
+/** The step a start has reached, with the server where a chain has several. */
+export function describeProgress({ step, host }: Progress): string {
+  return host === undefined ? STEPS[step] : `${STEPS[step]} (${host})`;
+}
+
+function iconOf(state: ForwardState): Icon {
+  switch (state.phase) {
+    case 'stopped':
+      return { id: 'circle-outline' };
+    case 'starting':
+    case 'stopping':
+      return { id: 'loading~spin' };
+    case 'listening':
+      return state.complaint === undefined ? { id: 'pass-filled', color: 'charts.green' } : { id: 'warning', color: 'charts.yellow' };
+    case 'retrying':
+      return { id: 'sync', color: 'charts.yellow' };
+    case 'failed':
+      return { id: 'error', color: 'charts.red' };
+  }
+}
+
+function spokenSpec(spec: ForwardSpec): string {
+  const connect = `to ${formatHostPort(spec.connect)}`;
+  const from = spec.kind === 'relay' ? 'local relay' : `through ${formatDestination(spec.target)}`;
+  return `port ${String(spec.listen.port)} ${connect} ${from}`;
+}
+
+/** The rows under a forward that name what it listens on, or what it had to do without. */
+export function presentAddresses({ state }: Forward): Row[] {
+  const bound = boundOf(state);
+  if (bound === undefined) return [];
+  const addresses = bound.addresses.map(formatHostPort).join('  ');
+  const missing = bound.missing === undefined ? '' : `without ${formatHostPort(bound.missing.address)}: ${explain(bound.missing.failure).summary}`;
+  return [{
+    label: 'LISTEN',
+    description: missing === '' ? addresses : `${addresses}  ·  ${missing}`,
+    icon: missing === '' ? { id: 'radio-tower' } : { id: 'warning', color: 'charts.yellow' },
+    spoken: `Listening on ${addresses}${missing === '' ? '' : `, ${missing}`}`,
+  }];
+}
+
+const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
+  'client-ended': 'closed by the client',
+  'destination-ended': 'closed by the destination',
+  'client-reset': 'reset by the client',
+  'destination-reset': 'reset by the destination',
+  'destination-refused': 'the destination refused',
+  'tunnel-lost': 'the SSH connection was lost',
+  'not-served': 'the tunnel did not come back in time',
+  stopped: 'stopped',
+};
+
+/** One connection as netstat would show it; `program` is who opened it, where the system tells. */
+export function presentConnection(connection: Connection, now: number, program?: string): Row {
+  const origin = formatHostPort(connection.origin);
+  const who = program === undefined ? origin : `${origin}  ${program}`;
+  const bytes = `↑ ${formatBytes(connection.bytesUp)}  ↓ ${formatBytes(connection.bytesDown)}`;
+  const { state, icon, age } = presentPhase(connection, now);
+  const showsBytes = connection.phase === 'established' || connection.bytesUp + connection.bytesDown > 0;
+  return {
+    label: state,
+    description: [who, age, ...(showsBytes ? [bytes] : [])].join('  ·  '),
+    icon,
+    spoken: `${state.toLowerCase()} connection from ${who}, ${age}${showsBytes ? `, sent ${formatBytes(connection.bytesUp)}, received ${formatBytes(connection.bytesDown)}` : ''}`,
+  };
+}
+
+function presentPhase(connection: Connection, now: number): { state: string; icon: Icon; age: string } {
+  const age = formatDuration(now - connection.openedAt);
+  switch (connection.phase) {
+    case 'parked':
+      return { state: 'PARKED', icon: { id: 'watch', color: 'charts.yellow' }, age: `waiting for the tunnel, ${age}` };
+    case 'dialing':
+      return { state: 'CONNECTING', icon: { id: 'loading~spin' }, age };
+    case 'established':
+      return { state: 'ESTABLISHED', icon: { id: 'arrow-swap', color: 'charts.green' }, age };
+    case 'closed': {
+      const reason = CLOSE_REASONS[connection.closeReason ?? 'stopped'];
+      return { state: 'CLOSED', icon: { id: 'circle-slash' }, age: `${reason}, ${formatDuration(now - (connection.closedAt ?? now))} ago` };
+    }
+  }
+}
+
+/** The status bar's text, tooltip line by line, and how loud it is; undefined while there is nothing to show. */
+export interface StatusSummary {
+  readonly text: string;
+  readonly spoken: string;
+  readonly isWarning: boolean;
+  readonly lines: readonly string[];
+}
+
+export function presentStatus(forwards: readonly Forward[], now: number): StatusSummary | undefined {
+  if (forwards.length === 0) return undefined;
+  const count = (...phases: ForwardState['phase'][]): number => forwards.filter(({ state }) => phases.includes(state.phase)).length;
+  const listening = count('listening');
+  const failed = count('failed');
+  const busy = count('starting', 'retrying', 'stopping');
+  const wanted = listening + failed + busy;
+  const lines = forwards.map((forward) => `${titleOf(forward)}: ${describeState(forward, now)}`);
+  const spoken = `Culvert: ${formatCount(listening, 'forward')} listening${busy === 0 ? '' : `, ${String(busy)} on the way`}${failed === 0 ? '' : `, ${String(failed)} failed`}`;
+  const ratio = listening === wanted ? String(listening) : `${String(listening)}/${String(wanted)}`;
+  if (failed > 0) return { text: `$(warning) ${ratio}`, spoken, isWarning: true, lines };
+  return { text: `${busy > 0 ? '$(sync~spin)' : '$(plug)'} ${ratio}`, spoken, isWarning: false, lines };
+}

@@ -1,0 +1,50 @@
+import type * as vscode from 'vscode';
+import type { ForwardModel } from '../core/forwardModel.ts';
+import { parseForward } from '../core/forwardParser.ts';
+import type { ForwardSpec } from '../core/forwardSpec.ts';
+import { formatForward } from '../core/forwardText.ts';
+import type { Disposable } from '../core/lifecycle.ts';
+
+const MEMENTO_KEY = 'recentForwards';
+const MAX_RECENT = 10;
+
+/** Remembers what was forwarded lately, so that a removed forward is one keystroke away. */
+export class RecentForwards implements Disposable {
+  readonly #state: vscode.Memento;
+  readonly #model: ForwardModel;
+  readonly #subscription: Disposable;
+
+  constructor(state: vscode.Memento, model: ForwardModel) {
+    this.#state = state;
+    this.#model = model;
+    this.#subscription = model.onDidChange((change) => {
+      if (change.kind === 'state' && model.get(change.id)?.state.phase === 'listening') this.#remember(change.id);
+    });
+  }
+
+  /** The latest first, without those that are in the view anyway. */
+  list(): readonly ForwardSpec[] {
+    const shown = new Set(this.#model.forwards.map(({ definition }) => formatForward(definition.spec)));
+    return this.#texts().filter((text) => !shown.has(text)).flatMap((text) => {
+      const parsed = parseForward(text, { sshHosts: new Set() });
+      const reading = parsed.isValid ? parsed.readings[0] : undefined;
+      return reading?.kind === 'forward' ? [reading.spec] : [];
+    });
+  }
+
+  dispose(): void {
+    this.#subscription.dispose();
+  }
+
+  #remember(id: string): void {
+    const definition = this.#model.get(id)?.definition;
+    if (definition?.origin !== 'user') return;
+    const text = formatForward(definition.spec);
+    const texts = [text, ...this.#texts().filter((other) => other !== text)].slice(0, MAX_RECENT);
+    if (texts.join('\n') !== this.#texts().join('\n')) void this.#state.update(MEMENTO_KEY, texts);
+  }
+
+  #texts(): readonly string[] {
+    return this.#state.get<readonly string[]>(MEMENTO_KEY, []);
+  }
+}

@@ -1,0 +1,68 @@
+import * as vscode from 'vscode';
+import type { ForwardModel } from '../core/forwardModel.ts';
+import { COMMANDS } from './contributions.ts';
+import { explain, type Remedy } from './messages.ts';
+import type { Failure } from '../core/failure.ts';
+import { titleOf } from './present.ts';
+
+/** Says why a forward failed and offers what can be done; settles when the user has chosen or closed it. */
+export async function showFailure(model: ForwardModel, forwardId: string, failure: Failure): Promise<void> {
+  const forward = model.get(forwardId);
+  if (forward === undefined) return;
+  const { sentence, remedies } = explain(failure);
+  const buttons = remedies.map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
+  const chosen = await vscode.window.showErrorMessage(`${titleOf(forward)}: ${sentence}`, ...buttons);
+  if (chosen !== undefined) await applyRemedy(model, forwardId, chosen.remedy);
+}
+
+function titleOfRemedy(remedy: Remedy): string {
+  switch (remedy.kind) {
+    case 'retry':
+      return 'Start Again';
+    case 'edit':
+      return 'Edit…';
+    case 'listen-on':
+      return `Use Port ${String(remedy.port)}`;
+    case 'open-file':
+    case 'copy':
+      return remedy.title;
+    case 'show-log':
+      return 'Show Log';
+  }
+}
+
+async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remedy): Promise<void> {
+  switch (remedy.kind) {
+    case 'retry':
+      await vscode.commands.executeCommand(COMMANDS.start, forwardId);
+      return;
+    case 'edit':
+      await vscode.commands.executeCommand(COMMANDS.edit, forwardId);
+      return;
+    case 'listen-on':
+      await listenOn(model, forwardId, remedy.port);
+      return;
+    case 'open-file':
+      await openFile(remedy.path, remedy.line);
+      return;
+    case 'copy':
+      await vscode.env.clipboard.writeText(remedy.text);
+      return;
+    case 'show-log':
+      await vscode.commands.executeCommand(COMMANDS.showLog);
+  }
+}
+
+async function listenOn(model: ForwardModel, forwardId: string, port: number): Promise<void> {
+  const forward = model.get(forwardId);
+  if (forward === undefined) return;
+  const { definition } = forward;
+  model.put({ ...definition, spec: { ...definition.spec, listen: { ...definition.spec.listen, port } } });
+  await vscode.commands.executeCommand(COMMANDS.start, forwardId);
+}
+
+async function openFile(path: string, line: number | undefined): Promise<void> {
+  const position = line === undefined ? undefined : new vscode.Position(line - 1, 0);
+  const options = position === undefined ? {} : { selection: new vscode.Range(position, position) };
+  await vscode.window.showTextDocument(vscode.Uri.file(path), options);
+}

@@ -1,0 +1,35 @@
+import type * as vscode from 'vscode';
+
+const PREFIX = 'secret:';
+const INDEX = 'secrets';
+
+/** Secrets that the user chose to keep, in the editor's SecretStorage; nothing of them is ever logged. */
+export class SecretVault {
+  readonly #storage: vscode.SecretStorage;
+
+  constructor(storage: vscode.SecretStorage) {
+    this.#storage = storage;
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    return this.#storage.get(PREFIX + key);
+  }
+
+  async put(key: string, secret: string): Promise<void> {
+    await this.#storage.store(PREFIX + key, secret);
+    const keys = await this.keys();
+    if (!keys.includes(key)) await this.#storage.store(INDEX, JSON.stringify([...keys, key]));
+  }
+
+  async forget(key: string): Promise<void> {
+    await this.#storage.delete(PREFIX + key);
+    await this.#storage.store(INDEX, JSON.stringify((await this.keys()).filter((other) => other !== key)));
+  }
+
+  /** What is remembered, by key; SecretStorage itself cannot list on every supported version. */
+  async keys(): Promise<readonly string[]> {
+    const text = await this.#storage.get(INDEX);
+    const keys: unknown = text === undefined ? [] : JSON.parse(text);
+    return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
+  }
+}

@@ -1,0 +1,41 @@
+import * as vscode from 'vscode';
+import { formatHostPort } from '../core/address.ts';
+import type { Forward } from '../core/forward.ts';
+import { boundOf, type ForwardState } from '../core/forwardState.ts';
+import { formatForward } from '../core/forwardText.ts';
+import { formatBytes, formatCount, formatDuration } from './format.ts';
+import { explain } from './messages.ts';
+import { describeSpec, describeState, titleOf } from './present.ts';
+
+/** The whole story of a forward in a few lines; every text goes in as text, never as markdown. */
+export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString {
+  const { definition, state, traffic } = forward;
+  const tooltip = new vscode.MarkdownString('', true);
+  const line = (text: string): void => {
+    tooltip.appendText(text);
+    tooltip.appendMarkdown('  \n');
+  };
+  tooltip.appendMarkdown('**');
+  tooltip.appendText(titleOf(forward));
+  tooltip.appendMarkdown('**  \n');
+  line(`${describeSpec(definition.spec)}.`);
+  line(`State: ${describeState(forward, now)}${ageOf(state, now)}`);
+  const bound = boundOf(state);
+  if (bound !== undefined) line(`Listening on ${bound.addresses.map(formatHostPort).join(' and ')}`);
+  if (traffic.totalConnections > 0) {
+    line(`${formatCount(traffic.openConnections, 'open connection')}, ${String(traffic.totalConnections)} in all, ↑ ${formatBytes(traffic.bytesUp)} ↓ ${formatBytes(traffic.bytesDown)}`);
+  }
+  const failure = failureOf(state);
+  if (failure !== undefined) line(explain(failure).sentence);
+  line(`Forward Port: ${formatForward(definition.spec)}${definition.autoStart ? '  (starts with the editor)' : ''}`);
+  return tooltip;
+}
+
+function ageOf(state: ForwardState, now: number): string {
+  return 'since' in state ? `, for ${formatDuration(now - state.since)}` : '';
+}
+
+function failureOf(state: ForwardState) {
+  if (state.phase === 'failed' || state.phase === 'retrying') return state.failure;
+  return state.phase === 'listening' ? state.complaint?.failure : undefined;
+}
