@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { CulvertApi } from './api.ts';
+import { toFailure } from './core/failure.ts';
 import { ForwardModel } from './core/forwardModel.ts';
+import { boundOf } from './core/forwardState.ts';
 import { DisposableStore } from './core/lifecycle.ts';
 import { HostKeyPolicies } from './openssh/hostKeyPolicy.ts';
 import { readPrivateKey } from './openssh/identity.ts';
@@ -30,6 +32,8 @@ import { SshHosts } from './ui/sshHosts.ts';
 import { StatusBar } from './ui/statusBar.ts';
 import { Targets } from './ui/targets.ts';
 import { askTrust } from './ui/trustDialog.ts';
+import { isForwardedElsewhere } from './windows/otherWindows.ts';
+import { WindowServer } from './windows/windowServer.ts';
 
 let running: { readonly owned: DisposableStore; readonly host: PlaneHost } | undefined;
 
@@ -49,12 +53,13 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   }, log);
   owned.add(host.onEvent((event) => { if (event.name === 'loggedIn') void secrets.onLoggedIn(event.payload); }));
 
+  const windows = join(context.globalStorageUri.fsPath, 'windows');
   const consent = new BindConsent(context.globalState, queue);
   const targets = new Targets(sshEnvironment, policies, log);
   const runner: PlaneRunner = owned.add(new PlaneRunner(host, {
     allowBind: (definition, signal) => consent.require(definition, signal),
     resolveTarget: (spec, signal) => targets.resolve(spec, signal),
-    explain: (failure, definition) => explainListenFailure(failure, definition, model),
+    explain: (failure, definition) => explainListenFailure(failure, definition, model, (port) => isForwardedElsewhere(windows, port)),
   }, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
   const store = owned.add(new ForwardStore(model, log));
@@ -68,6 +73,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   }));
   owned.add(registerCommands({
     model,
+    clock: systemClock,
     picker: new ForwardPicker(model, view.treeView, systemClock),
     flowContext: async () => ({
       hosts: await hosts.list(), recent: recent.list(), portHint: await readPortHint(), proposePort,
@@ -76,6 +82,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     showLog: () => { log.show(); },
     forgetSecrets: () => forgetSecrets(vault),
   }));
+  owned.add(serveOtherWindows(windows, model, log));
   running = { owned, host };
   for (const { definition } of model.forwards) if (definition.autoStart) model.start(definition.id, { isPersistent: true });
   return new PublicApi({ model, sshHosts: () => hosts.aliases(), connections: (id) => host.request('connections', { id }) });
@@ -87,6 +94,15 @@ export async function deactivate(): Promise<void> {
   running = undefined;
   owned?.dispose();
   await host?.close();
+}
+
+/** Tells the other windows which ports this one forwards, so that they can say so. */
+function serveOtherWindows(folder: string, model: ForwardModel, log: EditorLog): WindowServer {
+  const server = new WindowServer(folder, () => ({
+    ports: model.forwards.flatMap(({ state }) => boundOf(state)?.addresses.map(({ port }) => port) ?? []),
+  }));
+  server.start().catch((error: unknown) => { log.write('warn', `Other windows cannot ask this one: ${toFailure(error).detail}`); });
+  return server;
 }
 
 function sshEnvironment(): SshEnvironment {

@@ -2,6 +2,7 @@
 export type FailureCode =
   | 'invalid-forward'
   | 'address-in-use'
+  | 'running-elsewhere'
   | 'permission-denied'
   | 'address-not-available'
   | 'bind-not-allowed'

@@ -9,7 +9,6 @@ import { parseJumpHosts } from './jumpHosts.ts';
 import type { ConfigAnswer, ResolvedConfig } from './resolvedConfig.ts';
 import { evaluateConfig, explicitOptions } from './sshConfig.ts';
 import { locateSsh, type SshEnvironment } from './sshEnvironment.ts';
-import { assertDestination } from './sshNames.ts';
 import { querySsh } from './sshQuery.ts';
 
 /** The server and its jump hosts together. */
@@ -55,7 +54,6 @@ class ChainResolver {
    * reached through this destination.
    */
   async resolve(destination: SshDestination, jumps: readonly SshDestination[] | undefined, behind: readonly string[]): Promise<Chain> {
-    assertDestination(destination);
     assertFinite(destination, behind);
     const { config, notes } = await this.#configOf(destination);
     const way = jumps === undefined ? wayTo(destination.host, config) : { jumps };

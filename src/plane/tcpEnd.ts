@@ -2,12 +2,15 @@ import type { Socket } from 'node:net';
 import type { Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import type { End, EndListener } from './end.ts';
+import { systemCode } from './tcpConnect.ts';
 
 /**
  * How long a socket is kept after its last byte was handed to the kernel while its peer still sends. Closing a socket
  * with unread data in its receive queue makes the kernel send a reset, and the peer may lose the tail it has not read.
  */
 const LINGER_MS = 10_000;
+
+const NOTHING = Buffer.alloc(0);
 
 /** A connected TCP socket as an end of a relay. The socket must be half-open and paused. */
 export class TcpEnd implements End {
@@ -38,7 +41,7 @@ export class TcpEnd implements End {
       return;
     }
     this.#socket.on('drain', () => { listener.onDrain(); });
-    this.#socket.on('end', () => { listener.onEnd(); });
+    this.#socket.on('end', () => { this.#onEnd(listener); });
     this.#socket.on('data', (chunk: Buffer) => { listener.onData(chunk); });
     this.#socket.resume();
   }
@@ -77,6 +80,22 @@ export class TcpEnd implements End {
     const isShuttingDown = this.#socket.writableEnded && !this.#socket.writableFinished && this.#socket.writableLength === 0;
     if (isShuttingDown) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
+  }
+
+  /**
+   * libuv reports a reset that comes right behind data as an end (POLLHUP after a partial read, in uv__stream_io). Writing
+   * nothing brings the system's own word to light: ECONNRESET when no end came before the reset, EPIPE when one did.
+   */
+  #onEnd(listener: EndListener): void {
+    const socket = this.#socket;
+    if (socket.writableEnded || socket.writableLength > 0) {
+      listener.onEnd();
+      return;
+    }
+    socket.write(NOTHING, (error) => {
+      const isOrderly = error === undefined || error === null || systemCode(error) === 'EPIPE';
+      if (isOrderly && !this.#isClosed) listener.onEnd();
+    });
   }
 
   #onClose(): void {

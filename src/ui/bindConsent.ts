@@ -21,12 +21,19 @@ export class BindConsent {
   /** Settles when the forward may listen; rejects with `bind-not-allowed` when the user says no. */
   async require(definition: ForwardDefinition, signal: AbortSignal): Promise<void> {
     if (!isWide(definition.spec) || this.#isAllowed(definition)) return;
-    const isAllowed = await this.#queue.run(() => ask(definition), signal);
+    const isAllowed = await this.#queue.run(() => this.#ask(definition), signal);
     if (isAllowed !== true) {
       const address = formatHostPort(definition.spec.listen);
       throw new ForwardError('bind-not-allowed', `listening on ${address} was not allowed`, { context: { address } });
     }
+  }
+
+  /** While the question waited its turn, an earlier one about the same forward may have been answered. */
+  async #ask(definition: ForwardDefinition): Promise<boolean> {
+    if (this.#isAllowed(definition)) return true;
+    if (!(await ask(definition))) return false;
     await this.#state.update(MEMENTO_KEY, [...this.#allowed(), keyOf(definition)]);
+    return true;
   }
 
   #isAllowed(definition: ForwardDefinition): boolean {

@@ -4,6 +4,7 @@ import type { Forward } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { formatForward, formatSshCommand } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
+import type { Clock } from '../core/ports.ts';
 import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
 import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpec, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
@@ -14,6 +15,7 @@ import { showStartProgress } from './startProgress.ts';
 
 export interface CommandOptions {
   readonly model: ForwardModel;
+  readonly clock: Clock;
   readonly picker: ForwardPicker;
   readonly flowContext: () => Promise<FlowContext>;
   /** Shows a forward in the view, selected and unfolded. */
@@ -36,10 +38,10 @@ const isStoppable = ({ state }: Forward): boolean => isActive(state) && state.ph
 const isStartable = ({ state }: Forward): boolean => state.phase === 'stopped' || state.phase === 'failed' || state.phase === 'retrying';
 const isAny = (): boolean => true;
 
-function lifecycleActions({ model, picker, flowContext, reveal }: CommandOptions): Record<string, Action> {
+function lifecycleActions({ model, clock, picker, flowContext, reveal }: CommandOptions): Record<string, Action> {
   const startVisibly = (id: string): void => {
     model.start(id);
-    showStartProgress(model, id);
+    showStartProgress(model, id, clock);
   };
   return {
     [COMMANDS.forwardPort]: async (text) => {

@@ -3,6 +3,7 @@ import type { Connection } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 import { findConnectedPrograms } from '../system/connectedProgram.ts';
+import type { ConnectedProgram } from './present.ts';
 
 /** Which program opened each connection, looked up once per connection and only while somebody looks. */
 export class ConnectedPrograms implements Disposable {
@@ -10,7 +11,7 @@ export class ConnectedPrograms implements Disposable {
   readonly #subscription: Disposable;
   readonly #changes = new EventEmitter<void>();
   /** By the two addresses of the connection; undefined where the system does not tell. */
-  readonly #names = new Map<string, string | undefined>();
+  readonly #programs = new Map<string, ConnectedProgram | undefined>();
   #isLooking = false;
 
   readonly onDidChange: Event<void> = this.#changes.event;
@@ -20,9 +21,8 @@ export class ConnectedPrograms implements Disposable {
     this.#subscription = model.onDidChange((change) => { if (change.kind === 'traffic') void this.#look(); });
   }
 
-  /** `psql (4211)`, or undefined. */
-  nameOf(connection: Connection): string | undefined {
-    return this.#names.get(keyOf(connection));
+  programOf(connection: Connection): ConnectedProgram | undefined {
+    return this.#programs.get(keyOf(connection));
   }
 
   dispose(): void {
@@ -34,21 +34,22 @@ export class ConnectedPrograms implements Disposable {
     if (this.#isLooking) return;
     const shown = this.#model.forwards.flatMap(({ traffic }) => traffic.connections);
     this.#forget(shown);
-    const unknown = shown.filter((connection) => connection.phase !== 'closed' && !this.#names.has(keyOf(connection)));
+    const unknown = shown.filter((connection) => connection.phase !== 'closed' && !this.#programs.has(keyOf(connection)));
     if (unknown.length === 0) return;
     this.#isLooking = true;
     const programs = await findConnectedPrograms(unknown);
     this.#isLooking = false;
     unknown.forEach((connection, index) => {
-      const program = programs[index];
-      this.#names.set(keyOf(connection), program === undefined ? undefined : `${program.program} (${String(program.pid)})`);
+      this.#programs.set(keyOf(connection), programs[index]);
     });
     this.#changes.fire();
+    // Those that connected meanwhile: an idle one causes no further traffic to be told.
+    await this.#look();
   }
 
   #forget(shown: readonly Connection[]): void {
     const kept = new Set(shown.map(keyOf));
-    for (const key of [...this.#names.keys()]) if (!kept.has(key)) this.#names.delete(key);
+    for (const key of [...this.#programs.keys()]) if (!kept.has(key)) this.#programs.delete(key);
   }
 }
 

@@ -6,9 +6,11 @@ import type { Log } from './log.ts';
 /** The output channel "Culvert"; the editor filters by its level. */
 export class EditorLog implements Log, Disposable {
   readonly #channel = vscode.window.createOutputChannel('Culvert', { log: true });
+  #isDisposed = false;
 
+  /** Lost without a trace after `dispose()`: what ends together with the editor may still have something to say. */
   write(level: LogLevel, text: string): void {
-    this.#channel[level](text);
+    if (!this.#isDisposed) this.#channel[level](text);
   }
 
   show(): void {
@@ -16,6 +18,7 @@ export class EditorLog implements Log, Disposable {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     this.#channel.dispose();
   }
 }

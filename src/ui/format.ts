@@ -27,6 +27,14 @@ export function formatCount(count: number, noun: string): string {
   return `${String(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+/**
+ * Text from outside for a notification or the prompt of an input box: the editor makes a link of `[label](command:…)`
+ * there, and a click would run the command.
+ */
+export function withoutLinks(text: string): string {
+  return text.replaceAll('](', '] (');
+}
+
 /** A list as in a sentence: `a`, `a and b`, `a, b and c`. */
 export function formatList(items: readonly string[]): string {
   const last = items.at(-1) ?? '';

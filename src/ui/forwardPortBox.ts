@@ -33,7 +33,7 @@ interface Item extends vscode.QuickPickItem {
   readonly result?: BoxResult;
 }
 
-const PLACEHOLDER = '2323:localhost:23 remhost, or a local relay 8080:127.0.0.1:80, or a whole ssh -L command';
+const PLACEHOLDER = '2323:localhost:23 remhost, or 8080:127.0.0.1:80, or a whole ssh -L command';
 
 /** The one box of Forward Port: under the text stands what Enter will do. Undefined when the user leaves it. */
 export function showForwardPortBox(options: BoxOptions): Promise<BoxResult | undefined> {

@@ -3,7 +3,7 @@ import { toFailure, type Failure, type ForwardError } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import type { LocalSpec } from '../core/forwardSpec.ts';
 import type { ForwardEvent } from '../core/forwardState.ts';
-import { bindAddresses } from '../core/forwardText.ts';
+import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock, ForwardRunner, RunnerEvent, RunnerTraffic } from '../core/ports.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
@@ -104,9 +104,9 @@ export class PlaneRunner implements ForwardRunner, Disposable {
 
   #onLost(run: Run, failure: Failure, isUnbound: boolean): void {
     const { definition, generation, controller } = run;
-    void this.#preparation.explain(failure, definition).then((explained) => {
+    void this.#preparation.explain(failure, definition).catch(() => failure).then((explained) => {
       if (controller.signal.aborted) return;
-      this.#log.write('warn', `${definition.id}: ${explained.code}: ${explained.detail}`);
+      this.#log.write('warn', `${formatForward(definition.spec)}: ${explained.code}: ${explained.detail}`);
       this.#emit(definition.id, { type: 'lost', generation, at: this.#clock.now(), failure: explained, isUnbound });
     });
   }

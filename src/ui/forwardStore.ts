@@ -1,10 +1,13 @@
 import * as vscode from 'vscode';
 import { EventEmitter, type Event } from '../core/event.ts';
+import { toFailure } from '../core/failure.ts';
+import type { ForwardDefinition } from '../core/forward.ts';
 import type { EntryProblem } from '../core/forwardEntry.ts';
 import { readEntries, updateEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import { SECTION, SETTINGS } from './contributions.ts';
+import { withoutLinks } from './format.ts';
 import type { Log } from './log.ts';
 
 /** Keeps the user's forwards and the setting `culvert.forwards` the same, in both directions. */
@@ -19,6 +22,9 @@ export class ForwardStore implements Disposable {
   #pendingSaves = 0;
   /** What the setting holds after the last save, as JSON. */
   #saved = '';
+  /** Every forward of the user that the model has had: what is not among them was added to the setting by somebody else. */
+  readonly #known = new Set<string>();
+  #hasNews = false;
 
   readonly onDidChangeProblems: Event<void> = this.#problemChanges.event;
 
@@ -45,6 +51,8 @@ export class ForwardStore implements Disposable {
     const { definitions, problems } = readEntries(readSetting());
     for (const { label, message } of problems) this.#log.write('warn', `culvert.forwards: ${label}: ${message}`);
     this.#problems = problems;
+    this.#hasNews = false;
+    this.#remember(definitions);
     this.#isLoading = true;
     this.#model.replaceUserForwards(definitions);
     this.#isLoading = false;
@@ -54,26 +62,43 @@ export class ForwardStore implements Disposable {
   /** While saves are under way the setting lags behind the model, so it is not read back until the last one is done. */
   #queueSave(): void {
     this.#pendingSaves += 1;
-    this.#saving = this.#saving.then(() => this.#save()).finally(() => {
-      this.#pendingSaves -= 1;
-      if (this.#pendingSaves === 0 && JSON.stringify(readSetting() ?? []) !== this.#saved) this.#load();
+    this.#saving = this.#saveAfter(this.#saving).catch((error: unknown) => {
+      this.#log.write('error', `Could not keep the forwards: ${toFailure(error).detail}`);
     });
+  }
+
+  async #saveAfter(before: Promise<void>): Promise<void> {
+    await before;
+    try {
+      await this.#save();
+    } finally {
+      this.#pendingSaves -= 1;
+      if (this.#pendingSaves === 0 && (this.#hasNews || JSON.stringify(readSetting() ?? []) !== this.#saved)) this.#load();
+    }
   }
 
   async #save(): Promise<void> {
     const definitions = this.#model.forwards.map(({ definition }) => definition).filter(({ origin }) => origin === 'user');
+    this.#remember(definitions);
     const before = readSetting();
-    const after = updateEntries(before, definitions);
+    // Written by hand, or by another window, while a save was under way: it is not this window's to take out.
+    const news = readEntries(before).definitions.filter(({ id }) => !this.#known.has(id));
+    this.#hasNews ||= news.length > 0;
+    const after = updateEntries(before, [...definitions, ...news]);
     this.#saved = JSON.stringify(after);
     if (JSON.stringify(before ?? []) === this.#saved) return;
     try {
       await vscode.workspace.getConfiguration(SECTION).update(SETTINGS.forwards, after, vscode.ConfigurationTarget.Global);
     } catch (error) {
       this.#saved = JSON.stringify(readSetting() ?? []);
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = toFailure(error).detail;
       this.#log.write('error', `Could not save the forwards: ${reason}`);
-      void vscode.window.showErrorMessage(`The forwards could not be saved to your settings: ${reason} They run until the editor closes.`);
+      void vscode.window.showErrorMessage(withoutLinks(`The forwards could not be saved to your settings, and last until the editor closes: ${reason}`));
     }
+  }
+
+  #remember(definitions: readonly ForwardDefinition[]): void {
+    for (const { id } of definitions) this.#known.add(id);
   }
 }
 

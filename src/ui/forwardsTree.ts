@@ -7,7 +7,7 @@ import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, ROW_CONTEXTS } from './contributions.ts';
 import { formatCount } from './format.ts';
-import { presentAddresses, presentConnection, presentForward, serverOf, type Row } from './present.ts';
+import { presentAddresses, presentConnection, presentForward, serverOf, type ConnectedProgram, type Row } from './present.ts';
 import { contextOf } from './rowContext.ts';
 import { tooltipOf } from './tooltip.ts';
 
@@ -21,7 +21,7 @@ export type TreeNode =
   | { readonly kind: 'problem'; readonly id: string; readonly problem: EntryProblem };
 
 /** Who is at the other end of a connection, by the origin's port; looked up outside. */
-export type ProgramLookup = (connection: Connection) => string | undefined;
+export type ProgramLookup = (connection: Connection) => ConnectedProgram | undefined;
 
 export interface TreeOptions {
   readonly model: ForwardModel;
@@ -41,6 +41,8 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   readonly #owned = new DisposableStore();
   /** One object per row id: the view knows its rows by reference. */
   readonly #nodes = new Map<string, TreeNode>();
+  /** As `#nodes`, for the rows under each forward. */
+  readonly #detailNodes = new Map<string, ReadonlyMap<string, TreeNode>>();
   /** What each forward and its children looked like when last drawn. */
   readonly #drawn = new Map<string, string>();
 
@@ -105,8 +107,19 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   }
 
   #onChange(change: ForwardChange): void {
-    if (change.kind === 'definitions') this.refresh();
-    else this.#refreshForward(change.id);
+    if (change.kind === 'definitions') {
+      this.#forgetRemoved();
+      this.refresh();
+    } else this.#refreshForward(change.id);
+  }
+
+  #forgetRemoved(): void {
+    for (const id of [...this.#drawn.keys()]) {
+      if (this.#options.model.get(id) !== undefined) continue;
+      this.#drawn.delete(id);
+      this.#detailNodes.delete(id);
+      this.#nodes.delete(`forward:${id}`);
+    }
   }
 
   #refreshForward(forwardId: string): void {
@@ -122,7 +135,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     const rows = [presentForward(forward, now, this.#hasGroups()), ...presentAddresses(forward)];
     const connections = forward.traffic.connections.slice(0, MAX_CONNECTION_ROWS)
       .map((connection) => presentConnection(connection, now, this.#options.programOf(connection)));
-    return JSON.stringify([contextOf(forward), rows, connections]);
+    return JSON.stringify([contextOf(forward), rows, connections, forward.traffic.connections.length]);
   }
 
   #roots(): TreeNode[] {
@@ -150,12 +163,19 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     const forward = this.#options.model.get(forwardId);
     if (forward === undefined) return [];
     this.#drawn.set(forwardId, this.#look(forwardId));
-    const addresses = presentAddresses(forward).map((_, index) => this.#node({ kind: 'address', id: `address:${forwardId}:${String(index)}`, forwardId, index }));
     const { connections } = forward.traffic;
-    const rows = connections.slice(0, MAX_CONNECTION_ROWS)
-      .map(({ id }) => this.#node({ kind: 'connection', id: `connection:${forwardId}:${String(id)}`, forwardId, connectionId: id }));
-    if (connections.length <= MAX_CONNECTION_ROWS) return [...addresses, ...rows];
-    return [...addresses, ...rows, this.#node({ kind: 'more', id: `more:${forwardId}`, forwardId })];
+    const rows: TreeNode[] = presentAddresses(forward).map((_, index) => ({ kind: 'address', id: `address:${forwardId}:${String(index)}`, forwardId, index }));
+    for (const { id } of connections.slice(0, MAX_CONNECTION_ROWS)) rows.push({ kind: 'connection', id: `connection:${forwardId}:${String(id)}`, forwardId, connectionId: id });
+    if (connections.length > MAX_CONNECTION_ROWS) rows.push({ kind: 'more', id: `more:${forwardId}`, forwardId });
+    return this.#keepDetails(forwardId, rows);
+  }
+
+  /** The same objects for the rows that were there before; those that went are forgotten, as a busy forward has thousands in a day. */
+  #keepDetails(forwardId: string, rows: readonly TreeNode[]): TreeNode[] {
+    const before = this.#detailNodes.get(forwardId);
+    const nodes = rows.map((row) => before?.get(row.id) ?? row);
+    this.#detailNodes.set(forwardId, new Map(nodes.map((node) => [node.id, node])));
+    return nodes;
   }
 
   #groupItem(node: Extract<TreeNode, { kind: 'group' }>): vscode.TreeItem {
@@ -185,6 +205,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     if (row === undefined) return new vscode.TreeItem('');
     const item = itemOf(node.id, row, vscode.TreeItemCollapsibleState.None);
     item.contextValue = context;
+    item.tooltip = row.spoken;
     return item;
   }
 

@@ -32,7 +32,7 @@ export class ForwardsView implements Disposable {
     this.#options = options;
     const { model, store, clock } = options;
     const programs = this.#owned.add(new ConnectedPrograms(model));
-    this.#tree = this.#owned.add(new ForwardsTree({ model, clock, problems: () => store.problems, isGrouped, programOf: (connection) => programs.nameOf(connection) }));
+    this.#tree = this.#owned.add(new ForwardsTree({ model, clock, problems: () => store.problems, isGrouped, programOf: (connection) => programs.programOf(connection) }));
     this.#owned.add(programs.onDidChange(() => { this.#tree.refreshAges(); }));
     this.treeView = this.#owned.add(vscode.window.createTreeView(VIEWS.forwards, { treeDataProvider: this.#tree, canSelectMany: true, showCollapseAll: false }));
     this.#owned.add(this.treeView.onDidChangeVisibility(({ visible }) => { this.#setVisible(visible); }));

@@ -2,7 +2,7 @@ import type * as vscode from 'vscode';
 import { LOOPBACK_HOST, MAX_PORT, type HostPort } from '../core/address.ts';
 import type { ForwardSpec, SshDestination } from '../core/forwardSpec.ts';
 import { parseDestination, parseForward, type Poles } from '../core/forwardParser.ts';
-import { formatDestination } from '../core/forwardText.ts';
+import { connectsToItself, formatDestination } from '../core/forwardText.ts';
 import type { KnownHost } from './forwardPortBox.ts';
 import { askText, pickOne, type Step } from './quickInput.ts';
 
@@ -92,13 +92,14 @@ function readDestination(text: string): HostPort | undefined {
 }
 
 async function askHere(there: HostPort, isRelay: boolean, options: GuideOptions): Promise<Step<HostPort>> {
-  const proposed = await options.proposePort(there.port);
+  const isItself = (port: number): boolean => isRelay && connectsToItself({ host: LOOPBACK_HOST, port }, there);
+  const proposed = await options.proposePort(isItself(there.port) ? there.port + 1 : there.port);
   const step = await askText({
     title: isRelay ? 'Forward Port (2/2): Port Here' : 'Forward Port (3/3): Port Here',
     prompt: `The port of this computer that programs will connect to${proposed === there.port ? '' : ` (${String(there.port)} is taken or reserved)`}.`,
     value: String(proposed),
     hasBack: true,
-    validate: problemOfPort,
+    validate: (text) => problemOfPort(text) ?? (isItself(Number(text)) ? 'That is the destination itself: choose another port.' : undefined),
   });
   return step.kind === 'value' ? { kind: 'value', value: { host: LOOPBACK_HOST, port: Number(step.value) } } : step;
 }

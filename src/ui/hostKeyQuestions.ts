@@ -36,40 +36,39 @@ export class HostKeyQuestions {
   }
 
   async #decide(question: HostKeyQuestion, signal: AbortSignal): Promise<HostKeyAnswer> {
-    const verdict = await checkHostKey(question, this.#policies.find(question));
+    const verdict = await this.#check(question);
     this.#log.write('info', `Host key of ${question.host}:${String(question.port)}: ${verdict.keyType} ${verdict.fingerprint} is ${verdict.status}.`);
-    switch (verdict.status) {
-      case 'known':
-        return ACCEPTED;
-      case 'mismatch':
-        return refuse('host-key-mismatch', question, verdict);
-      case 'revoked':
-        return refuse('host-key-revoked', question, verdict);
-      case 'unknown':
-        return this.#decideUnknown(question, verdict, signal);
-    }
+    const settled = decideByFile(question, verdict);
+    if (settled !== undefined) return settled;
+    if (verdict.strictness === 'yes') return refuse('host-key-unknown', question, verdict);
+    if (verdict.strictness !== 'ask') return this.#accept(question);
+    return await this.#queue.run(() => this.#decideByUser(question, signal), signal) ?? refuse('host-key-rejected', question, verdict);
   }
 
-  async #decideUnknown(question: HostKeyQuestion, verdict: HostKeyVerdict, signal: AbortSignal): Promise<HostKeyAnswer> {
-    if (verdict.strictness === 'yes') return refuse('host-key-unknown', question, verdict);
-    if (verdict.strictness === 'ask') {
-      const isTrusted = await this.#queue.run(() => this.#askUnlessKnownNow(question, verdict, signal), signal);
-      if (isTrusted !== true) return refuse('host-key-rejected', question, verdict);
-    }
+  /** While the question waited its turn, the answer to an earlier one may have made this key known, or a changed one. */
+  async #decideByUser(question: HostKeyQuestion, signal: AbortSignal): Promise<HostKeyAnswer> {
+    const verdict = await this.#check(question);
+    const settled = decideByFile(question, verdict);
+    if (settled !== undefined) return settled;
+    return await this.#ask(question, verdict, signal) ? this.#accept(question) : refuse('host-key-rejected', question, verdict);
+  }
+
+  /** Takes a key that is still unknown, and writes it down. */
+  async #accept(question: HostKeyQuestion): Promise<HostKeyAnswer> {
+    const verdict = await this.#check(question);
+    const settled = decideByFile(question, verdict);
+    if (settled !== undefined) return settled;
     await this.#remember(question, verdict);
     return ACCEPTED;
   }
 
-  /** While the question waited its turn, the answer to an earlier one may have added this very key. */
-  async #askUnlessKnownNow(question: HostKeyQuestion, verdict: HostKeyVerdict, signal: AbortSignal): Promise<boolean> {
-    const { status } = await checkHostKey(question, this.#policies.find(question));
-    return status === 'known' || this.#ask(question, verdict, signal);
+  #check(question: HostKeyQuestion): Promise<HostKeyVerdict> {
+    return checkHostKey(question, this.#policies.find(question));
   }
 
   /** The key is trusted for this connection even where it cannot be written down; ssh does the same, with a warning. */
   async #remember(question: HostKeyQuestion, verdict: HostKeyVerdict): Promise<void> {
-    const { status } = await checkHostKey(question, this.#policies.find(question));
-    if (verdict.appendTo === undefined || status === 'known') return;
+    if (verdict.appendTo === undefined) return;
     try {
       await appendHostKey(verdict.appendTo, { name: verdict.name, key: question.key, isHashed: verdict.isHashed });
       this.#log.write('info', `Added ${verdict.name} (${verdict.keyType}) to ${verdict.appendTo}.`);
@@ -77,6 +76,20 @@ export class HostKeyQuestions {
       if (!(error instanceof ForwardError)) throw error;
       this.#log.write('warn', `The host key of ${verdict.name} will be asked for again: ${error.message}`);
     }
+  }
+}
+
+/** What known_hosts alone decides; undefined for a key that it does not know. */
+function decideByFile(question: HostKeyQuestion, verdict: HostKeyVerdict): HostKeyAnswer | undefined {
+  switch (verdict.status) {
+    case 'known':
+      return ACCEPTED;
+    case 'mismatch':
+      return refuse('host-key-mismatch', question, verdict);
+    case 'revoked':
+      return refuse('host-key-revoked', question, verdict);
+    case 'unknown':
+      return undefined;
   }
 }
 
@@ -88,9 +101,13 @@ function refuse(code: FailureCode, question: HostKeyQuestion, verdict: HostKeyVe
     ...placeOf(question), keyType: verdict.keyType, fingerprint: verdict.fingerprint,
     ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }),
     ...(known === undefined ? {} : { expected: `${known.keyType} ${known.fingerprint}` }),
-    ...(code === 'host-key-mismatch' && file !== undefined ? { keygen: `ssh-keygen -f '${file}' -R '${verdict.name}'` } : {}),
+    ...(code === 'host-key-mismatch' && file !== undefined ? { keygen: `ssh-keygen -f ${quote(file)} -R ${quote(verdict.name)}` } : {}),
   };
   return { isAccepted: false, failure: { code, detail: `host key ${verdict.keyType} ${verdict.fingerprint} of ${verdict.name}: ${verdict.status}`, context } };
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function placeOf({ hop, host, port }: HostKeyQuestion): FailureContext {

@@ -1,10 +1,11 @@
-import { LOOPBACK_HOST } from '../core/address.ts';
+import { LOOPBACK_HOST, type HostPort } from '../core/address.ts';
 import type { Failure, FailureContext } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { boundOf } from '../core/forwardState.ts';
 import { bindAddresses } from '../core/forwardText.ts';
 import { proposePorts } from '../system/freePort.ts';
+import { isInTheWay } from '../system/portConflict.ts';
 import { findPortHolder } from '../system/portHolder.ts';
 import { firstUnprivilegedPort, mayBind } from '../system/privilegedPorts.ts';
 import { PRIVILEGED_OFFSET } from './messages.ts';
@@ -29,11 +30,17 @@ export async function proposePort(port: number): Promise<number> {
   return free;
 }
 
+/** Whether another window of the editor forwards a port. */
+export type IsForwardedElsewhere = (port: number) => Promise<boolean>;
+
 /** Adds to a failure to listen who holds the port, or what the system needs. Never rejects. */
-export async function explainListenFailure(failure: Failure, definition: ForwardDefinition, model: ForwardModel): Promise<Failure> {
+export async function explainListenFailure(failure: Failure, definition: ForwardDefinition, model: ForwardModel, isElsewhere: IsForwardedElsewhere): Promise<Failure> {
   const { port } = failure.context;
   if (typeof port !== 'number') return failure;
-  if (failure.code === 'address-in-use') return withFacts(failure, await holderOf(port, definition, model));
+  if (failure.code === 'address-in-use') {
+    if (await isElsewhere(port)) return { ...failure, code: 'running-elsewhere' };
+    return withFacts(failure, await holderOf(port, definition, model));
+  }
   if (failure.code === 'permission-denied') return withFacts(failure, await permissionFacts(port));
   return failure;
 }
@@ -46,7 +53,7 @@ async function holderOf(port: number, definition: ForwardDefinition, model: Forw
   const { listen } = definition.spec;
   const [freePort] = await proposePorts(listen.host, port + 1);
   const facts: FailureContext = freePort === undefined ? {} : { freePort };
-  const own = ownForwardOn(port, definition.id, model);
+  const own = ownForwardOn({ host: listen.host, port }, definition.id, model);
   if (own !== undefined) return { ...facts, heldBy: `your forward ${own}` };
   for (const { host } of bindAddresses(listen)) {
     const holder = await findPortHolder({ host, port });
@@ -55,9 +62,9 @@ async function holderOf(port: number, definition: ForwardDefinition, model: Forw
   return facts;
 }
 
-function ownForwardOn(port: number, exceptId: string, model: ForwardModel): string | undefined {
+function ownForwardOn({ host, port }: HostPort, exceptId: string, model: ForwardModel): string | undefined {
   const own = model.forwards.find(({ definition, state }) => definition.id !== exceptId
-    && boundOf(state)?.addresses.some((address) => address.port === port) === true);
+    && boundOf(state)?.addresses.some((address) => isInTheWay(address, { host, port })) === true);
   return own === undefined ? undefined : titleOf(own);
 }
 

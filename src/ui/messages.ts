@@ -1,4 +1,4 @@
-import { isLoopback } from '../core/address.ts';
+import { formatHostPort, isLoopback, isWildcard } from '../core/address.ts';
 import type { Failure, FailureCode, FailureContext } from '../core/failure.ts';
 
 /** What the user can do about a failure; the commands turn it into a button. */
@@ -32,8 +32,13 @@ const SHOW_LOG: Remedy = { kind: 'show-log' };
 export const PRIVILEGED_OFFSET = 8000;
 
 const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Explanation>> = {
-  'invalid-forward': (_, detail) => ({ summary: 'not a valid forward', sentence: detail, remedies: [EDIT] }),
+  'invalid-forward': (_, detail) => ({ summary: 'not a valid forward', sentence: capitalised(withDot(detail)), remedies: [EDIT] }),
   'address-in-use': explainAddressInUse,
+  'running-elsewhere': (facts) => ({
+    summary: 'running in another window',
+    sentence: `Another window of this editor forwards ${facts.has('port') ? `port ${facts.text('port', '')}` : 'this port'} already, and programs can use it. Stop it there to run it here.`,
+    remedies: [RETRY],
+  }),
   'permission-denied': explainPermissionDenied,
   'address-not-available': (facts) => ({
     summary: 'not an address of this computer',
@@ -46,46 +51,46 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     remedies: [RETRY, EDIT],
   }),
   'config-invalid': (facts, detail) => ({
-    summary: 'ssh_config has an error', sentence: withDot(detail), remedies: [...configFile(facts), EDIT],
+    summary: 'ssh_config has an error', sentence: capitalised(withDot(detail)), remedies: [...configFile(facts), EDIT],
   }),
   'config-unsupported': (facts, detail) => ({
-    summary: 'ssh_config needs the ssh program', sentence: withDot(detail), remedies: [...configFile(facts), EDIT],
+    summary: 'ssh_config needs the ssh program', sentence: capitalised(withDot(detail)), remedies: [...configFile(facts), EDIT],
   }),
   'host-not-found': (facts) => ({
     summary: 'server not found',
-    sentence: `No address was found for the SSH server ${facts.server()}. Check its name, and that this computer is online.`,
+    sentence: `No address was found for ${facts.sshServer()}. Check its name, and that this computer is online.`,
     remedies: [RETRY, EDIT],
   }),
   'host-unreachable': (facts) => ({
     summary: 'server unreachable',
-    sentence: `There is no way to the SSH server ${facts.server()} from here. Check the network, or a VPN it may need.`,
+    sentence: `There is no way to ${facts.sshServer()} from here. Check the network, or a VPN it may need.`,
     remedies: [RETRY],
   }),
   'connect-refused': (facts) => ({
     summary: 'server refuses connections',
-    sentence: `${facts.server()} refused the connection: no SSH server answers on that port. Check the port, or start the server.`,
+    sentence: `${capitalised(facts.server())} refused the connection: no SSH server answers on that port. Check the port, or start the server.`,
     remedies: [RETRY, EDIT],
   }),
   'connect-timeout': (facts) => ({
     summary: 'server does not answer',
-    sentence: `The SSH server ${facts.server()} did not answer in time. Check the address, a firewall between, or a VPN it may need.`,
+    sentence: `${capitalised(facts.sshServer())} did not answer in time. Check the address, a firewall between, or a VPN it may need.`,
     remedies: [RETRY],
   }),
   'handshake-failed': (facts, detail) => ({
     summary: 'no SSH handshake',
-    sentence: `${facts.server()} and Culvert could not agree on how to talk SSH: ${withDot(detail)}`,
+    sentence: `${capitalised(facts.server())} and Culvert could not agree on how to talk SSH: ${facts.reason(detail)}`,
     remedies: [RETRY, SHOW_LOG],
   }),
   'proxy-command-failed': (facts, detail) => ({
     summary: 'ProxyCommand failed',
-    sentence: `The ProxyCommand for ${facts.server()} ended before a connection was made: ${withDot(detail)}`,
+    sentence: `The ProxyCommand for ${facts.server()} ended before a connection was made: ${facts.reason(detail)}`,
     remedies: [RETRY, SHOW_LOG],
   }),
   'connection-lost': (facts) => ({
     summary: 'connection lost', sentence: `The SSH connection to ${facts.server()} was lost.`, remedies: [RETRY, SHOW_LOG],
   }),
   'keepalive-timeout': (facts) => ({
-    summary: 'server went silent', sentence: `The SSH server ${facts.server()} stopped answering.`, remedies: [RETRY, SHOW_LOG],
+    summary: 'server went silent', sentence: `${capitalised(facts.sshServer())} stopped answering.`, remedies: [RETRY, SHOW_LOG],
   }),
   'host-key-unknown': (facts) => ({
     summary: 'unknown host key',
@@ -106,20 +111,20 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   'known-hosts-unreadable': (facts, detail) => ({
     summary: 'known_hosts cannot be used', sentence: `The host key of ${facts.server()} could not be checked: ${withDot(detail)}`, remedies: [RETRY],
   }),
-  'auth-failed': (facts) => ({
+  'auth-failed': (facts, detail) => ({
     summary: 'login failed',
-    sentence: `${facts.server()} did not accept the login${facts.suffix('user', ' of ')}. ${facts.tried()}`,
+    sentence: `${capitalised(facts.server())} did not accept the login${facts.suffix('user', ' of ')}${facts.tried(detail)}`,
     remedies: [RETRY, EDIT, SHOW_LOG],
   }),
   'auth-cancelled': (facts) => ({
     summary: 'login cancelled', sentence: `The login to ${facts.server()} was cancelled.`, remedies: [RETRY],
   }),
   'identity-unreadable': (facts, detail) => ({
-    summary: 'key file cannot be used', sentence: `The key file ${facts.text('path', '')} cannot be used: ${withDot(detail)}`, remedies: [RETRY],
+    summary: 'key file cannot be used', sentence: `The key file${facts.suffix('path', ' ')} cannot be used: ${facts.reason(detail)}`, remedies: [RETRY],
   }),
   'forwarding-prohibited': (facts) => ({
     summary: 'server forbids forwarding',
-    sentence: `${facts.server()} let you in but forbids this forward. In its sshd_config, AllowTcpForwarding and PermitOpen decide.`,
+    sentence: `${capitalised(facts.server())} let you in but forbids this forward. In its sshd_config, AllowTcpForwarding and PermitOpen decide.`,
     remedies: [EDIT],
   }),
   'destination-refused': (facts) => ({
@@ -129,7 +134,7 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   }),
   'destination-unreachable': (facts, detail) => ({
     summary: 'destination unreachable',
-    sentence: `${facts.destination()} could not be reached: ${withDot(detail)}`,
+    sentence: `${facts.destination()} could not be reached: ${facts.reason(detail)}`,
     remedies: [EDIT],
   }),
   cancelled: () => ({ summary: 'cancelled', sentence: 'It was cancelled.', remedies: [RETRY] }),
@@ -149,18 +154,19 @@ function explainAddressInUse(facts: Facts): Explanation {
   const pid = facts.number('pid');
   const who = holder === '' ? 'another program' : `${holder}${pid === undefined || facts.has('heldBy') ? '' : ` (pid ${String(pid)})`}`;
   const host = facts.text('host', '127.0.0.1');
-  const where = isLoopback(host) ? 'on this computer' : `on ${host}`;
+  const where = isLoopback(host) || isWildcard(host) ? 'on this computer' : `on ${host}`;
   const next = facts.number('freePort');
   return {
     summary: holder === '' ? 'port in use' : `port in use by ${holder}`,
-    sentence: `Port ${String(port ?? '')} ${where} is in use by ${who}. Stop it, or listen on another port.`,
+    sentence: `${port === undefined ? 'The port' : `Port ${String(port)}`} ${where} is in use by ${who}. Stop it, or listen on another port.`,
     remedies: [...(next === undefined ? [] : [listenOn(next)]), RETRY, EDIT],
   };
 }
 
 function explainPermissionDenied(facts: Facts): Explanation {
-  const port = facts.number('port') ?? 0;
+  const port = facts.number('port');
   const first = facts.number('firstUnprivileged') ?? 1024;
+  if (port === undefined) return { summary: 'not permitted', sentence: 'This system does not let Culvert listen on that port.', remedies: [EDIT] };
   const recipe = facts.text('recipe', '');
   return {
     summary: port < first ? `ports below ${String(first)} are reserved` : 'not permitted',
@@ -202,9 +208,29 @@ function listenOn(port: number): Remedy {
   return { kind: 'listen-on', port };
 }
 
+/** The text as the end of a sentence. */
 function withDot(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  const trimmed = text.trim();
+  if (trimmed === '') return 'the reason is not known.';
+  return /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }
+
+/** For the beginning of a sentence: our own words get a capital, a name stays as it is. */
+function capitalised(text: string): string {
+  return text.startsWith('the ') ? `T${text.slice(1)}` : text;
+}
+
+const NO_SERVER = 'the SSH server';
+
+/** What the system calls a failed dialling, in words. */
+const DIALLING: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no address was found for it.',
+  EAI_AGAIN: 'its address could not be looked up. Check that this computer is online.',
+  ETIMEDOUT: 'it did not answer in time.',
+  EHOSTUNREACH: 'there is no way to it from here.',
+  ENETUNREACH: 'there is no way to it from here.',
+  ECONNRESET: 'it broke the connection off.',
+};
 
 /** Reads a failure's context, which came across a boundary and may lack anything. */
 class Facts {
@@ -238,16 +264,22 @@ class Facts {
     const hop = this.text('hop', '');
     const host = this.text('host', '');
     const port = this.number('port');
-    const address = host === '' ? '' : `${host}${port === undefined || port === 22 ? '' : `:${String(port)}`}`;
-    if (hop === '' || hop === host || hop === address) return address === '' ? 'the SSH server' : address;
+    const address = host === '' || port === undefined || port === 22 ? host : formatHostPort({ host, port });
+    if (hop === '' || hop === host || hop === address) return address === '' ? NO_SERVER : address;
     return address === '' ? hop : `${hop} (${address})`;
+  }
+
+  /** As `server()`, and what it is. */
+  sshServer(): string {
+    const server = this.server();
+    return server === NO_SERVER ? server : `${NO_SERVER} ${server}`;
   }
 
   destination(): string {
     const host = this.text('host', '');
     const port = this.number('port');
-    if (host === '') return 'The destination';
-    return `${host}${port === undefined ? '' : `:${String(port)}`}${this.suffix('hop', ', as seen from ')}${this.has('hop') ? ',' : ''}`;
+    if (host === '') return this.text('destination', 'The destination');
+    return `${port === undefined ? host : formatHostPort({ host, port })}${this.suffix('hop', ', as seen from ')}${this.has('hop') ? ',' : ''}`;
   }
 
   place(): string {
@@ -256,9 +288,26 @@ class Facts {
     return line === undefined ? file : `${file}, line ${String(line)}`;
   }
 
-  tried(): string {
+  /** The rest of a sentence about a failed login. Without a list of tries the server gave another reason. */
+  tried(detail: string): string {
     const { tried } = this.#context;
-    if (!Array.isArray(tried) || tried.length === 0) return 'It offered no way to log in that Culvert could use.';
-    return `Tried: ${tried.join(', ')}.`;
+    if (!Array.isArray(tried)) return `: ${this.reason(detail)}`;
+    return tried.length === 0 ? '. It offered no way to log in that Culvert could use.' : `. Tried: ${tried.join(', ')}.`;
+  }
+
+  /** The reason alone, to follow a colon: in words where there are any, without the name that the sentence has already said. */
+  reason(detail: string): string {
+    const reason = this.text('reason', '');
+    const known = DIALLING[reason];
+    if (known !== undefined) return known;
+    if (this.has('path') && reason !== '') return withDot(reason);
+    const said = [this.text('hop', ''), this.text('destination', ''), this.has('hop') ? '' : this.address()];
+    const prefix = said.find((name) => name !== '' && detail.startsWith(`${name}: `));
+    return withDot(prefix === undefined ? detail : detail.slice(prefix.length + 2));
+  }
+
+  address(): string {
+    const port = this.number('port');
+    return port === undefined ? '' : formatHostPort({ host: this.text('host', ''), port });
   }
 }

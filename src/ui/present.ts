@@ -1,4 +1,4 @@
-import { bracketed, dialableHost, formatHostPort, isLoopback, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
+import { bracketed, dialableHost, formatHostPort, isLoopback, isWildcard, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
 import type { CloseReason, Connection, Forward } from '../core/forward.ts';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
@@ -32,7 +32,7 @@ type Named = Pick<Forward, 'definition' | 'state'>;
 export function formatPoles({ definition, state }: Named): string {
   const { listen, connect } = definition.spec;
   const port = boundOf(state)?.addresses[0]?.port ?? listen.port;
-  const shown = port === 0 ? 'next free port' : String(port);
+  const shown = port === 0 ? 'any free port' : String(port);
   return `${listen.host === LOOPBACK_HOST ? shown : `${bracketed(listen.host)}:${shown}`} → ${formatHostPort(connect)}`;
 }
 
@@ -55,10 +55,18 @@ function describeListen({ host, port }: HostPort): string {
 }
 
 /** The address that a program on this machine dials, once the forward is bound. */
-export function localAddress({ definition, state }: Forward): string {
-  const bound = boundOf(state)?.addresses[0] ?? definition.spec.listen;
-  const { listen } = definition.spec;
-  return formatHostPort({ host: dialableHost(listen.host), port: bound.port });
+export function localAddress(forward: Forward): string {
+  return formatHostPort(localEnd(forward));
+}
+
+/** As `localAddress`, in its parts. A name would also lead to the loopback that another program may hold. */
+export function localEnd({ definition: { spec: { listen } }, state }: Named): HostPort {
+  const bound = boundOf(state);
+  const [first = listen] = bound?.addresses ?? [];
+  const isNameSafe = bound?.missing === undefined || bound.missing.failure.code === 'address-not-available';
+  if (isNameSafe) return { host: dialableHost(listen.host), port: first.port };
+  const loopback = first.host.includes(':') ? '::1' : '127.0.0.1';
+  return { host: isWildcard(first.host) ? loopback : first.host, port: first.port };
 }
 
 /** The row of a forward; `isGrouped` when its server stands above it. */
@@ -70,10 +78,16 @@ export function presentForward(forward: Forward, now: number, isGrouped: boolean
   const status = describeState(forward, now);
   return {
     label: titleOf(forward),
-    description: [poles, via, isWide(spec) ? 'reachable from other machines' : '', status].filter((part) => part !== '').join('  ·  '),
+    description: inOrder(state, status, [poles, via, isWide(spec) ? 'reachable from other machines' : '']),
     icon: iconOf(state),
-    spoken: `${titleOf(forward)}, ${spokenSpec(spec)}, ${status}`,
+    spoken: `${titleOf(forward)}, ${spokenSpec(forward)}${isWide(spec) ? ', reachable from other machines' : ''}, ${status}`,
   };
+}
+
+/** A narrow sidebar cuts the end off: what is wrong comes first, what is well comes last. */
+function inOrder(state: ForwardState, status: string, rest: readonly string[]): string {
+  const isTrouble = state.phase === 'failed' || state.phase === 'retrying' || (state.phase === 'listening' && state.complaint !== undefined);
+  return (isTrouble ? [status, ...rest] : [...rest, status]).filter((part) => part !== '').join('  ·  ');
 }
 
 /** True when other machines can connect to it. */
@@ -126,14 +140,20 @@ function iconOf(state: ForwardState): Icon {
     case 'retrying':
       return { id: 'sync', color: 'charts.yellow' };
     case 'failed':
-      return { id: 'error', color: 'charts.red' };
+      return isElsewhere(state) ? { id: 'multiple-windows' } : { id: 'error', color: 'charts.red' };
   }
 }
 
-function spokenSpec(spec: ForwardSpec): string {
+/** Its port is served, by another window of the editor: nothing is wrong. */
+function isElsewhere(state: ForwardState): boolean {
+  return state.phase === 'failed' && state.failure.code === 'running-elsewhere';
+}
+
+function spokenSpec({ definition: { spec }, state }: Named): string {
+  const port = boundOf(state)?.addresses[0]?.port ?? spec.listen.port;
   const connect = `to ${formatHostPort(spec.connect)}`;
   const from = spec.kind === 'relay' ? 'local relay' : `through ${formatDestination(spec.target)}`;
-  return `port ${String(spec.listen.port)} ${connect} ${from}`;
+  return `${port === 0 ? 'the next free port' : `port ${String(port)}`} ${connect} ${from}`;
 }
 
 /** The rows under a forward that name what it listens on, or what it had to do without. */
@@ -161,19 +181,30 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   stopped: 'stopped',
 };
 
-/** One connection as netstat would show it; `program` is who opened it, where the system tells. */
-export function presentConnection(connection: Connection, now: number, program?: string): Row {
+/** A program of this computer, as the system names it. */
+export interface ConnectedProgram {
+  readonly program: string;
+  readonly pid: number;
+}
+
+/** One connection as netstat would show it, the origin's port alone where it is this computer; `by` is who opened it. */
+export function presentConnection(connection: Connection, now: number, by?: ConnectedProgram): Row {
   const origin = formatHostPort(connection.origin);
-  const who = program === undefined ? origin : `${origin}  ${program}`;
+  const short = isLoopback(connection.origin.host) ? `:${String(connection.origin.port)}` : origin;
   const bytes = `↑ ${formatBytes(connection.bytesUp)}  ↓ ${formatBytes(connection.bytesDown)}`;
   const { state, icon, age } = presentPhase(connection, now);
   const showsBytes = connection.phase === 'established' || connection.bytesUp + connection.bytesDown > 0;
+  const spokenBytes = showsBytes ? `, ${formatBytes(connection.bytesUp)} sent, ${formatBytes(connection.bytesDown)} received` : '';
   return {
     label: state,
-    description: [who, age, ...(showsBytes ? [bytes] : [])].join('  ·  '),
+    description: [by === undefined ? short : `${short} ${by.program}`, ...(showsBytes ? [bytes] : []), age].join('  '),
     icon,
-    spoken: `${state.toLowerCase()} connection from ${who}, ${age}${showsBytes ? `, sent ${formatBytes(connection.bytesUp)}, received ${formatBytes(connection.bytesDown)}` : ''}`,
+    spoken: `${capitalised(state)} connection from ${origin}${by === undefined ? '' : ` (${by.program}, pid ${String(by.pid)})`}, ${age}${spokenBytes}`,
   };
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0) + text.slice(1).toLowerCase();
 }
 
 function presentPhase(connection: Connection, now: number): { state: string; icon: Icon; age: string } {
@@ -204,7 +235,7 @@ export function presentStatus(forwards: readonly Forward[], now: number): Status
   if (forwards.length === 0) return undefined;
   const count = (...phases: ForwardState['phase'][]): number => forwards.filter(({ state }) => phases.includes(state.phase)).length;
   const listening = count('listening');
-  const failed = count('failed');
+  const failed = forwards.filter(({ state }) => state.phase === 'failed' && !isElsewhere(state)).length;
   const busy = count('starting', 'retrying', 'stopping');
   const wanted = listening + failed + busy;
   const lines = forwards.map((forward) => `${titleOf(forward)}: ${describeState(forward, now)}`);

@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { ConnectionInfo, CulvertApi, CulvertError, EnsuredForward, ForwardInfo, ForwardRequest } from '../api.ts';
-import { dialableHost } from '../core/address.ts';
 import { ForwardError, type Failure } from '../core/failure.ts';
 import type { Connection, Forward, ForwardDefinition } from '../core/forward.ts';
+import { isRelayLoop } from '../core/forwardConflict.ts';
 import { readEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { parseForward } from '../core/forwardParser.ts';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
-import { boundOf } from '../core/forwardState.ts';
-import { formatForward } from '../core/forwardText.ts';
+import { boundOf, isActive } from '../core/forwardState.ts';
+import { formatForward, quoted } from '../core/forwardText.ts';
 import { onDispose } from '../core/lifecycle.ts';
 import { explain } from './messages.ts';
+import { localEnd } from './present.ts';
 
 export interface ApiOptions {
   readonly model: ForwardModel;
@@ -40,7 +41,8 @@ export class PublicApi implements CulvertApi {
 
   readonly ensureForward = async (request: string | ForwardRequest): Promise<EnsuredForward> => {
     const { model } = this.#options;
-    const definition = this.#define(await this.#readSpec(request), typeof request === 'string' ? '' : request.name ?? '');
+    const { name, spec } = await this.#read(request);
+    const definition = this.#define(spec, name);
     const { id } = definition;
     if (model.get(id) === undefined) model.put(definition);
     this.#holders.set(id, (this.#holders.get(id) ?? 0) + 1);
@@ -48,8 +50,7 @@ export class PublicApi implements CulvertApi {
     model.start(id);
     try {
       const forward = await settled(model, id);
-      const port = boundOf(forward.state)?.addresses[0]?.port ?? forward.definition.spec.listen.port;
-      return { id, host: dialableHost(forward.definition.spec.listen.host), port, dispose: () => { hold.dispose(); } };
+      return { id, ...localEnd(forward), dispose: () => { hold.dispose(); } };
     } catch (error) {
       hold.dispose();
       throw error;
@@ -59,11 +60,12 @@ export class PublicApi implements CulvertApi {
   readonly stop = async (id: string): Promise<void> => {
     const { model } = this.#options;
     model.stop(id);
-    await until(model, id, (forward) => forward === undefined || !('generation' in forward.state));
+    await until(model, id, (forward) => forward === undefined || !isActive(forward.state));
   };
 
   readonly connections = async (id: string): Promise<readonly ConnectionInfo[]> => {
-    if (this.#options.model.get(id) === undefined) return [];
+    const forward = this.#options.model.get(id);
+    if (forward === undefined || !isActive(forward.state)) return [];
     return (await this.#options.connections(id)).map(({ phase, origin, openedAt, closedAt, closeReason, bytesUp, bytesDown, id: connectionId }) => ({
       id: connectionId, state: phase, origin, openedAt, bytesUp, bytesDown,
       ...(closedAt === undefined ? {} : { closedAt }), ...(closeReason === undefined ? {} : { closeReason }),
@@ -75,21 +77,26 @@ export class PublicApi implements CulvertApi {
     const text = formatForward(spec);
     const isFree = spec.listen.port === 0;
     const same = isFree ? undefined : this.#options.model.forwards.find(({ definition }) => formatForward(definition.spec) === text);
-    return same?.definition ?? { id: randomUUID(), name, spec, autoStart: false, origin: 'extension' };
+    if (same !== undefined) return same.definition;
+    if (isRelayLoop(spec, this.#options.model.forwards.map(({ definition }) => definition.spec))) {
+      throw invalid(`${formatForward(spec)} would pass each connection back to itself, through other relays, without end.`);
+    }
+    return { id: randomUUID(), name, spec, autoStart: false, origin: 'extension' };
   }
 
-  async #readSpec(request: string | ForwardRequest): Promise<ForwardSpec> {
-    if (typeof request === 'object') {
-      const { forward, target } = request;
-      const { definitions: [definition], problems: [problem] } = readEntries([{ forward, ...(target === undefined ? {} : { target }) }]);
-      if (definition === undefined) throw errorOf({ code: 'invalid-forward', detail: problem?.message ?? 'Not a forward.', context: {} });
-      return definition.spec;
+  /** The callers are JavaScript: anything may come in. */
+  async #read(request: unknown): Promise<Pick<ForwardDefinition, 'name' | 'spec'>> {
+    if (typeof request !== 'string') {
+      const { forward, target, name } = (typeof request === 'object' && request !== null ? request : {}) as Partial<ForwardRequest>;
+      const { definitions: [definition], problems: [problem] } = readEntries([{ forward, target, name }]);
+      if (definition === undefined) throw invalid(problem?.message ?? 'Not a forward.');
+      return definition;
     }
     const parsed = parseForward(request, { sshHosts: await this.#options.sshHosts() });
-    if (!parsed.isValid) throw errorOf({ code: 'invalid-forward', detail: parsed.problem.message, context: {} });
+    if (!parsed.isValid) throw invalid(parsed.problem.message);
     const reading = parsed.readings.find(({ kind }) => kind === 'forward');
-    if (reading?.kind !== 'forward') throw errorOf({ code: 'invalid-forward', detail: `"${request}" lacks its SSH server.`, context: {} });
-    return reading.spec;
+    if (reading?.kind !== 'forward') throw invalid(`${quoted(request)} lacks its SSH server.`);
+    return { name: '', spec: reading.spec };
   }
 
   #release(id: string): void {
@@ -109,7 +116,13 @@ async function settled(model: ForwardModel, id: string): Promise<Forward> {
     || candidate.state.phase === 'listening' || candidate.state.phase === 'failed' || candidate.state.phase === 'stopped');
   if (forward?.state.phase === 'listening') return forward;
   if (forward?.state.phase === 'failed') throw errorOf(forward.state.failure);
+  // A restart passes through `stopped` and has gone on by now.
+  if (isRunning(model.get(id))) return settled(model, id);
   throw errorOf({ code: 'cancelled', detail: 'the forward was stopped', context: {} });
+}
+
+function isRunning(forward: Forward | undefined): boolean {
+  return forward !== undefined && isActive(forward.state);
 }
 
 function until(model: ForwardModel, id: string, isDone: (forward: Forward | undefined) => boolean): Promise<Forward | undefined> {
@@ -123,6 +136,10 @@ function until(model: ForwardModel, id: string, isDone: (forward: Forward | unde
       resolve(forward);
     });
   });
+}
+
+function invalid(detail: string): CulvertError {
+  return errorOf({ code: 'invalid-forward', detail, context: {} });
 }
 
 function errorOf(failure: Failure): CulvertError {

@@ -41,7 +41,9 @@ export class RecentForwards implements Disposable {
     if (definition?.origin !== 'user') return;
     const text = formatForward(definition.spec);
     const texts = [text, ...this.#texts().filter((other) => other !== text)].slice(0, MAX_RECENT);
-    if (texts.join('\n') !== this.#texts().join('\n')) void this.#state.update(MEMENTO_KEY, texts);
+    if (texts.join('\n') === this.#texts().join('\n')) return;
+    // A suggestion less is no loss.
+    this.#state.update(MEMENTO_KEY, texts).then(undefined, () => undefined);
   }
 
   #texts(): readonly string[] {

@@ -1,18 +1,23 @@
 import * as vscode from 'vscode';
 import type { ForwardModel } from '../core/forwardModel.ts';
+import { toFailure, type Failure } from '../core/failure.ts';
 import { COMMANDS } from './contributions.ts';
+import { withoutLinks } from './format.ts';
 import { explain, type Remedy } from './messages.ts';
-import type { Failure } from '../core/failure.ts';
 import { titleOf } from './present.ts';
 
-/** Says why a forward failed and offers what can be done; settles when the user has chosen or closed it. */
+/** Says why a forward failed and offers what can be done; settles when the user has chosen or closed it. Never rejects. */
 export async function showFailure(model: ForwardModel, forwardId: string, failure: Failure): Promise<void> {
   const forward = model.get(forwardId);
   if (forward === undefined) return;
   const { sentence, remedies } = explain(failure);
   const buttons = remedies.map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
-  const chosen = await vscode.window.showErrorMessage(`${titleOf(forward)}: ${sentence}`, ...buttons);
-  if (chosen !== undefined) await applyRemedy(model, forwardId, chosen.remedy);
+  try {
+    const chosen = await vscode.window.showErrorMessage(withoutLinks(`${titleOf(forward)}: ${sentence}`), ...buttons);
+    if (chosen !== undefined) await applyRemedy(model, forwardId, chosen.remedy);
+  } catch (error) {
+    void vscode.window.showErrorMessage(withoutLinks(`${titleOf(forward)}: that did not work: ${toFailure(error).detail}`));
+  }
 }
 
 function titleOfRemedy(remedy: Remedy): string {

@@ -1,5 +1,6 @@
 import { untrustedText } from '../core/failure.ts';
 import type { SecretAnswer, SecretQuestion } from '../protocol/messages.ts';
+import { withoutLinks } from './format.ts';
 import type { PromptQueue } from './promptQueue.ts';
 import type { Secret, SecretOptions } from './quickInput.ts';
 
@@ -32,7 +33,8 @@ export class SecretQuestions {
 
   async answer(question: SecretQuestion, signal: AbortSignal): Promise<SecretAnswer> {
     const key = keyOf(question);
-    const remembered = key !== undefined && question.attempt === 1 ? await this.#vault.get(key) : undefined;
+    // Without a keyring the storage rejects; then nothing is remembered.
+    const remembered = key !== undefined && question.attempt === 1 ? await this.#vault.get(key).catch(() => undefined) : undefined;
     if (remembered !== undefined) return { isCancelled: false, answers: [remembered] };
     const answer = await this.#queue.run(() => this.#askAll(question, key, signal), signal);
     return answer ?? CANCELLED;
@@ -46,6 +48,8 @@ export class SecretQuestions {
   }
 
   async #askAll(question: SecretQuestion, key: string | undefined, signal: AbortSignal): Promise<SecretAnswer> {
+    // Whatever was to be remembered of an earlier try was refused, or nobody would ask again.
+    if (key !== undefined) this.#pending.get(loginOf(question))?.delete(key);
     const answers: string[] = [];
     for (const [index, prompt] of question.prompts.entries()) {
       const secret = await this.#ask(boxFor(question, index, key !== undefined), signal);
@@ -83,7 +87,7 @@ function keyOf(question: SecretQuestion): string | undefined {
 function boxFor(question: SecretQuestion, index: number, canRemember: boolean): SecretOptions {
   const { prompt = '', isEchoed = false } = question.prompts[index] ?? {};
   const again = question.attempt > 1 ? 'That was not accepted. ' : '';
-  return { title: titleFor(question), prompt: again + promptFor(question, untrustedText(prompt)), isHidden: !isEchoed, canRemember };
+  return { title: titleFor(question), prompt: again + promptFor(question, shown(prompt)), isHidden: !isEchoed, canRemember };
 }
 
 function titleFor({ kind, hop, user, host, name }: SecretQuestion): string {
@@ -94,8 +98,8 @@ function titleFor({ kind, hop, user, host, name }: SecretQuestion): string {
     case 'passphrase':
       return `Passphrase for a Key, to Log In to ${server}`;
     case 'keyboard-interactive': {
-      const shown = untrustedText(name ?? '', 60);
-      return shown === '' ? `${server} Asks ${user}` : `${server} Asks ${user}: ${shown}`;
+      const heading = shown(name ?? '', 60);
+      return heading === '' ? `${server} Asks ${user}` : `${server} Asks ${user}: ${heading}`;
     }
   }
 }
@@ -107,6 +111,11 @@ function promptFor({ kind, path, instructions }: SecretQuestion, prompt: string)
     case 'passphrase':
       return `It unlocks ${path ?? 'the key'} on this computer and is sent nowhere.`;
     case 'keyboard-interactive':
-      return [untrustedText(instructions ?? ''), prompt].filter((text) => text !== '').join(' ');
+      return [shown(instructions ?? ''), prompt].filter((text) => text !== '').join(' ');
   }
+}
+
+/** The server's own words, as an input box may show them. */
+function shown(text: string, maxLength?: number): string {
+  return withoutLinks(untrustedText(text, maxLength));
 }

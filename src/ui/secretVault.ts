@@ -6,6 +6,8 @@ const INDEX = 'secrets';
 /** Secrets that the user chose to keep, in the editor's SecretStorage; nothing of them is ever logged. */
 export class SecretVault {
   readonly #storage: vscode.SecretStorage;
+  /** Changes of the list of keys wait for one another, so that none is lost. */
+  #indexing: Promise<void> = Promise.resolve();
 
   constructor(storage: vscode.SecretStorage) {
     this.#storage = storage;
@@ -17,19 +19,24 @@ export class SecretVault {
 
   async put(key: string, secret: string): Promise<void> {
     await this.#storage.store(PREFIX + key, secret);
-    const keys = await this.keys();
-    if (!keys.includes(key)) await this.#storage.store(INDEX, JSON.stringify([...keys, key]));
+    await this.#updateIndex((keys) => [...keys.filter((other) => other !== key), key]);
   }
 
   async forget(key: string): Promise<void> {
     await this.#storage.delete(PREFIX + key);
-    await this.#storage.store(INDEX, JSON.stringify((await this.keys()).filter((other) => other !== key)));
+    await this.#updateIndex((keys) => keys.filter((other) => other !== key));
   }
 
   /** What is remembered, by key; SecretStorage itself cannot list on every supported version. */
   async keys(): Promise<readonly string[]> {
     const text = await this.#storage.get(INDEX);
-    const keys: unknown = text === undefined ? [] : JSON.parse(text);
+    const keys: unknown = JSON.parse(text ?? '[]');
     return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
+  }
+
+  #updateIndex(change: (keys: readonly string[]) => readonly string[]): Promise<void> {
+    const updated = this.#indexing.then(async () => this.#storage.store(INDEX, JSON.stringify(change(await this.keys()))));
+    this.#indexing = updated.catch(() => undefined);
+    return updated;
   }
 }

@@ -1,28 +1,45 @@
 import * as vscode from 'vscode';
-import type { ForwardModel } from '../core/forwardModel.ts';
-import type { Forward } from '../core/forward.ts';
 import { formatHostPort } from '../core/address.ts';
+import type { Forward } from '../core/forward.ts';
+import type { ForwardModel } from '../core/forwardModel.ts';
+import type { Clock } from '../core/ports.ts';
 import { describeProgress, titleOf } from './present.ts';
 
+/** A start that is over sooner shows nothing: a message that only flashes says less than none. */
+const PATIENCE_MS = 400;
+
 /** Shows the steps of a start that takes a moment, with a button that stops it; goes when the start is over. */
-export function showStartProgress(model: ForwardModel, forwardId: string): void {
+export function showStartProgress(model: ForwardModel, forwardId: string, clock: Clock): void {
+  const isStarting = (): boolean => model.get(forwardId)?.state.phase === 'starting';
+  if (!isStarting()) return;
+  const delay = clock.after(PATIENCE_MS, () => { showSteps(model, forwardId); });
+  const onChange = model.onDidChange((change) => {
+    if (change.kind === 'traffic' || isStarting()) return;
+    delay.dispose();
+    onChange.dispose();
+    const forward = model.get(forwardId);
+    if (forward?.state.phase === 'listening') announce(forward, forward.state.bound.addresses.map(formatHostPort));
+  });
+}
+
+function showSteps(model: ForwardModel, forwardId: string): void {
   const forward = model.get(forwardId);
   if (forward?.state.phase !== 'starting') return;
   const options = { location: vscode.ProgressLocation.Notification, title: `Forward ${titleOf(forward)}`, cancellable: true };
   void vscode.window.withProgress(options, (progress, token) => new Promise<void>((resolve) => {
     const onCancel = token.onCancellationRequested(() => { model.stop(forwardId); });
-    const onChange = model.onDidChange(() => {
-      const now = model.get(forwardId);
-      const state = now?.state;
+    const report = (): void => {
+      const state = model.get(forwardId)?.state;
       if (state?.phase === 'starting') {
         progress.report({ message: describeProgress(state.progress) });
         return;
       }
       onChange.dispose();
       onCancel.dispose();
-      if (now?.state.phase === 'listening') announce(now, now.state.bound.addresses.map(formatHostPort));
       resolve();
-    });
+    };
+    const onChange = model.onDidChange((change) => { if (change.kind !== 'traffic') report(); });
+    report();
   }));
 }
 

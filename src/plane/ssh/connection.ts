@@ -7,7 +7,7 @@ import type { End } from '../end.ts';
 import { log, type PlaneServices } from '../services.ts';
 import { ChannelEnd } from './channelEnd.ts';
 import { HopSession } from './hopSession.ts';
-import { channelFailure, hopFailure } from './sshFailure.ts';
+import { channelFailure, hopFailure, nextHopFailure } from './sshFailure.ts';
 import { openTransport, type Transport } from './transport.ts';
 import { WriteBudget } from './writeBudget.ts';
 
@@ -61,7 +61,7 @@ export class SshConnection {
     const session = this.#sessions.at(-1);
     if (session === undefined) throw new ForwardError('internal', 'an SSH connection without hops');
     return new Promise((resolve, reject) => {
-      this.#openChannel(session, { origin, connect }, signal, (error, channel) => {
+      this.#openChannel(session, { origin, connect, timeoutMs: CHANNEL_TIMEOUT_MS }, signal, (error, channel) => {
         if (channel === undefined) {
           reject(error ?? new ForwardError('internal', 'no channel'));
           return;
@@ -98,9 +98,10 @@ export class SshConnection {
     const before = this.#sessions.at(-1);
     if (before === undefined) return openTransport(hop, this.#services, signal);
     return new Promise((resolve, reject) => {
-      this.#openChannel(before, { origin: OURSELVES, connect: { host: hop.host, port: hop.port } }, signal, (error, channel) => {
+      const asked = { origin: OURSELVES, connect: { host: hop.host, port: hop.port }, timeoutMs: hop.connectTimeoutMs };
+      this.#openChannel(before, asked, signal, (error, channel) => {
         if (channel !== undefined) resolve({ stream: channel });
-        else reject(hopFailure(hop, error?.code === 'destination-refused' ? 'connect-refused' : error?.code ?? 'internal', error?.message ?? 'no channel'));
+        else reject(nextHopFailure(hop, before.hop, error));
       });
     });
   }
@@ -108,7 +109,7 @@ export class SshConnection {
   /** Calls `done` once: with a channel, or with why there is none. A channel that comes too late is closed. */
   #openChannel(
     session: HopSession,
-    { origin, connect }: { readonly origin: HostPort; readonly connect: HostPort },
+    { origin, connect, timeoutMs }: { readonly origin: HostPort; readonly connect: HostPort; readonly timeoutMs: number },
     signal: AbortSignal,
     done: (error: ForwardError | undefined, channel?: ClientChannel) => void,
   ): void {
@@ -125,8 +126,8 @@ export class SshConnection {
     };
     const destination = formatHostPort(connect);
     const onAbort = (): void => { settle(new ForwardError('cancelled', `connecting to ${destination} was cancelled`)); };
-    const timer = this.#services.clock.after(CHANNEL_TIMEOUT_MS, () => {
-      settle(new ForwardError('destination-unreachable', `${destination}: no answer within ${CHANNEL_TIMEOUT_MS} ms`, { context: { destination } }));
+    const timer = this.#services.clock.after(timeoutMs, () => {
+      settle(new ForwardError('destination-unreachable', `${destination}: no answer within ${timeoutMs} ms`, { context: { destination } }));
     });
     if (signal.aborted) {
       onAbort();

@@ -16,6 +16,9 @@ import type { Transport } from './transport.ts';
 /** What a server may take for one step of a login; as long as sshd's own LoginGraceTime. */
 const LOGIN_WAIT_MS = 120_000;
 
+/** ssh2's words for a transport that ends before the server has said anything. */
+const CLOSED_BEFORE_HANDSHAKE = 'Connection lost before handshake';
+
 /** How long a closing SSH connection may take to say goodbye. */
 const FAREWELL_MS = 500;
 
@@ -110,7 +113,7 @@ export class HopSession implements LoginSession {
     client.on('error', (error: Error & { readonly level?: string }) => {
       // An agent that could not sign; the login goes on with the next key.
       if (error.level === 'agent') return;
-      this.fail(clientFailure(this.hop, this.#phase, error));
+      this.fail(error.message === CLOSED_BEFORE_HANDSHAKE ? this.#lost() : clientFailure(this.hop, this.#phase, error));
     });
     client.on('end', () => { this.fail(this.#lost()); });
     client.on('close', () => { this.fail(this.#lost()); });

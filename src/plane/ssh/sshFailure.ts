@@ -46,9 +46,9 @@ export function clientFailure(hop: SshHop, phase: SshPhase, error: Error & { rea
   return hopFailure(hop, clientFailureCode(phase, error), messageOf(error), { cause: error });
 }
 
-function clientFailureCode(phase: SshPhase, error: { readonly level?: string; readonly code?: unknown; readonly message: string }): FailureCode {
+function clientFailureCode(phase: SshPhase, error: { readonly level?: string; readonly code?: unknown }): FailureCode {
   if (error.level === 'client-timeout') return 'keepalive-timeout';
-  if (error.level === 'client-socket' || error.message === 'Connection lost before handshake') return 'connection-lost';
+  if (error.level === 'client-socket') return 'connection-lost';
   // While logging in a server says goodbye over what was offered: too many failures, no more methods.
   if (typeof error.code === 'number' && phase === 'authentication') return 'auth-failed';
   if (typeof error.code === 'number' && phase === 'ready') return 'connection-lost';
@@ -60,6 +60,13 @@ export function channelFailure(destination: string, error: Error & { readonly re
   const code = channelFailureCode(error.reason);
   const detail = untrustedText(`${destination}: ${error.message.replace('(SSH) Channel open failure: ', '')}`);
   return new ForwardError(code, detail, { cause: error, context: { destination } });
+}
+
+/** The failure to reach a hop from the one before it, in the words of reaching a server. */
+export function nextHopFailure(hop: SshHop, before: SshHop, error: ForwardError | undefined): ForwardError {
+  const codes: Partial<Record<FailureCode, FailureCode>> = { 'destination-refused': 'connect-refused', 'destination-unreachable': 'host-unreachable' };
+  const code = error?.code ?? 'internal';
+  return hopFailure(hop, codes[code] ?? code, `from ${before.name}: ${error?.message ?? 'no channel'}`, { cause: error });
 }
 
 function channelFailureCode(reason: unknown): FailureCode {
