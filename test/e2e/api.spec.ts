@@ -1,0 +1,116 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { eventually } from '../support/eventually.ts';
+import { findFreePort } from '../support/freePort.ts';
+import { descendantsOf } from '../support/processes.ts';
+import { createSshKey, knownHostsLine } from '../support/sshKeys.ts';
+import { Sshd } from '../support/sshd.ts';
+import { dial, outcome, readAll, serve } from '../support/tcpPeers.ts';
+import { expect, test } from './fixtures.ts';
+import type { Own } from './fixtures.ts';
+import type { VsCode } from './vsCode.ts';
+
+const ROUNDS = 100;
+
+/** An sshd that the editor's user can log in to with a key, known as `server`. */
+async function startServer(vsCode: VsCode, own: Own): Promise<Sshd> {
+  const key = await createSshKey(`${vsCode.sshFolder}/id_test`);
+  const sshd = own(await Sshd.start({ authorizedKeys: [key.publicKey] }), (it) => it.stop());
+  const lines = ['Host server', `HostName ${sshd.host}`, `Port ${String(sshd.port)}`, `User ${sshd.userName}`, `IdentityFile ${key.path}`];
+  await vsCode.writeSshFile('config', `${lines.join('\n  ')}\n`);
+  await vsCode.writeSshFile('known_hosts', knownHostsLine(sshd.host, sshd.port, sshd.hostKey));
+  return sshd;
+}
+
+test('another extension gets a tunnel, sees it, shares it and lets it go', async ({ workbench, own }) => {
+  const { vsCode } = workbench;
+  await startServer(vsCode, own);
+  const server = own(await serve((socket) => { socket.resume().end('over the tunnel'); }), (it) => it.close());
+  const text = `${String(await findFreePort())}:127.0.0.1:${String(server.port)} server`;
+  await workbench.openCulvert();
+  const made = await vsCode.evaluate<{ id: string; host: string; port: number }>(`
+    globalThis.held = [await api.ensureForward(${JSON.stringify(text)}), await api.ensureForward(${JSON.stringify(text)})];
+    const { id, host, port } = held[0];
+    return { id, host, port };`);
+  expect((await readAll(await dial(made.port))).toString()).toBe('over the tunnel');
+  await workbench.forwards.waitForRow(/listening/);
+  expect(await vsCode.evaluate('return { version: api.apiVersion, forwards: api.forwards.map(({ id, state, text, kind }) => ({ id, state, text, kind })) }')).toEqual({
+    version: 1, forwards: [{ id: made.id, state: 'listening', text, kind: 'local' }],
+  });
+  expect(await vsCode.evaluate(`return await api.connections(${JSON.stringify(made.id)})`)).toMatchObject([{ origin: { host: '127.0.0.1' }, bytesDown: 15 }]);
+  await vsCode.evaluate('held[0].dispose()');
+  expect(await vsCode.evaluate('return api.forwards.length')).toBe(1);
+  await vsCode.evaluate('held[1].dispose()');
+  await workbench.forwards.waitUntilEmpty();
+  await expect(dial(made.port)).rejects.toThrow('ECONNREFUSED');
+  expect((await vsCode.readSettings())['culvert.forwards']).toBeUndefined();
+  expect(workbench.problems()).toEqual([]);
+});
+
+test('what cannot be had rejects with a code and a sentence, and is not left behind', async ({ workbench, own }) => {
+  const { vsCode } = workbench;
+  const taken = own(await serve((socket) => { socket.resume(); }), (it) => it.close());
+  await workbench.openCulvert();
+  await expect(vsCode.evaluate(`return await api.ensureForward('${String(taken.port)}:127.0.0.1:1')`)).rejects.toMatchObject({ code: 'address-in-use', message: expect.stringContaining(`Port ${String(taken.port)}`) });
+  await expect(vsCode.evaluate("return await api.ensureForward('70000:localhost:80')")).rejects.toMatchObject({ code: 'invalid-forward', message: expect.stringContaining('65535') });
+  await expect(vsCode.evaluate("return await api.ensureForward({ forward: '0:localhost:80', target: 'nobody@127.0.0.1:1' })")).rejects.toMatchObject({ code: 'connect-refused' });
+  expect(await vsCode.evaluate('return api.forwards')).toEqual([]);
+  expect(workbench.problems()).toEqual([]);
+});
+
+test(`starting and stopping ${String(ROUNDS)} times leaves descriptors, sockets, sessions and memory where they were`, async ({ workbench, own }) => {
+  test.setTimeout(240_000);
+  const { vsCode } = workbench;
+  const sshd = await startServer(vsCode, own);
+  const server = own(await serve((socket) => { socket.resume().end('x'); }), (it) => it.close());
+  await workbench.openCulvert();
+  const rounds = (count: number): Promise<void> => vsCode.evaluate(`
+    const { connect } = require('node:net');
+    for (let round = 0; round < ${String(count)}; round += 1) {
+      const forward = await api.ensureForward('0:127.0.0.1:${String(server.port)} server');
+      await new Promise((resolve) => connect(forward.port, '127.0.0.1').on('close', resolve).resume());
+      await api.stop(forward.id);
+      forward.dispose();
+    }`.replace("require('node:net')", "process.getBuiltinModule('node:net')"));
+  // The first rounds load code and fill pools.
+  await rounds(20);
+  const [pid = 0] = vsCode.extensionHostPids();
+  const before = { descriptors: descriptorsOf(pid), memory: memoryOf(pid) };
+  await rounds(ROUNDS);
+  await eventually(() => descriptorsOf(pid) <= before.descriptors, { explain: () => `${String(descriptorsOf(pid))} descriptors, before ${String(before.descriptors)}` });
+  await eventually(() => descendantsOf(sshd.pid).length === 0);
+  // 100 rounds that each kept a key, a channel and its buffers would be far above this.
+  expect(memoryOf(pid) - before.memory).toBeLessThan(60_000_000);
+  expect(workbench.problems()).toEqual([]);
+});
+
+test('a worker that dies is started again, and the forwards come back on their ports', async ({ workbench, own }) => {
+  const { vsCode } = workbench;
+  await startServer(vsCode, own);
+  const server = own(await serve((socket) => { socket.once('data', () => { socket.end('again'); }); }), (it) => it.close());
+  const port = await findFreePort();
+  await workbench.openCulvert();
+  await workbench.forward(`${String(port)}:127.0.0.1:${String(server.port)} server`);
+  await workbench.forwards.waitForRow(/listening/);
+  const client = own(await dial(port), (it) => { it.destroy(); });
+  await workbench.forwards.waitForRow(/1 connection/);
+  const end = outcome(client);
+  await vsCode.evaluate("await workers.filter((worker) => worker.threadId > 0).at(-1).terminate()");
+  await workbench.forwards.waitForRow(/retrying/, 2000);
+  await workbench.screenshot('retrying-forward');
+  expect(['ended', 'reset']).toContain(await end);
+  await workbench.forwards.waitForRow(/listening/);
+  const next = await dial(port);
+  next.write('hello');
+  expect((await readAll(next)).toString()).toBe('again');
+  expect(workbench.problems()).toEqual([]);
+});
+
+function descriptorsOf(pid: number): number {
+  return readdirSync(`/proc/${String(pid)}/fd`).length;
+}
+
+/** Resident bytes (proc(5), VmRSS). */
+function memoryOf(pid: number): number {
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1];
+  return Number(kibibytes) * 1024;
+}

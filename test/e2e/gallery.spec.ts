@@ -1,0 +1,64 @@
+import { createSshKey, knownHostsLine } from '../support/sshKeys.ts';
+import { Sshd } from '../support/sshd.ts';
+import { dial, serve } from '../support/tcpPeers.ts';
+import { expect, test } from './fixtures.ts';
+import type { ThemeName } from './workbench.ts';
+
+const THEMES: readonly ThemeName[] = ['light', 'dark', 'high-contrast', 'high-contrast-light'];
+
+/** The main states in every kind of theme, for eyes: nothing else tells whether it is beautiful and obvious. */
+test('pictures of the main states in light, dark, high contrast and a narrow sidebar', async ({ workbench, own }) => {
+  test.setTimeout(240_000);
+  const { vsCode } = workbench;
+  const key = await createSshKey(`${vsCode.sshFolder}/id_test`);
+  const sshd = own(await Sshd.start({ authorizedKeys: [key.publicKey] }), (it) => it.stop());
+  const lines = ['Host bastion', `HostName ${sshd.host}`, `Port ${String(sshd.port)}`, `User ${sshd.userName}`, `IdentityFile ${key.path}`];
+  await vsCode.writeSshFile('config', `${lines.join('\n  ')}\n\nHost staging\n  HostName staging.example.org\n  User deploy\n\nHost lab\n  HostName 192.0.2.17\n`);
+  await vsCode.writeSshFile('known_hosts', knownHostsLine(sshd.host, sshd.port, sshd.hostKey));
+  const database = own(await serve((socket) => { socket.on('data', (data: Buffer) => socket.write(Buffer.alloc(data.length * 40))).on('end', () => socket.end()); }), (it) => it.close());
+  await workbench.openCulvert();
+  await workbench.screenshot('empty-view');
+  const entries = [
+    { name: 'db', forward: `5432:127.0.0.1:${String(database.port)}`, target: 'bastion' },
+    { name: 'grafana', forward: '3000:127.0.0.1:1', target: 'bastion' },
+    { name: 'mail', forward: '2525:localhost:25', target: 'nobody@no-such-host.invalid' },
+    { name: 'web', forward: `8080:127.0.0.1:${String(database.port)}` },
+    { name: 'old', forward: '8081:192.0.2.7:80' },
+  ];
+  await workbench.editSettings((settings) => ({ ...settings, 'culvert.forwards': entries }));
+  await workbench.forwards.waitForRow('old');
+  for (const name of ['db', 'grafana', 'mail', 'web']) await workbench.forwards.clickContextMenu(name, 'Start');
+  for (const name of ['db', 'web']) await workbench.forwards.waitForRow((row) => row.label === name && row.description.includes('listening'));
+  await workbench.forwards.waitForRow((row) => row.label === 'mail' && row.icon === 'error');
+  await workbench.screenshot('failed-forward-message');
+  await workbench.notifications.dismissAll();
+  for (const size of [1_200, 340]) {
+    const client = own(await dial(5432), (it) => { it.destroy(); });
+    client.resume().write(Buffer.alloc(size));
+  }
+  const left = await dial(5432);
+  left.resume().end('bye');
+  own(await dial(3000), (it) => { it.destroy(); });
+  await workbench.forwards.waitForRow((row) => row.label === 'grafana' && row.icon === 'warning');
+  await workbench.forwards.expand('db');
+  await workbench.forwards.waitForRows((rows) => rows.filter(({ label }) => label === 'ESTABLISHED').length === 2);
+  for (const theme of THEMES) {
+    await workbench.setTheme(theme);
+    await workbench.screenshot(`tree-${theme}`);
+    await workbench.runCommand('Culvert: Forward Port…');
+    await workbench.quickInput.waitUntilOpen('Forward Port');
+    await workbench.screenshot(`forward-port-${theme}`);
+    await workbench.quickInput.type('2323:localhost:23 bastion');
+    await workbench.quickInput.waitForFirstRow(({ label }) => label.startsWith('Listen on'));
+    await workbench.screenshot(`forward-port-typed-${theme}`);
+    await workbench.quickInput.cancel();
+  }
+  await workbench.setTheme('dark');
+  await workbench.forwards.tooltip('db');
+  await workbench.screenshot('tooltip');
+  await workbench.setSidebarWidth(220);
+  await workbench.screenshot('tree-narrow');
+  await workbench.setSidebarWidth(520);
+  await workbench.screenshot('tree-wide');
+  expect(workbench.problems()).toEqual([]);
+});

@@ -1,0 +1,181 @@
+import type { Locator, Page } from '@playwright/test';
+import { eventually } from '../support/eventually.ts';
+import { matches, plain, type TextMatcher } from './text.ts';
+
+export interface TreeRow {
+  readonly index: number;
+  /** 1 for a row at the top. */
+  readonly level: number;
+  readonly label: string;
+  readonly description: string;
+  /** What a screen reader says. */
+  readonly ariaLabel: string;
+  /** The name of the codicon, without a modifier; empty when there is none. */
+  readonly icon: string;
+  readonly iconColor: string;
+  /** `undefined` for a row without children. */
+  readonly isExpanded: boolean | undefined;
+  readonly isSelected: boolean;
+}
+
+/** A row by its label, its place, or anything else about it. */
+export type RowMatcher = TextMatcher | ((row: TreeRow) => boolean);
+
+/** A tree in the sidebar. Only the rows in sight exist: the editor draws no others. */
+export class TreeView {
+  private readonly list: Locator;
+
+  constructor(
+    private readonly page: Page,
+    readonly name: string,
+  ) {
+    this.list = page.locator(`.pane-body .monaco-list[aria-label="${name}"]`);
+  }
+
+  /** The rows in sight, from top to bottom. */
+  async rows(): Promise<TreeRow[]> {
+    const found = await this.list.locator('.monaco-list-row').evaluateAll((elements) =>
+      elements.map((element) => {
+        const icon = element.querySelector('.custom-view-tree-node-item-icon');
+        const codicon = [...(icon?.classList ?? [])].find((name) => /^codicon-(?!modifier)/.test(name));
+        const expanded = element.getAttribute('aria-expanded');
+        return {
+          index: Number(element.getAttribute('data-index')),
+          level: Number(element.getAttribute('aria-level')),
+          label: element.querySelector('.label-name')?.textContent ?? '',
+          description: element.querySelector('.label-description')?.textContent ?? '',
+          ariaLabel: element.getAttribute('aria-label') ?? '',
+          icon: codicon?.slice('codicon-'.length) ?? '',
+          iconColor: icon === null ? '' : getComputedStyle(icon).color,
+          isExpanded: expanded === null ? undefined : expanded === 'true',
+          isSelected: element.getAttribute('aria-selected') === 'true',
+        };
+      }),
+    );
+    return found
+      .map((row) => ({ ...row, label: plain(row.label), description: plain(row.description), ariaLabel: plain(row.ariaLabel) }))
+      .sort((a, b) => a.index - b.index);
+  }
+
+  /** Waits until a row is as wanted, and gives it. A text matches the label, the description or the spoken sentence. */
+  async waitForRow(matcher: RowMatcher, deadlineMs = 15_000): Promise<TreeRow> {
+    return eventually(async () => (await this.rows()).find((row) => isMatch(row, matcher)), { deadlineMs, explain: () => this.explain() });
+  }
+
+  /** Waits until all rows together are as wanted: their number, their order. */
+  async waitForRows(areWanted: (rows: readonly TreeRow[]) => boolean, deadlineMs = 15_000): Promise<TreeRow[]> {
+    return eventually(
+      async () => {
+        const rows = await this.rows();
+        return areWanted(rows) ? rows : undefined;
+      },
+      { deadlineMs, explain: () => this.explain() },
+    );
+  }
+
+  /** Waits until the view shows its welcome text in place of rows. */
+  async waitUntilEmpty(): Promise<void> {
+    await eventually(async () => (await this.rows()).length === 0, { explain: () => this.explain() });
+  }
+
+  /** The rows as text, one a line, indented: for messages and for looking. */
+  async text(): Promise<string> {
+    const rows = await this.rows();
+    return rows.map((row) => `${'  '.repeat(row.level - 1)}[${row.icon}] ${row.label}  ${row.description}`).join('\n');
+  }
+
+  async select(matcher: RowMatcher): Promise<void> {
+    await (await this.locate(matcher)).click();
+  }
+
+  /** Adds a row to the selection (Ctrl+click). */
+  async selectToo(matcher: RowMatcher): Promise<void> {
+    await (await this.locate(matcher)).click({ modifiers: ['ControlOrMeta'] });
+  }
+
+  async expand(matcher: RowMatcher): Promise<void> {
+    const row = await this.waitForRow(matcher);
+    if (row.isExpanded === true) return;
+    await this.rowLocator(row).locator('.monaco-tl-twistie').click();
+    await this.waitForRow((candidate) => candidate.index === row.index && candidate.isExpanded === true);
+  }
+
+  async collapse(matcher: RowMatcher): Promise<void> {
+    const row = await this.waitForRow(matcher);
+    if (row.isExpanded !== true) return;
+    await this.rowLocator(row).locator('.monaco-tl-twistie').click();
+    await this.waitForRow((candidate) => candidate.index === row.index && candidate.isExpanded === false);
+  }
+
+  /** Selects a row and presses a key on it: `F2`, `Delete`, `Control+C`. */
+  async press(matcher: RowMatcher, key: string): Promise<void> {
+    await this.select(matcher);
+    await this.page.keyboard.press(key);
+  }
+
+  /** The titles of the icons that a row shows under the pointer. */
+  async inlineActions(matcher: RowMatcher): Promise<string[]> {
+    const row = await this.locate(matcher);
+    await row.hover();
+    const labels = await row.locator('.actions .action-label').evaluateAll((elements) => elements.map((each) => each.getAttribute('aria-label') ?? ''));
+    return labels.map(plain);
+  }
+
+  async clickInlineAction(matcher: RowMatcher, title: string): Promise<void> {
+    const row = await this.locate(matcher);
+    await row.hover();
+    await row.locator('.actions').getByRole('button', { name: title }).click();
+  }
+
+  /** The entries of a row's context menu; it is closed again. */
+  async contextMenu(matcher: RowMatcher): Promise<string[]> {
+    await (await this.locate(matcher)).click({ button: 'right' });
+    const entries = await this.menu().locator('.action-menu-item .action-label:not(.separator)').allTextContents();
+    await this.page.keyboard.press('Escape');
+    await this.menu().waitFor({ state: 'hidden' });
+    return entries.map(plain);
+  }
+
+  async clickContextMenu(matcher: RowMatcher, title: string): Promise<void> {
+    await (await this.locate(matcher)).click({ button: 'right' });
+    await this.menu().getByRole('menuitem', { name: title, exact: true }).click();
+  }
+
+  /** Presses an icon in the view's title bar: `Forward Port…`. */
+  async clickTitleAction(title: string): Promise<void> {
+    // The icons of a view appear with the pointer; those of a container's only view are in the container's title.
+    await this.page.locator('.part.sidebar').hover({ position: { x: 60, y: 60 } });
+    await this.page.locator('.part.sidebar').getByRole('button', { name: title }).first().click();
+  }
+
+  /** The whole story of a row: its hover. */
+  async tooltip(matcher: RowMatcher): Promise<string> {
+    // A pointer that is there already tells the editor nothing new.
+    await this.page.mouse.move(0, 0);
+    await (await this.locate(matcher)).locator('.label-name').hover();
+    const hover = this.page.locator('.workbench-hover');
+    await hover.waitFor();
+    return plain(await hover.innerText());
+  }
+
+  private menu(): Locator {
+    return this.page.locator('.monaco-menu');
+  }
+
+  private async locate(matcher: RowMatcher): Promise<Locator> {
+    return this.rowLocator(await this.waitForRow(matcher));
+  }
+
+  private rowLocator(row: TreeRow): Locator {
+    return this.list.locator(`.monaco-list-row[data-index="${row.index}"]`);
+  }
+
+  private async explain(): Promise<string> {
+    return `The view "${this.name}" shows:\n${await this.text()}`;
+  }
+}
+
+function isMatch(row: TreeRow, matcher: RowMatcher): boolean {
+  if (typeof matcher === 'function') return matcher(row);
+  return [row.label, `${row.label} ${row.description}`, row.ariaLabel].some((text) => matches(text, matcher));
+}

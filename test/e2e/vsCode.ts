@@ -1,0 +1,169 @@
+import { createVSIX } from '@vscode/vsce';
+import { connect } from 'node:net';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../support/eventually.ts';
+import { descendantsOf, signalProcess } from '../support/processes.ts';
+import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
+import { startVsCode, type RunningVsCode, type VsCodeVersion } from '../tools/vscode.mjs';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+type Settings = Readonly<Record<string, unknown>>;
+
+/** The VS Code server of a whole run: its own user data, home folder and ~/.ssh, and the packaged extension. */
+export class VsCode {
+  private constructor(
+    readonly version: VsCodeVersion,
+    private readonly running: RunningVsCode,
+    private readonly folder: TemporaryFolder,
+    private readonly initialSettings: string,
+  ) {}
+
+  static async start(version: VsCodeVersion, settings: Settings): Promise<VsCode> {
+    const folder = await createTemporaryFolder('vscode');
+    await mkdir(folder.join('home', '.ssh'), { recursive: true, mode: 0o700 });
+    const realSshFolder = await prepareRealSshFolder();
+    const running = await startVsCode({
+      version,
+      dataFolder: folder.path,
+      vsixes: [findVsix(), await packCaller(folder.join('caller.vsix'))],
+      settings: { 'security.workspace.trust.enabled': false, ...settings },
+      // No agent of whoever runs the tests.
+      extraEnv: { HOME: folder.join('home'), SSH_AUTH_SOCK: '', SSH_ASKPASS: '', CULVERT_TEST_FOLDER: await madeFolder(folder.join('callers')) },
+      commandPrefix: asNormalUser(folder.join('home', '.ssh'), realSshFolder),
+    });
+    return new VsCode(version, running, folder, await readFile(running.settingsFile, 'utf8'));
+  }
+
+  /** The extension's ~/.ssh, for `ssh` as well as for whoever asks $HOME. */
+  get sshFolder(): string {
+    return this.folder.join('home', '.ssh');
+  }
+
+  get homeFolder(): string {
+    return this.folder.join('home');
+  }
+
+  get settingsFile(): string {
+    return this.running.settingsFile;
+  }
+
+  urlOf(folder: string): string {
+    return this.running.urlOf(folder);
+  }
+
+  output(): string {
+    return this.running.output();
+  }
+
+  /** Writes a file of ~/.ssh, readable by its owner alone, and gives its path. */
+  async writeSshFile(name: string, content: string): Promise<string> {
+    const path = join(this.sshFolder, name);
+    await writeFile(path, content, { mode: 0o600 });
+    await chmod(path, 0o600);
+    return path;
+  }
+
+  async readSettings(): Promise<Record<string, unknown>> {
+    return JSON.parse(await this.readSettingsText()) as Record<string, unknown>;
+  }
+
+  async readSettingsText(): Promise<string> {
+    return readFile(this.settingsFile, 'utf8');
+  }
+
+  /** Writes user settings to the disk, for the next window to read; one that is open takes no notice. `undefined` removes. */
+  async writeSettings(changes: Settings): Promise<void> {
+    const settings = { ...(await this.readSettings()), ...changes };
+    await writeFile(this.settingsFile, JSON.stringify(settings, undefined, 2));
+  }
+
+  /** Back to the settings of the start and an empty ~/.ssh. */
+  async reset(): Promise<void> {
+    await writeFile(this.settingsFile, this.initialSettings);
+    for (const entry of readdirSync(this.sshFolder)) await rm(join(this.sshFolder, entry), { recursive: true });
+  }
+
+  /** The process ids of the extension hosts: one for each open workbench. */
+  extensionHostPids(): number[] {
+    return descendantsOf(this.running.pid).filter((pid) => commandLine(pid).includes('--type=extensionHost'));
+  }
+
+  /** Waits until no workbench is open any more, so that no port of the last test is still held. */
+  async waitUntilIdle(): Promise<void> {
+    await eventually(() => this.extensionHostPids().length === 0, { deadlineMs: 15_000 });
+  }
+
+  /** Ends an extension host as a crash would. */
+  killExtensionHosts(): void {
+    for (const pid of this.extensionHostPids()) signalProcess(pid, 'SIGKILL');
+  }
+
+  /**
+   * Runs the body of an async function in the extension host, in another extension: `api` is Culvert's API, `workers` are
+   * the worker threads, `vscode` the editor's API. Rejects with the `code` and `message` of what it throws.
+   */
+  async evaluate<T>(body: string): Promise<T> {
+    const [pid] = this.extensionHostPids();
+    const socket = connect(this.folder.join('callers', String(pid)));
+    socket.end(body);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    const { value, error } = JSON.parse(Buffer.concat(chunks).toString()) as { value: T; error?: { code?: string; message: string } };
+    if (error !== undefined) throw Object.assign(new Error(error.message), { code: error.code });
+    return value;
+  }
+
+  async stop(): Promise<void> {
+    await this.running.stop();
+    await this.folder.remove();
+  }
+}
+
+/**
+ * The folder that ssh itself reads: it asks the user database, not $HOME. The tests' own is mounted over it, so it has to
+ * be there, and stays: another run may have it mounted, too.
+ */
+async function prepareRealSshFolder(): Promise<string> {
+  const path = join(userInfo().homedir, '.ssh');
+  if (process.getuid?.() === 0) await mkdir(path, { recursive: true, mode: 0o700 });
+  return path;
+}
+
+/** As root: a mount namespace in which ~/.ssh is the tests' own, and no right to ports below 1024. */
+function asNormalUser(testSshFolder: string, realSshFolder: string): string[] {
+  if (process.getuid?.() !== 0) return [];
+  const script = 'mount --bind "$1" "$2" && shift 2 && exec setpriv --bounding-set=-net_bind_service "$@"';
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', testSshFolder, realSshFolder];
+}
+
+/** The package that `npm run package` made, or the one that CULVERT_VSIX names. */
+function findVsix(): string {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  const path = process.env.CULVERT_VSIX ?? join(ROOT, `culvert-${version}.vsix`);
+  if (!existsSync(path)) throw new Error(`${path} is not there. Make it with: npm run package`);
+  return path;
+}
+
+/** Packs the extension that calls Culvert's API. */
+async function packCaller(path: string): Promise<string> {
+  const options = { cwd: join(import.meta.dirname, 'callerExtension'), packagePath: path, dependencies: false };
+  await createVSIX({ ...options, allowMissingRepository: true, skipLicense: true, allowStarActivation: true });
+  return path;
+}
+
+async function madeFolder(path: string): Promise<string> {
+  await mkdir(path);
+  return path;
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}

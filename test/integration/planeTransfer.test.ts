@@ -1,0 +1,292 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { openDescriptors, Route, type RouteKind } from '../support/planeRoutes.ts';
+import { dial, outcome, outcomeOfDialling, readAll, readSlowly, serve, settled, sha256, testBytes } from '../support/tcpPeers.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const SIZES = [1, 32 * KiB - 1, 32 * KiB, 32 * KiB + 1, 2 * MiB - 1, 2 * MiB, 2 * MiB + 1, 50_000_000];
+const ROUNDS = 100;
+
+describe.each<RouteKind>(['relay', 'local'])('%s', (kind) => {
+  let route: Route;
+  beforeAll(async () => { route = await Route.open(kind); });
+  afterAll(() => route.close());
+
+  /** Runs a test against one destination behind a forward, and expects that nothing of it is left after the stop. */
+  async function through(handle: (socket: Socket) => void, test: (port: number, sockets: ReadonlySet<Socket>) => Promise<void>): Promise<void> {
+    const server = await serve(handle);
+    const { forward, port } = await route.forward(server);
+    try {
+      await test(port, server.sockets);
+    } finally {
+      await route.plane.stop(forward);
+      await server.close();
+    }
+  }
+
+  describe('delivers what was sent, whatever its size', () => {
+    it.each(SIZES)('%i bytes up', async (size) => {
+      const sent = testBytes(size);
+      let received: Promise<Buffer> | undefined;
+      await through((socket) => { received = readAll(socket).finally(() => socket.end('got it')); }, async (port) => {
+        const client = await dial(port);
+        client.end(sent);
+        expect((await readAll(client)).toString()).toBe('got it');
+        expect(sha256(await received!)).toBe(sha256(sent));
+      });
+    });
+
+    it.each(SIZES)('%i bytes down', async (size) => {
+      const sent = testBytes(size);
+      await through((socket) => { socket.resume().end(sent); }, async (port) => {
+        const client = await dial(port);
+        expect(sha256(await readAll(client))).toBe(sha256(sent));
+        client.end();
+      });
+    });
+
+    it('20 MB each way at the same time', async () => {
+      const up = testBytes(20_000_000);
+      const down = testBytes(20_000_001);
+      let received: Promise<Buffer> | undefined;
+      await through((socket) => {
+        received = readAll(socket);
+        socket.end(down);
+      }, async (port) => {
+        const client = await dial(port);
+        client.end(up);
+        expect(sha256(await readAll(client))).toBe(sha256(down));
+        expect(sha256(await received!)).toBe(sha256(up));
+      });
+    });
+  });
+
+  it(`keeps the other direction open after the client ended, ${ROUNDS} of ${ROUNDS}`, async () => {
+    await through((socket) => {
+      void readAll(socket).then((request) => { socket.end(`answer to ${request.toString()}`); });
+    }, async (port) => {
+      const answers = await Promise.all(Array.from({ length: ROUNDS }, async (_, round) => {
+        const client = await dial(port);
+        client.end(`question ${round}`);
+        return (await readAll(client)).toString();
+      }));
+      expect(answers).toEqual(answers.map((_, round) => `answer to question ${round}`));
+    });
+  });
+
+  it(`keeps the other direction open after the destination ended, ${ROUNDS} of ${ROUNDS}`, async () => {
+    const requests: Promise<string>[] = [];
+    await through((socket) => {
+      requests.push(readAll(socket).then((request) => request.toString()));
+      socket.end('greeting');
+    }, async (port) => {
+      await Promise.all(Array.from({ length: ROUNDS }, async (_, round) => {
+        const client = await dial(port);
+        expect((await readAll(client)).toString()).toBe('greeting');
+        client.end(`late ${round}`);
+      }));
+      await eventually(() => requests.length === ROUNDS);
+      expect((await Promise.all(requests)).sort()).toEqual(Array.from({ length: ROUNDS }, (_, round) => `late ${round}`).sort());
+    });
+  });
+
+  describe('delivers 16 MB from a peer that writes and then closes', () => {
+    const sent = testBytes(16 * MiB);
+
+    it.each([{ reader: 'fast', read: readAll }, { reader: 'slow', read: readSlowly }])('of the client, to a $reader reader', async ({ read }) => {
+      let received: Promise<Buffer> | undefined;
+      await through((socket) => { received = read(socket); }, async (port) => {
+        const client = await dial(port);
+        client.write(sent);
+        client.destroySoon();
+        await eventually(() => received);
+        expect(sha256(await received!)).toBe(sha256(sent));
+      });
+    });
+
+    it.each([{ reader: 'fast', read: readAll }, { reader: 'slow', read: readSlowly }])('of the destination, to a $reader reader', async ({ read }) => {
+      await through((socket) => {
+        socket.write(sent);
+        socket.destroySoon();
+      }, async (port) => {
+        const client = await dial(port);
+        expect(sha256(await read(client))).toBe(sha256(sent));
+        client.end();
+      });
+    });
+  });
+
+  it('serves 200 connections at once', async () => {
+    const sent = testBytes(100_000);
+    await through((socket) => { socket.pipe(socket); }, async (port) => {
+      const clients = await Promise.all(Array.from({ length: 200 }, () => dial(port)));
+      const digests = await Promise.all(clients.map(async (client) => {
+        client.end(sent);
+        return sha256(await readAll(client));
+      }));
+      expect(new Set(digests)).toEqual(new Set([sha256(sent)]));
+      expect(digests).toHaveLength(200);
+    });
+  });
+
+  describe('lets the slow side stop the fast side, in bounded memory, and loses nothing', () => {
+    const block = testBytes(MiB);
+    const BLOCKS = 200;
+
+    it('when the destination does not read', async () => {
+      let destination: Socket | undefined;
+      await through((socket) => { destination = socket; }, async (port) => {
+        const client = await dial(port);
+        const memory = process.memoryUsage.rss();
+        const accepted = writeBlocks(client);
+        await settled(accepted);
+        expectStalled(accepted(), memory);
+        expect(await countMatching(destination!)).toBe(BLOCKS * MiB);
+        destination!.end();
+      });
+    });
+
+    it('when the client does not read', async () => {
+      let accepted = (): number => 0;
+      await through((socket) => { accepted = writeBlocks(socket.resume()); }, async (port) => {
+        const memory = process.memoryUsage.rss();
+        const client = await dial(port);
+        await settled(() => accepted());
+        expectStalled(accepted(), memory);
+        expect(await countMatching(client)).toBe(BLOCKS * MiB);
+        client.end();
+      });
+    });
+
+    /** Writes all blocks and ends; answers how many bytes the system has taken. */
+    function writeBlocks(socket: Socket): () => number {
+      let accepted = 0;
+      for (let count = 0; count < BLOCKS; count += 1) socket.write(block, () => { accepted += block.length; });
+      socket.end();
+      return () => accepted;
+    }
+
+    function expectStalled(accepted: number, memoryBefore: number): void {
+      // The kernel's buffers on the way and a channel's windows hold some; far from the whole.
+      expect(accepted).toBeLessThan(40 * MiB);
+      expect(process.memoryUsage.rss() - memoryBefore).toBeLessThan(60 * MiB);
+    }
+
+    /** Counts what comes as long as it is what was sent. */
+    async function countMatching(socket: Socket): Promise<number> {
+      let count = 0;
+      socket.on('data', (chunk: Buffer) => {
+        const position = count % block.length;
+        const head = chunk.subarray(0, block.length - position);
+        const isSame = head.equals(block.subarray(position, position + head.length))
+          && chunk.subarray(head.length).equals(block.subarray(0, chunk.length - head.length));
+        if (!isSame) socket.destroy(new Error(`another byte than was sent after ${count}`));
+        count += chunk.length;
+      });
+      await once(socket, 'end');
+      return count;
+    }
+  });
+
+  it('leaves nothing behind of a client that resets while it is being dialled, 200 of 200', async () => {
+    await through((socket) => { socket.resume().on('end', () => socket.end()); }, async (port, sockets) => {
+      const before = openDescriptors();
+      for (let round = 0; round < 200; round += 1) {
+        const client = await dial(port);
+        client.resetAndDestroy();
+      }
+      await eventually(() => sockets.size === 0);
+      await eventually(() => openDescriptors() <= before);
+    });
+  });
+
+  it('tells of a destination that refuses, and goes on when it no longer does', async () => {
+    const server = await serve((socket) => { socket.end('here again'); });
+    const { forward, port } = await route.forward(server);
+    await server.close();
+    expect(await outcomeOfDialling(port)).toBe('reset');
+    expect(await route.plane.untilComplaint(forward)).toMatchObject({ code: 'destination-refused' });
+    expect(await route.plane.connections(forward)).toMatchObject([{ phase: 'closed', closeReason: 'destination-refused' }]);
+    const again = await serve((socket) => { socket.end('here again'); }, server.port);
+    const client = await dial(port);
+    expect((await readAll(client)).toString()).toBe('here again');
+    client.end();
+    await eventually(() => route.plane.of('destination', forward).at(-1)?.failure === undefined);
+    await route.plane.stop(forward);
+    await again.close();
+  });
+
+  it('resets everything at a stop, and the port is free', async () => {
+    const server = await serve((socket) => { socket.pipe(socket); });
+    const { forward, port } = await route.forward(server);
+    const clients = await Promise.all(Array.from({ length: 20 }, () => dial(port)));
+    for (const client of clients) client.write('x');
+    await Promise.all(clients.map((client) => once(client, 'data')));
+    const outcomes = clients.map((client) => outcome(client));
+    await route.plane.stop(forward);
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['reset']));
+    const taken = await serve(() => undefined, port);
+    await taken.close();
+    await eventually(() => server.sockets.size === 0);
+    await server.close();
+  });
+});
+
+describe('a relay', () => {
+  let route: Route;
+  beforeAll(async () => { route = await Route.open('relay'); });
+  afterAll(() => route.close());
+
+  it('passes a reset of the client on', async () => {
+    const server = await serve(() => undefined);
+    const { forward, port } = await route.forward(server);
+    const client = await dial(port);
+    client.write('x');
+    const socket = await eventually(() => [...server.sockets][0]);
+    await once(socket, 'data');
+    const seen = outcome(socket);
+    client.resetAndDestroy();
+    expect(await seen).toBe('reset');
+    await eventually(async () => (await route.plane.connections(forward))[0]?.closeReason === 'client-reset');
+    await route.plane.stop(forward);
+    await server.close();
+  });
+
+  it('takes a reset that comes right behind data for a reset, from either side, 200 of 200', async () => {
+    const server = await serve((socket) => { socket.on('data', (chunk) => { if (chunk.includes('reset me')) resetBehindData(socket); }); });
+    const { forward, port } = await route.forward(server);
+    const reasons: (string | undefined)[] = [];
+    for (let round = 0; round < 200; round += 1) {
+      const client = (await dial(port)).resume();
+      client.write('x');
+      await eventually(async () => (await route.plane.connections(forward)).some(({ phase, bytesUp }) => phase === 'established' && bytesUp === 1), { intervalMs: 1 });
+      if (round % 2 === 0) client.write('reset me');
+      else resetBehindData(client);
+      await eventually(async () => (await route.plane.connections(forward)).every(({ phase }) => phase === 'closed'), { intervalMs: 1, explain: async () => JSON.stringify(await route.plane.connections(forward)) });
+      reasons.push((await route.plane.connections(forward)).at(-1)?.closeReason);
+      client.destroy();
+    }
+    expect(reasons).toEqual(Array.from({ length: 200 }, (_, round) => (round % 2 === 0 ? 'destination-reset' : 'client-reset')));
+    await route.plane.stop(forward);
+    await server.close();
+  });
+
+  it('passes a reset of the destination on', async () => {
+    const server = await serve((socket) => { socket.once('data', () => socket.resetAndDestroy()); });
+    const { forward, port } = await route.forward(server);
+    const client = await dial(port);
+    client.write('x');
+    expect(await outcome(client)).toBe('reset');
+    await eventually(async () => (await route.plane.connections(forward))[0]?.closeReason === 'destination-reset');
+    await route.plane.stop(forward);
+    await server.close();
+  });
+});
+
+function resetBehindData(socket: Socket): void {
+  socket.write('right behind this');
+  socket.resetAndDestroy();
+}

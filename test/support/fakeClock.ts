@@ -1,0 +1,56 @@
+import { onDispose, type Disposable } from '../../src/core/lifecycle.ts';
+import type { Clock } from '../../src/core/ports.ts';
+
+interface Timer {
+  readonly at: number;
+  readonly action: () => void;
+}
+
+/** A clock that stands still until the test moves it. */
+export class FakeClock implements Clock {
+  readonly #timers = new Set<Timer>();
+  #now: number;
+
+  /** `now` is in milliseconds since the epoch. */
+  constructor(now = 1_000_000) {
+    this.#now = now;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, action: () => void): Disposable {
+    const timer: Timer = { at: this.#now + delayMs, action };
+    this.#timers.add(timer);
+    return onDispose(() => this.#timers.delete(timer));
+  }
+
+  /** How many timers are armed. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Milliseconds until the next timer; undefined without one. */
+  get nextInMs(): number | undefined {
+    const next = this.#next();
+    return next === undefined ? undefined : next.at - this.#now;
+  }
+
+  /** Moves the time on and runs what falls due, in order, timers that were armed on the way included. */
+  advance(durationMs: number): void {
+    const end = this.#now + durationMs;
+    for (let timer = this.#next(); timer !== undefined && timer.at <= end; timer = this.#next()) {
+      this.#timers.delete(timer);
+      this.#now = Math.max(this.#now, timer.at);
+      timer.action();
+    }
+    this.#now = end;
+  }
+
+  #next(): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of this.#timers) if (next === undefined || timer.at < next.at) next = timer;
+    return next;
+  }
+}

@@ -1,0 +1,43 @@
+import { build } from 'esbuild';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '../..');
+const BUILT = join(ROOT, 'dist/plane.js');
+const SOURCES = ['core', 'protocol', 'system', 'plane'].map((room) => join(ROOT, 'src', room));
+
+let bundle: Promise<string> | undefined;
+
+/** The plane as it ships: `dist/plane.js`, or a bundle of its own when that is missing or older than a source. */
+export function planeBundle(): Promise<string> {
+  return (bundle ??= isFresh() ? Promise.resolve(BUILT) : bundleNow());
+}
+
+function isFresh(): boolean {
+  if (!existsSync(BUILT)) return false;
+  const builtAt = statSync(BUILT).mtimeMs;
+  return SOURCES.flatMap(filesOf).every((path) => statSync(path).mtimeMs <= builtAt);
+}
+
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+async function bundleNow(): Promise<string> {
+  const outfile = join(mkdtempSync(join(tmpdir(), 'culvert-plane-')), 'plane.js');
+  await build({
+    entryPoints: [join(ROOT, 'src/plane/main.ts')],
+    outfile,
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    logLevel: 'warning',
+    external: ['cpu-features', '*.node'],
+  });
+  return outfile;
+}

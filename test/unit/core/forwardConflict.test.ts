@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import type { HostPort } from '../../../src/core/address.ts';
+import type { ForwardDefinition } from '../../../src/core/forward.ts';
+import { findConflict, isRelayLoop } from '../../../src/core/forwardConflict.ts';
+import type { ForwardSpec, RelaySpec } from '../../../src/core/forwardSpec.ts';
+
+const at = (host: string, port = 80): HostPort => ({ host, port });
+const relay = (listen: HostPort, connect: HostPort): RelaySpec => ({ kind: 'relay', listen, connect });
+const listening = (id: string, listen: HostPort): ForwardDefinition => ({
+  id, name: '', spec: relay(listen, at('far', 1)), autoStart: false, origin: 'user',
+});
+
+describe('two forwards want the same address', () => {
+  it.each([
+    ['localhost', 'localhost'], ['localhost', '127.0.0.1'], ['localhost', '::1'], ['localhost', 'LOCALHOST'],
+    ['*', 'localhost'], ['0.0.0.0', '127.0.0.1'], ['*', '10.0.0.1'], ['', '::'], ['10.0.0.1', '10.0.0.1'], ['127.0.0.2', '127.0.0.2'], ['Web', 'web'],
+  ])('%j and %j', (one, other) => {
+    expect(findConflict('a', at(one), [listening('b', at(other))])?.id).toBe('b');
+    expect(findConflict('a', at(other), [listening('b', at(one))])?.id).toBe('b');
+  });
+
+  it.each([['127.0.0.1', '::1'], ['localhost', '127.0.0.2'], ['localhost', '10.0.0.1'], ['10.0.0.1', '10.0.0.2']])('not: %j and %j', (one, other) => {
+    expect(findConflict('a', at(one), [listening('b', at(other))])).toBeUndefined();
+    expect(findConflict('a', at(other), [listening('b', at(one))])).toBeUndefined();
+  });
+
+  it('not with another port, with a port that the system chooses, or with itself', () => {
+    expect(findConflict('a', at('localhost', 80), [listening('b', at('localhost', 81))])).toBeUndefined();
+    expect(findConflict('a', at('localhost', 0), [listening('b', at('localhost', 0))])).toBeUndefined();
+    expect(findConflict('a', at('localhost', 80), [listening('a', at('localhost', 80))])).toBeUndefined();
+  });
+
+  it('and the first of several is named', () => {
+    expect(findConflict('a', at('*'), [listening('b', at('localhost', 1)), listening('c', at('::1')), listening('d', at('*'))])?.id).toBe('c');
+  });
+});
+
+describe('a relay that leads back to itself', () => {
+  it.each<[string, HostPort, HostPort]>([
+    ['to its own loopback', at('localhost'), at('127.0.0.1')],
+    ['to its own loopback, IPv6', at('localhost'), at('::1')],
+    ['to its own name', at('127.0.0.1'), at('localhost')],
+    ['from everywhere to the loopback', at('*'), at('127.0.0.5')],
+    ['to no address, which means this machine', at('localhost'), at('0.0.0.0')],
+    ['to no address, IPv6', at('127.0.0.1'), at('::')],
+    ['to the same address', at('10.0.0.1'), at('10.0.0.1')],
+  ])('%s', (_, listen, connect) => {
+    expect(isRelayLoop(relay(listen, connect), [])).toBe(true);
+  });
+
+  it.each<[string, HostPort, HostPort]>([
+    ['to another port', at('localhost', 80), at('localhost', 81)],
+    ['to another loopback address', at('localhost'), at('127.0.0.2')],
+    ['from IPv4 to IPv6', at('127.0.0.1'), at('::1')],
+    ['to another machine', at('localhost'), at('10.0.0.1')],
+    ['from a port that the system chooses', at('localhost', 0), at('localhost', 0)],
+  ])('not: %s', (_, listen, connect) => {
+    expect(isRelayLoop(relay(listen, connect), [])).toBe(false);
+  });
+
+  const chain = (length: number): RelaySpec[] =>
+    Array.from({ length }, (_, index) => relay(at('localhost', 1000 + index), at('localhost', 1000 + ((index + 1) % length))));
+
+  it.each([2, 3, 9])('through a chain of %i', (length) => {
+    for (const spec of chain(length)) expect(isRelayLoop(spec, chain(length).filter(({ listen }) => listen.port !== spec.listen.port))).toBe(true);
+  });
+
+  it('not when the chain is open, or the circle is one of others', () => {
+    const [first, ...others] = chain(4);
+    expect(isRelayLoop(first!, others.slice(0, -1))).toBe(false);
+    expect(isRelayLoop(relay(at('localhost', 5), at('localhost', 1001)), [...chain(3)])).toBe(false);
+  });
+
+  it('not through SSH', () => {
+    const local: ForwardSpec = { kind: 'local', listen: at('localhost', 1), connect: at('localhost', 2), target: { host: 'bastion' } };
+    expect(isRelayLoop(local, [relay(at('localhost', 2), at('localhost', 1))])).toBe(false);
+    expect(isRelayLoop(relay(at('localhost', 2), at('localhost', 1)), [local])).toBe(false);
+  });
+});

@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import type { ForwardDefinition } from '../../../src/core/forward.ts';
+import { readEntries, toEntry, updateEntries } from '../../../src/core/forwardEntry.ts';
+
+const definition = (id: string, changes: Partial<ForwardDefinition> = {}): ForwardDefinition => ({
+  id, name: '', autoStart: false, origin: 'user',
+  spec: { kind: 'local', listen: { host: 'localhost', port: 5432 }, connect: { host: 'db', port: 5432 }, target: { host: 'bastion', user: 'me', port: 2222 } },
+  ...changes,
+});
+const relay: ForwardDefinition['spec'] = { kind: 'relay', listen: { host: 'localhost', port: 2323 }, connect: { host: 'localhost', port: 23 } };
+
+describe('an entry of the settings', () => {
+  it.each<[string, unknown, Partial<ForwardDefinition>]>([
+    ['with everything', { id: 'a', name: 'Database', forward: '5432:db:5432', target: 'me@bastion:2222', autoStart: true }, { name: 'Database', autoStart: true }],
+    ['with the server in the text', { id: 'a', forward: '5432:db:5432 me@bastion:2222' }, {}],
+    ['with a whole command', { id: 'a', forward: 'ssh -N -L 5432:db:5432 -p 2222 me@bastion' }, {}],
+    ['with host:port and its server', { id: 'a', forward: 'db:5432', target: 'me@bastion:2222' }, {}],
+    ['with what Culvert does not know', { id: 'a', forward: '5432:db:5432', target: 'me@bastion:2222', comment: 'ours' }, {}],
+    ['of a relay', { id: 'a', forward: '2323:23' }, { spec: relay }],
+    ['of a relay, with an arrow', { id: 'a', forward: '2323 → 23' }, { spec: relay }],
+    ['of a port of the server itself', { id: 'a', forward: '5432', target: 'bastion' },
+      { spec: { kind: 'local', listen: { host: 'localhost', port: 5432 }, connect: { host: 'localhost', port: 5432 }, target: { host: 'bastion' } } }],
+  ])('%s is a forward', (_, raw, changes) => {
+    expect(readEntries([raw])).toEqual({ definitions: [definition('a', changes)], problems: [] });
+  });
+
+  it.each<[string, unknown, string, string]>([
+    ['nothing', null, 'An entry must be an object with "forward".', 'entry 2'],
+    ['a text', '2323:23', 'An entry must be an object with "forward".', 'entry 2'],
+    ['a list', ['2323:23'], 'An entry must be an object with "forward".', 'entry 2'],
+    ['an object without a forward', { name: 'web' }, '"forward" must be a text such as "5432:localhost:5432".', 'web'],
+    ['a forward that is a number', { forward: 5432 }, '"forward" must be a text such as "5432:localhost:5432".', 'entry 2'],
+    ['a port too high', { forward: '70000:h:80' }, '"forward": Port 70000 is above 65535.', '70000:h:80'],
+    ['a wrong id', { id: 7, forward: '2323:23' }, '"id" must be a text.', '2323:23'],
+    ['an empty id', { id: '', forward: '2323:23' }, '"id" must be a text.', '2323:23'],
+    ['a wrong name', { name: 7, forward: '2323:23' }, '"name" must be a text.', '2323:23'],
+    ['a wrong autoStart', { autoStart: 'yes', forward: '2323:23' }, '"autoStart" must be true or false.', '2323:23'],
+    ['a wrong target', { target: {}, forward: '2323:23' }, '"target" must be a text such as "me@bastion".', '2323:23'],
+    ['a target that is no server', { target: 'a;b', forward: '2323:23' }, '"target": A host cannot contain ";".', '2323:23'],
+    ['an empty target', { target: '', forward: '2323:23' }, '"target": A host is missing here.', '2323:23'],
+    ['two servers', { target: 'a', forward: '2323:23 b' }, 'The server is named twice: in "forward" and in "target".', '2323:23 b'],
+    ['itself as the destination', { forward: '5432' }, 'This forward would connect to itself: add "target" with the SSH server.', '5432'],
+    ['a command without its server', { forward: '-L 5432:db:5432' }, 'The SSH server is missing: add "target" with the SSH server.', '-L 5432:db:5432'],
+    ['a name that forges the display', { name: 'a\u202eb\nc', forward: 'x' }, '"forward": "x" is not a port: a port is a number from 1 to 65535.', 'a b c'],
+  ])('with %s is reported by its place, and its neighbours work', (_, raw, message, label) => {
+    const { definitions, problems } = readEntries([{ id: 'a', forward: '1:2' }, raw, { id: 'b', forward: '3:4' }]);
+    expect(problems).toEqual([{ index: 1, message, label }]);
+    expect(definitions.map(({ id }) => id)).toEqual(['a', 'b']);
+  });
+
+  it.each([[undefined], [null], [[]]])('is not there in %j', (value) => {
+    expect(readEntries(value)).toEqual({ definitions: [], problems: [] });
+  });
+
+  it.each([[{}], ['2323:23'], [7], [true]])('is not there in %j, which is reported', (value) => {
+    expect(readEntries(value)).toEqual({ definitions: [], problems: [{ index: 0, message: 'The setting must be a list of forwards.', label: 'culvert.forwards' }] });
+  });
+});
+
+describe('an entry without an id', () => {
+  const idsOf = (value: unknown): string[] => readEntries(value).definitions.map(({ id }) => id);
+
+  it('has the same one at every reading, wherever it stands', () => {
+    const entry = { forward: '2323:23', name: 'telnet' };
+    const [id] = idsOf([entry]);
+    expect(id).toMatch(/^settings-[0-9a-f]+$/);
+    expect(idsOf([{ forward: '1:2' }, { ...entry }])[1]).toBe(id);
+    expect(idsOf([{ ...entry, name: 'other' }])[0]).not.toBe(id);
+  });
+
+  it('differs from its twins, and so do equal ids', () => {
+    const twin = { forward: '2323:23' };
+    const [first] = idsOf([twin]);
+    expect(idsOf([twin, twin, twin])).toEqual([first, `${first}-2`, `${first}-3`]);
+    expect(idsOf([{ id: 'a', ...twin }, { id: 'a', forward: '1:2' }, { id: 'a-2', forward: '3:4' }])).toEqual(['a', 'a-2', 'a-2-2']);
+  });
+
+  it('may be called anything', () => {
+    const names = ['__proto__', 'constructor', 'toString', ' ', '💥'];
+    expect(idsOf(names.map((id) => ({ id, forward: '1:2' })))).toEqual(names);
+  });
+
+  it.each([1_000, 5_000])('is found quickly among %i', (count) => {
+    const ids = idsOf(Array.from({ length: count }, (_, index) => ({ forward: `${1 + index}:h:80` })));
+    expect(new Set(ids).size).toBe(count);
+  });
+});
+
+describe('an entry that is written', () => {
+  it.each<[ForwardDefinition, unknown]>([
+    [definition('a'), { id: 'a', forward: '5432:db:5432', target: 'me@bastion:2222' }],
+    [definition('a', { name: 'DB', autoStart: true }), { id: 'a', name: 'DB', forward: '5432:db:5432', target: 'me@bastion:2222', autoStart: true }],
+    [definition('a', { spec: relay }), { id: 'a', forward: '2323:localhost:23' }],
+    [definition('__proto__', { spec: { ...relay, listen: { host: '*', port: 0 } } }), { id: '__proto__', forward: '*:0:localhost:23' }],
+  ])('says only what must be said and reads back: %#', (forward, entry) => {
+    expect(toEntry(forward)).toEqual(entry);
+    expect(readEntries(JSON.parse(JSON.stringify([toEntry(forward)])))).toEqual({ definitions: [forward], problems: [] });
+  });
+});
+
+describe('the setting after a change', () => {
+  const value = [
+    { forward: '70000:h:80', note: 'broken' },
+    { id: 'a', forward: 'ssh -L 5432:db:5432 -p 2222 me@bastion', color: 'red' },
+    'nonsense',
+    { forward: '2323 -> 23' },
+    { id: 'c', forward: '1:2', name: 'c', autoStart: true },
+  ];
+  const read = (): ForwardDefinition[] => [...readEntries(value).definitions];
+
+  it('is the same to the letter when nothing changed', () => {
+    const before = structuredClone(value);
+    const after = updateEntries(value, read());
+    expect(after).toEqual(before);
+    expect(after.every((entry, index) => entry === value[index])).toBe(true);
+  });
+
+  it('keeps what could not be read where it is, whatever is removed', () => {
+    expect(updateEntries(value, [])).toEqual([value[0], value[2]]);
+  });
+
+  it('has a changed entry in its place, with the fields that Culvert does not know', () => {
+    const [a, b, c] = read();
+    const after = updateEntries(value, [{ ...a!, name: 'Database' }, b!, c!]);
+    expect(after[1]).toEqual({ id: 'a', name: 'Database', forward: '5432:db:5432', target: 'me@bastion:2222', color: 'red' });
+    expect(after.filter((_, index) => index !== 1)).toEqual(value.filter((_, index) => index !== 1));
+  });
+
+  it('writes down the id of an entry that had none, so that the forward stays the same', () => {
+    const definitions = read();
+    const id = definitions[1]!.id;
+    const after = updateEntries(value, definitions.map((each) => (each.id === id ? { ...each, name: 'telnet' } : each)));
+    expect(after[3]).toEqual({ id, name: 'telnet', forward: '2323:localhost:23' });
+    expect(readEntries(after).definitions[1]).toEqual({ ...definitions[1], name: 'telnet' });
+  });
+
+  it('loses the server, the name and autoStart with the forward that had them', () => {
+    const before = [{ id: 'a', name: 'x', forward: '5432:db:5432', target: 'bastion', autoStart: true }];
+    expect(updateEntries(before, [definition('a', { spec: relay })])).toEqual([{ id: 'a', forward: '2323:localhost:23' }]);
+  });
+
+  it('has new forwards at its end', () => {
+    const after = updateEntries(value, [...read(), definition('new')]);
+    expect(after.slice(0, -1)).toEqual(value);
+    expect(after.at(-1)).toEqual({ id: 'new', forward: '5432:db:5432', target: 'me@bastion:2222' });
+  });
+
+  it('changes the right one of two with the same id', () => {
+    const twins = [{ id: 'a', forward: '1:2' }, { id: 'a', forward: '3:4' }];
+    const { definitions } = readEntries(twins);
+    expect(updateEntries(twins, [definitions[0]!, { ...definitions[1]!, name: 'second' }])).toEqual([twins[0], { id: 'a-2', name: 'second', forward: '3:localhost:4' }]);
+  });
+
+  it('does not take one of two with the same id for the other when that one goes', () => {
+    const twins = [{ id: 'a', forward: '1:2' }, { id: 'a', forward: '3:4' }, { forward: '5:6' }, { forward: '5:6' }];
+    const { definitions } = readEntries(twins);
+    const left = [definitions[1]!, definitions[3]!];
+    expect(readEntries(updateEntries(twins, left)).definitions).toEqual(left);
+  });
+
+  it('starts a list where there was none', () => {
+    expect(updateEntries(undefined, [definition('a')])).toEqual([toEntry(definition('a'))]);
+  });
+
+  it('reads back as what was wanted', () => {
+    const wanted = [...read().slice(1), definition('new', { name: 'n' }), definition('__proto__', { spec: relay })];
+    expect(readEntries(updateEntries(value, wanted)).definitions).toEqual(wanted);
+  });
+});

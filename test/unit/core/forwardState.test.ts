@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import type { Failure } from '../../../src/core/failure.ts';
+import { boundOf, isActive, STOPPED, transition, type Bound, type ForwardEvent, type ForwardState, type Phase } from '../../../src/core/forwardState.ts';
+
+const NOW = 5_000;
+const failure: Failure = { code: 'connection-lost', detail: 'reset', context: {} };
+const other: Failure = { code: 'destination-refused', detail: 'refused', context: {} };
+const bound: Bound = { addresses: [{ host: '127.0.0.1', port: 80 }] };
+const rebound: Bound = { addresses: [{ host: '127.0.0.1', port: 81 }] };
+
+const STATES: Readonly<Record<string, ForwardState>> = {
+  stopped: STOPPED,
+  failed: { phase: 'failed', since: 1, failure },
+  starting: { phase: 'starting', generation: 7, attempt: 1, since: 1, progress: { step: 'resolving' }, bound: undefined },
+  startingBound: { phase: 'starting', generation: 7, attempt: 3, since: 1, progress: { step: 'binding' }, bound },
+  listening: { phase: 'listening', generation: 7, since: 1, bound, complaint: undefined },
+  complaining: { phase: 'listening', generation: 7, since: 1, bound, complaint: { failure: other, at: 2 } },
+  retrying: { phase: 'retrying', generation: 7, attempt: 3, since: 1, retryAt: 9_000, failure, bound: undefined },
+  retryingBound: { phase: 'retrying', generation: 7, attempt: 3, since: 1, retryAt: 9_000, failure, bound },
+  stopping: { phase: 'stopping', generation: 7, since: 1 },
+};
+
+const EVENTS: Readonly<Record<string, ForwardEvent>> = {
+  start: { type: 'start', generation: 8, at: NOW },
+  progress: { type: 'progress', generation: 7, progress: { step: 'logging-in', host: 'bastion' } },
+  bound: { type: 'bound', generation: 7, bound: rebound },
+  up: { type: 'up', generation: 7, at: NOW },
+  refused: { type: 'destination', generation: 7, at: NOW, failure: other },
+  reached: { type: 'destination', generation: 7, at: NOW, failure: undefined },
+  lost: { type: 'lost', generation: 7, at: NOW, failure: other },
+  lostForNow: { type: 'lost', generation: 7, at: NOW, failure: other, retryAt: NOW + 1_000 },
+  lostWithPort: { type: 'lost', generation: 7, at: NOW, failure: other, retryAt: NOW + 1_000, isUnbound: true },
+  stop: { type: 'stop', generation: 7, at: NOW },
+  stopped: { type: 'stopped', generation: 7 },
+};
+
+const freshStart = { phase: 'starting', generation: 8, attempt: 1, since: NOW, progress: { step: 'resolving' }, bound: undefined } as const;
+const stopping = { phase: 'stopping', generation: 7, since: NOW } as const;
+const failed = { phase: 'failed', since: NOW, failure: other } as const;
+const retrying = { phase: 'retrying', generation: 7, since: NOW, retryAt: NOW + 1_000, failure: other } as const;
+
+/** Every pair that changes something; all others answer the same object. */
+const CHANGES: Readonly<Record<string, Readonly<Record<string, ForwardState>>>> = {
+  stopped: { start: freshStart },
+  failed: { start: freshStart },
+  starting: {
+    progress: { ...STATES.starting!, progress: { step: 'logging-in', host: 'bastion' } } as ForwardState,
+    bound: { ...STATES.starting!, bound: rebound } as ForwardState,
+    lost: failed,
+    lostForNow: { ...retrying, attempt: 1, bound: undefined },
+    lostWithPort: { ...retrying, attempt: 1, bound: undefined },
+    stop: stopping,
+  },
+  startingBound: {
+    progress: { ...STATES.startingBound!, progress: { step: 'logging-in', host: 'bastion' } } as ForwardState,
+    bound: { ...STATES.startingBound!, bound: rebound } as ForwardState,
+    up: { phase: 'listening', generation: 7, since: NOW, bound, complaint: undefined },
+    lost: failed,
+    lostForNow: { ...retrying, attempt: 3, bound },
+    lostWithPort: { ...retrying, attempt: 3, bound: undefined },
+    stop: stopping,
+  },
+  listening: {
+    refused: { ...STATES.listening!, complaint: { failure: other, at: NOW } } as ForwardState,
+    lost: failed,
+    lostForNow: { ...retrying, attempt: 1, bound },
+    lostWithPort: { ...retrying, attempt: 1, bound: undefined },
+    stop: stopping,
+  },
+  complaining: {
+    refused: { ...STATES.complaining!, complaint: { failure: other, at: NOW } } as ForwardState,
+    reached: STATES.listening!,
+    lost: failed,
+    lostForNow: { ...retrying, attempt: 1, bound },
+    lostWithPort: { ...retrying, attempt: 1, bound: undefined },
+    stop: stopping,
+  },
+  retrying: {
+    start: { ...freshStart, attempt: 4 },
+    bound: { ...STATES.retrying!, bound: rebound } as ForwardState,
+    stop: stopping,
+  },
+  retryingBound: {
+    start: { ...freshStart, attempt: 4, bound },
+    bound: { ...STATES.retryingBound!, bound: rebound } as ForwardState,
+    lostWithPort: STATES.retrying!,
+    stop: stopping,
+  },
+  stopping: { stopped: STOPPED },
+};
+
+const PAIRS = Object.keys(STATES).flatMap((state) => Object.keys(EVENTS).map((event) => [state, event] as const));
+
+describe('what happens to a forward', () => {
+  it('is decided for every state and every event', () => {
+    const phases: readonly Phase[] = ['stopped', 'starting', 'listening', 'retrying', 'stopping', 'failed'];
+    expect(new Set(Object.values(STATES).map(({ phase }) => phase))).toEqual(new Set(phases));
+    const types: readonly ForwardEvent['type'][] = ['start', 'progress', 'bound', 'up', 'destination', 'lost', 'stop', 'stopped'];
+    expect(new Set(Object.values(EVENTS).map(({ type }) => type))).toEqual(new Set(types));
+  });
+
+  it.each(PAIRS)('%s, then %s', (stateName, eventName) => {
+    const state = STATES[stateName]!;
+    const next = transition(state, EVENTS[eventName]!);
+    const expected = CHANGES[stateName]?.[eventName];
+    if (expected === undefined) expect(next).toBe(state);
+    else expect(next).toEqual(expected);
+  });
+
+  it.each(PAIRS.filter(([, event]) => event !== 'start'))('%s drops what comes from an earlier or a later run: %s', (stateName, eventName) => {
+    const state = STATES[stateName]!;
+    for (const generation of [6, 8]) expect(transition(state, { ...EVENTS[eventName]!, generation })).toBe(state);
+  });
+
+  it('leaves what it was given as it was', () => {
+    const before = JSON.stringify([STATES, EVENTS]);
+    for (const [state, event] of PAIRS) transition(STATES[state]!, EVENTS[event]!);
+    expect(JSON.stringify([STATES, EVENTS])).toBe(before);
+  });
+});
+
+/** A small linear congruential generator (Numerical Recipes), so that every run sees the same sequences. */
+function seeded(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+describe('any sequence of events', () => {
+  it.each(Array.from({ length: 50 }, (_, seed) => seed))('keeps its promises, seed %i', (seed) => {
+    const random = seeded(seed + 1);
+    const events = Object.values(EVENTS);
+    let state: ForwardState = STOPPED;
+    let generation = 0;
+    for (let step = 0; step < 400; step += 1) {
+      const template = events[random(events.length)]!;
+      if (template.type === 'start') generation += 1;
+      const event: ForwardEvent = { ...template, generation: random(5) === 0 && template.type !== 'start' ? generation - 1 : generation };
+      const next: ForwardState = transition(state, event);
+      expectPromises(state, event, next);
+      state = next;
+      // The model never starts what runs, so the run that is going on keeps its number.
+      if (isActive(state)) generation = state.generation;
+    }
+  });
+});
+
+function expectPromises(state: ForwardState, event: ForwardEvent, next: ForwardState): void {
+  if (event.type !== 'start' && (!isActive(state) || state.generation !== event.generation)) expect(next).toBe(state);
+  if (state.phase === 'stopping') expect(['stopping', 'stopped']).toContain(next.phase);
+  if (next.phase === 'listening') expect(boundOf(next)).toBeDefined();
+  if (next.phase === 'stopped' && next !== state) expect(state.phase).toBe('stopping');
+  if ((state.phase === 'stopped' || state.phase === 'failed') && next !== state) expect(event.type).toBe('start');
+  if (next.phase === 'retrying' && next !== state) expect(next.retryAt).toBeGreaterThan(0);
+}
+
+describe('what a state holds', () => {
+  it('is active while there is something to free', () => {
+    const active = Object.keys(STATES).filter((name) => isActive(STATES[name]!));
+    expect(active).toEqual(['starting', 'startingBound', 'listening', 'complaining', 'retrying', 'retryingBound', 'stopping']);
+  });
+
+  it('is bound where it listens, also between two tries', () => {
+    const held = Object.keys(STATES).filter((name) => boundOf(STATES[name]!) !== undefined);
+    expect(held).toEqual(['startingBound', 'listening', 'complaining', 'retryingBound']);
+  });
+});

@@ -1,0 +1,329 @@
+import { describe, expect, it } from 'vitest';
+import { EventEmitter } from '../../../src/core/event.ts';
+import { ForwardError, type Failure } from '../../../src/core/failure.ts';
+import { NO_TRAFFIC } from '../../../src/core/forward.ts';
+import { ForwardModel } from '../../../src/core/forwardModel.ts';
+import type { ForwardEvent } from '../../../src/core/forwardState.ts';
+import type { RunnerEvent } from '../../../src/core/ports.ts';
+import type { SshTarget } from '../../../src/core/sshTarget.ts';
+import type { PlaneEvents } from '../../../src/protocol/messages.ts';
+import type { RpcEvent } from '../../../src/protocol/rpc.ts';
+import { PlaneRunner, type Preparation } from '../../../src/ui/forwardRunner.ts';
+import type { PlaneHost } from '../../../src/ui/planeHost.ts';
+import { FakeClock } from '../../support/fakeClock.ts';
+import { deferred, define, failure, FakeLog, NOW, RELAY } from './samples.ts';
+
+const TARGET: SshTarget = { key: 'k', hops: [] };
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Stands in for the worker: takes down requests, and dies when the test says so. */
+class FakeHost {
+  readonly requests: { readonly method: string; readonly params: unknown }[] = [];
+  readonly events = new EventEmitter<RpcEvent<PlaneEvents>>();
+  readonly starts = new EventEmitter<void>();
+  readonly crashes = new EventEmitter<ForwardError>();
+  readonly onEvent = this.events.event;
+  readonly onDidStart = this.starts.event;
+  readonly onDidCrash = this.crashes.event;
+  isRunning = false;
+  answer: (method: string) => Promise<undefined> = async () => undefined;
+
+  request(method: string, params: unknown): Promise<undefined> {
+    if (!this.isRunning) {
+      this.isRunning = true;
+      this.starts.fire();
+    }
+    this.requests.push({ method, params });
+    return this.answer(method);
+  }
+
+  crash(): void {
+    this.isRunning = false;
+    this.crashes.fire(new ForwardError('plane-crashed', 'the plane ended with code 1'));
+  }
+}
+
+function setup(changes: Partial<Preparation> = {}) {
+  const host = new FakeHost();
+  const log = new FakeLog();
+  const clock = new FakeClock(NOW);
+  const preparation: Preparation = {
+    allowBind: async () => undefined, resolveTarget: async () => TARGET, explain: async (given) => given, ...changes,
+  };
+  const runner = new PlaneRunner(host as unknown as PlaneHost, preparation, clock, log);
+  const events: RunnerEvent[] = [];
+  runner.onEvent((event) => events.push(event));
+  const methods = (): string[] => host.requests.map(({ method }) => method);
+  const types = (): string[] => events.map(({ id, event }) => `${id} ${event.type} ${String(event.generation)}`);
+  return { host, log, clock, runner, events, methods, types };
+}
+
+const lost = (generation: number, isUnbound = false, given: Failure = failure('connection-lost')): RpcEvent<PlaneEvents> => (
+  { name: 'lost', payload: { id: 'a', generation, failure: given, isUnbound } });
+
+describe('starting', () => {
+  it('asks for leave, finds the server, and tells the plane all that it needs', async () => {
+    const order: string[] = [];
+    const { host, runner } = setup({
+      allowBind: async ({ id }) => { order.push(`allow ${id}`); },
+      resolveTarget: async ({ target }) => { order.push(`resolve ${target.host}`); return TARGET; },
+    });
+    runner.start(define('a'), 7);
+    await turn();
+    expect(order).toEqual(['allow a', 'resolve bastion']);
+    expect(host.requests).toEqual([{
+      method: 'start',
+      params: { id: 'a', generation: 7, listen: [{ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }], connect: { host: 'db', port: 5432 }, target: TARGET },
+    }]);
+  });
+
+  it('needs no server for a relay', async () => {
+    const { host, runner } = setup({ resolveTarget: () => Promise.reject(new Error('asked')) });
+    runner.start(define('a', { spec: { ...RELAY, listen: { host: '*', port: 80 } } }), 1);
+    await turn();
+    expect(host.requests).toEqual([{
+      method: 'start', params: { id: 'a', generation: 1, listen: [{ host: '0.0.0.0', port: 80 }, { host: '::', port: 80 }], connect: { host: 'far', port: 80 } },
+    }]);
+  });
+
+  it.each<[string, Partial<Preparation>, string]>([
+    ['the user', { allowBind: () => Promise.reject(new ForwardError('bind-not-allowed', 'no')) }, 'bind-not-allowed'],
+    ['ssh_config', { resolveTarget: () => Promise.reject(new ForwardError('config-invalid', 'no')) }, 'config-invalid'],
+    ['a bug', { resolveTarget: () => { throw new TypeError('oops'); } }, 'internal'],
+  ])('ends when %s refuses, before anything reaches the plane', async (_, preparation, code) => {
+    const { runner, events, methods } = setup(preparation);
+    runner.start(define('a'), 3);
+    await turn();
+    expect(methods()).toEqual([]);
+    expect(events).toMatchObject([{ id: 'a', event: { type: 'lost', generation: 3, at: NOW, failure: { code }, isUnbound: false } }]);
+  });
+
+  it('ends when the plane does not take the order', async () => {
+    const { host, runner, events } = setup();
+    host.answer = () => Promise.reject(new ForwardError('plane-crashed', 'gone'));
+    runner.start(define('a'), 1);
+    await turn();
+    expect(events).toMatchObject([{ event: { type: 'lost', failure: { code: 'plane-crashed' } } }]);
+  });
+
+  it('tells of a failure even when nobody can explain it further', async () => {
+    const { host, runner, events } = setup({ explain: () => Promise.reject(new Error('explaining failed')) });
+    runner.start(define('a'), 1);
+    await turn();
+    host.events.fire(lost(1));
+    await turn();
+    expect(events).toMatchObject([{ event: { type: 'lost', failure: { code: 'connection-lost' } } }]);
+  });
+
+  it('adds what this machine can tell, and writes it down without secrets or ids', async () => {
+    const { host, runner, events, log } = setup({ explain: async (given) => ({ ...given, context: { freePort: 5433 } }) });
+    runner.start(define('a'), 1);
+    await turn();
+    host.events.fire(lost(1, true, failure('address-in-use', {}, 'taken')));
+    await turn();
+    expect(events).toMatchObject([{ event: { failure: { code: 'address-in-use', context: { freePort: 5433 } }, isUnbound: true } }]);
+    expect(log.lines).toEqual(['warn 5432:db:5432 me@bastion: address-in-use: taken']);
+  });
+});
+
+describe('stopping', () => {
+  it('while the server is being looked up aborts that, and starts nothing', async () => {
+    const resolved = deferred<SshTarget>();
+    let seen: AbortSignal | undefined;
+    const { runner, types, methods } = setup({ resolveTarget: (_, signal) => { seen = signal; return resolved.promise; } });
+    runner.start(define('a'), 1);
+    await turn();
+    runner.stop('a', 1);
+    expect(seen?.aborted).toBe(true);
+    expect(types()).toEqual(['a stopped 1']);
+    resolved.resolve(TARGET);
+    await turn();
+    expect(methods()).toEqual([]);
+    expect(types()).toEqual(['a stopped 1']);
+  });
+
+  it('while a question is on the screen says nothing of its failing later', async () => {
+    const asked = deferred<undefined>();
+    const { runner, types } = setup({ allowBind: () => asked.promise });
+    runner.start(define('a'), 1);
+    runner.stop('a', 1);
+    asked.reject(new ForwardError('bind-not-allowed', 'no'));
+    await turn();
+    expect(types()).toEqual(['a stopped 1']);
+  });
+
+  it('is over when the plane says so', async () => {
+    const { host, runner, types } = setup();
+    runner.start(define('a'), 1);
+    await turn();
+    const stopped = deferred<undefined>();
+    host.answer = () => stopped.promise;
+    runner.stop('a', 1);
+    await turn();
+    expect(host.requests.at(-1)).toEqual({ method: 'stop', params: { id: 'a' } });
+    expect(types()).toEqual([]);
+    stopped.resolve(undefined);
+    await turn();
+    expect(types()).toEqual(['a stopped 1']);
+  });
+
+  it('is over when the worker dies over it', async () => {
+    const { host, runner, types, log } = setup();
+    runner.start(define('a'), 1);
+    await turn();
+    host.answer = () => Promise.reject(new ForwardError('plane-crashed', 'gone'));
+    runner.stop('a', 1);
+    await turn();
+    expect(types()).toEqual(['a stopped 1']);
+    expect(log.lines).toEqual(['warn Stopping: gone']);
+  });
+
+  it('wakes no worker', () => {
+    const { runner, types, methods } = setup();
+    runner.stop('a', 4);
+    expect(types()).toEqual(['a stopped 4']);
+    expect(methods()).toEqual([]);
+  });
+
+  it('keeps the explanation of an earlier failure to itself', async () => {
+    const explained = deferred<Failure>();
+    const { host, runner, types } = setup({ explain: () => explained.promise });
+    runner.start(define('a'), 1);
+    await turn();
+    host.events.fire(lost(1));
+    runner.stop('a', 1);
+    explained.resolve(failure('connection-lost'));
+    await turn();
+    expect(types()).toEqual(['a stopped 1']);
+  });
+});
+
+describe('runs that follow one another', () => {
+  it('end each other: the earlier one neither starts nor speaks', async () => {
+    const targets = [deferred<SshTarget>(), deferred<SshTarget>()];
+    let calls = 0;
+    const { host, runner, types } = setup({ resolveTarget: () => targets[calls++]!.promise });
+    runner.start(define('a'), 1);
+    await turn();
+    runner.start(define('a'), 2);
+    await turn();
+    targets[0]!.reject(new ForwardError('config-invalid', 'no'));
+    targets[1]!.resolve(TARGET);
+    await turn();
+    expect(types()).toEqual([]);
+    expect(host.requests).toMatchObject([{ method: 'start', params: { generation: 2 } }]);
+  });
+
+  it('do not mix: a loss of an earlier run, or of a forward that is gone, is dropped', async () => {
+    const { host, runner, types } = setup();
+    host.events.fire(lost(1));
+    runner.start(define('a'), 2);
+    await turn();
+    host.events.fire(lost(1));
+    await turn();
+    expect(types()).toEqual([]);
+  });
+});
+
+describe('the plane\'s events', () => {
+  it('become the model\'s, each with its run and its time', async () => {
+    const { host, runner, events, log } = setup();
+    runner.start(define('a'), 1);
+    await turn();
+    const bound = { addresses: [{ host: '127.0.0.1', port: 1 }] };
+    const complaint = failure('destination-refused');
+    host.events.fire({ name: 'progress', payload: { id: 'a', generation: 1, progress: { step: 'handshake', host: 'jump' } } });
+    host.events.fire({ name: 'bound', payload: { id: 'a', generation: 1, bound } });
+    host.events.fire({ name: 'up', payload: { id: 'a', generation: 1 } });
+    host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: complaint } });
+    host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1 } });
+    host.events.fire({ name: 'loggedIn', payload: { user: 'me', host: 'h', port: 22 } });
+    host.events.fire({ name: 'log', payload: { level: 'debug', text: 'hello' } });
+    expect(events.map(({ event }) => event)).toMatchObject([
+      { type: 'progress', generation: 1, progress: { step: 'handshake', host: 'jump' } },
+      { type: 'bound', generation: 1, bound },
+      { type: 'up', generation: 1, at: NOW },
+      { type: 'destination', generation: 1, at: NOW, failure: complaint },
+      { type: 'destination', generation: 1, failure: undefined },
+    ] satisfies Partial<ForwardEvent>[]);
+    expect(log.lines).toEqual(['debug hello']);
+  });
+
+  it('of traffic go their own way', () => {
+    const { host, runner } = setup();
+    const seen: unknown[] = [];
+    runner.onTraffic((traffic) => seen.push(traffic));
+    host.events.fire({ name: 'traffic', payload: { id: 'a', traffic: NO_TRAFFIC } });
+    expect(seen).toEqual([{ id: 'a', traffic: NO_TRAFFIC }]);
+  });
+
+  it('are not heard after dispose', async () => {
+    const { host, runner, types, methods } = setup();
+    runner.start(define('a'), 1);
+    runner.dispose();
+    await turn();
+    host.events.fire(lost(1));
+    host.crash();
+    await turn();
+    expect(types()).toEqual([]);
+    expect(methods()).toEqual([]);
+  });
+});
+
+describe('a worker that dies', () => {
+  it('takes every forward with it, those that were stopped apart', async () => {
+    const { host, runner, events } = setup();
+    runner.start(define('a'), 1);
+    runner.start(define('b'), 2);
+    runner.start(define('c'), 3);
+    await turn();
+    runner.stop('c', 3);
+    await turn();
+    events.length = 0;
+    host.crash();
+    expect(events).toMatchObject(['a', 'b'].map((id, index) => (
+      { id, event: { type: 'lost', generation: index + 1, at: NOW, failure: { code: 'plane-crashed' }, isUnbound: true } })));
+  });
+
+  it('is told again that somebody watches, before anything else', async () => {
+    const { host, runner, methods } = setup();
+    runner.setWatching(true);
+    expect(methods()).toEqual([]);
+    runner.start(define('a'), 1);
+    await turn();
+    expect(methods()).toEqual(['watch', 'start']);
+    host.crash();
+    runner.start(define('a'), 2);
+    await turn();
+    expect(methods().slice(2)).toEqual(['watch', 'start']);
+    expect(host.requests[2]).toEqual({ method: 'watch', params: { isWatching: true } });
+    runner.setWatching(true);
+    runner.setWatching(false);
+    expect(host.requests.slice(4)).toEqual([{ method: 'watch', params: { isWatching: false } }]);
+    host.crash();
+    runner.start(define('a'), 3);
+    await turn();
+    expect(methods().slice(5)).toEqual(['start']);
+  });
+
+  it('and comes back: the forwards that were up run again, under the model, and the others do not', async () => {
+    const { host, runner, clock } = setup();
+    const model = new ForwardModel(runner, clock, () => 0);
+    for (const id of ['up', 'starting', 'stopped']) model.put(define(id));
+    model.start('up');
+    model.start('starting');
+    await turn();
+    const generation = (id: string): number => { const { state } = model.get(id)!; return 'generation' in state ? state.generation : 0; };
+    host.events.fire({ name: 'bound', payload: { id: 'up', generation: generation('up'), bound: { addresses: [{ host: '127.0.0.1', port: 5432 }] } } });
+    host.events.fire({ name: 'up', payload: { id: 'up', generation: generation('up') } });
+    host.crash();
+    const phases = (): string[] => model.forwards.map(({ state }) => state.phase);
+    expect(phases()).toEqual(['retrying', 'failed', 'stopped']);
+    host.requests.length = 0;
+    clock.advance(clock.nextInMs ?? 0);
+    await turn();
+    expect(phases()).toEqual(['starting', 'failed', 'stopped']);
+    expect(host.requests).toMatchObject([{ method: 'start', params: { id: 'up', generation: generation('up') } }]);
+    model.dispose();
+  });
+});

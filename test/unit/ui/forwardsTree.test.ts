@@ -1,0 +1,124 @@
+import { describe, expect, it, vi } from 'vitest';
+import { NO_TRAFFIC } from '../../../src/core/forward.ts';
+import { ForwardsTree, type TreeNode } from '../../../src/ui/forwardsTree.ts';
+import { connectionOf, createModel, define, RELAY } from './samples.ts';
+
+/** Rows are objects of the editor's own classes. */
+vi.mock('vscode', async () => new (await import('./fakeVscode.ts')).FakeEditor().api);
+
+function setup(isGrouped = false) {
+  const world = createModel();
+  const tree = new ForwardsTree({ ...world, problems: () => [], isGrouped: () => isGrouped, programOf: () => undefined });
+  const redrawn: (string | undefined)[] = [];
+  tree.onDidChangeTreeData((node: TreeNode | undefined) => { redrawn.push(node?.id); });
+  const show = (id: string, ...connectionIds: number[]): void => {
+    const connections = connectionIds.map((connectionId) => connectionOf({ id: connectionId }));
+    world.runner.traffic.fire({ id, traffic: { ...NO_TRAFFIC, openConnections: connections.length, connections } });
+  };
+  /** Draws everything, as the view does. */
+  const draw = (node?: TreeNode): string[] => tree.getChildren(node).flatMap((child) => {
+    tree.getTreeItem(child);
+    return [child.id, ...draw(child)];
+  });
+  return { ...world, tree, redrawn, show, draw };
+}
+
+describe('the rows of the tree', () => {
+  it('are the forwards, and under each what it listens on and its connections', () => {
+    const { model, comeUp, show, draw } = setup();
+    model.put(define('a'));
+    model.put(define('b'));
+    model.start('a');
+    comeUp('a');
+    show('a', 1, 2);
+    expect(draw()).toEqual(['forward:a', 'address:a:0', 'connection:a:1', 'connection:a:2', 'forward:b']);
+  });
+
+  it('stand under their servers when there are several', () => {
+    const { model, draw, tree } = setup(true);
+    model.put(define('a'));
+    expect(draw()).toEqual(['forward:a']);
+    model.put(define('b', { spec: RELAY }));
+    expect(draw()).toEqual(['group:me@bastion', 'forward:a', 'group:This computer', 'forward:b']);
+    expect(tree.getParent(tree.nodeOf('b'))?.id).toBe('group:This computer');
+  });
+
+  it('stay the same objects while they are there, so that the selection survives', () => {
+    const { model, comeUp, show, tree } = setup();
+    model.put(define('a'));
+    model.start('a');
+    comeUp('a');
+    show('a', 1, 2);
+    const before = tree.getChildren(tree.nodeOf('a'));
+    show('a', 2, 3);
+    const after = tree.getChildren(tree.nodeOf('a'));
+    expect(after.map(({ id }) => id)).toEqual(['address:a:0', 'connection:a:2', 'connection:a:3']);
+    expect(after[0]).toBe(before[0]);
+    expect(after[1]).toBe(before[2]);
+    expect(tree.getChildren()[0]).toBe(tree.nodeOf('a'));
+  });
+
+  it('are forgotten with their connection: a number that comes back is a new row', () => {
+    const { model, comeUp, show, tree } = setup();
+    model.put(define('a'));
+    model.start('a');
+    comeUp('a');
+    show('a', 1);
+    const before = tree.getChildren(tree.nodeOf('a'))[1];
+    show('a');
+    tree.getChildren(tree.nodeOf('a'));
+    show('a', 1);
+    expect(tree.getChildren(tree.nodeOf('a'))[1]).not.toBe(before);
+  });
+
+  it('are forgotten with their forward', () => {
+    const { model, draw, tree } = setup();
+    model.put(define('a'));
+    draw();
+    const before = tree.getChildren()[0];
+    model.remove('a');
+    expect(draw()).toEqual([]);
+    model.put(define('a'));
+    expect(tree.getChildren()[0]).not.toBe(before);
+  });
+
+  it('are drawn again only when something looks different', () => {
+    const { model, comeUp, show, draw, redrawn, clock, tree } = setup();
+    model.put(define('a'));
+    model.start('a');
+    comeUp('a');
+    show('a', 1);
+    draw();
+    redrawn.length = 0;
+    show('a', 1);
+    tree.refreshAges();
+    expect(redrawn).toEqual([]);
+    clock.advance(60_000);
+    tree.refreshAges();
+    expect(redrawn).toEqual(['forward:a']);
+  });
+
+  it('count what is too much to show, and the count follows', () => {
+    const { model, comeUp, show, draw, redrawn, tree } = setup();
+    model.put(define('a'));
+    model.start('a');
+    comeUp('a');
+    const many = Array.from({ length: 103 }, (_, index) => index + 1);
+    show('a', ...many);
+    expect(draw()).toHaveLength(1 + 1 + 100 + 1);
+    const more = tree.getChildren(tree.nodeOf('a')).at(-1)!;
+    expect(tree.getTreeItem(more)).toMatchObject({ label: '3 more', accessibilityInformation: { label: '3 more connections' } });
+    redrawn.length = 0;
+    show('a', ...many, 104);
+    expect(redrawn).toEqual(['forward:a']);
+  });
+
+  it('have one sentence each for a screen reader', () => {
+    const { model, comeUp, show, tree } = setup();
+    model.put(define('a', { name: 'Database' }));
+    model.start('a');
+    comeUp('a');
+    show('a', 1);
+    for (const node of [tree.nodeOf('a'), ...tree.getChildren(tree.nodeOf('a'))]) expect(tree.getTreeItem(node).accessibilityInformation?.label.length).toBeGreaterThan(10);
+  });
+});

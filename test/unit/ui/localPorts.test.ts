@@ -1,0 +1,107 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { HostPort } from '../../../src/core/address.ts';
+import { explainListenFailure, proposePort, readPortHint } from '../../../src/ui/localPorts.ts';
+import { createModel, define, failure, LOCAL } from './samples.ts';
+
+/** What the machine is made to say; the modules that ask it are replaced, for the real answers differ from machine to machine. */
+const machine = vi.hoisted(() => ({
+  first: 1024, isPrivileged: false, taken: new Set<number>(), holders: new Map<string, { program: string; pid: number }>(),
+}));
+
+vi.mock('../../../src/system/privilegedPorts.ts', () => ({
+  firstUnprivilegedPort: async () => machine.first,
+  mayBind: async ({ port }: HostPort) => machine.isPrivileged || port === 0 || port >= machine.first,
+}));
+vi.mock('../../../src/system/freePort.ts', () => ({
+  proposePorts: async (_: string, from: number) => {
+    for (let port = from; port <= 65535; port += 1) if (!machine.taken.has(port)) return [port];
+    return [];
+  },
+}));
+vi.mock('../../../src/system/portHolder.ts', () => ({ findPortHolder: async ({ host, port }: HostPort) => machine.holders.get(`${host} ${String(port)}`) }));
+
+beforeEach(() => {
+  machine.first = 1024;
+  machine.isPrivileged = false;
+  machine.taken.clear();
+  machine.holders.clear();
+});
+
+const nowhere = async (): Promise<boolean> => false;
+const inUse = failure('address-in-use', { host: '127.0.0.1', port: 5432 });
+
+describe('the hint about a port', () => {
+  it('is there for reserved ports alone', async () => {
+    const hint = await readPortHint();
+    expect(hint(80)).toBe('Ports below 1024 are reserved for administrators here. If it is refused, port 8080 is offered.');
+    expect([hint(0), hint(1024), hint(5432)]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('is never there for who may use them, nor where none are reserved', async () => {
+    machine.isPrivileged = true;
+    expect((await readPortHint())(80)).toBeUndefined();
+    machine.isPrivileged = false;
+    machine.first = 0;
+    expect((await readPortHint())(80)).toBeUndefined();
+  });
+});
+
+describe('the port that is proposed', () => {
+  it.each<[number, readonly number[], boolean, number]>([
+    [5432, [], false, 5432], [5432, [5432, 5433], false, 5434], [80, [], false, 8080], [80, [8080], false, 8081], [80, [], true, 80], [65535, [65535], false, 65535],
+  ])('for %d, with %j taken and all rights: %s, is %d', async (port, taken, isPrivileged, proposed) => {
+    for (const each of taken) machine.taken.add(each);
+    machine.isPrivileged = isPrivileged;
+    expect(await proposePort(port)).toBe(proposed);
+  });
+});
+
+describe('a failure to listen', () => {
+  it('names the program and the next free port', async () => {
+    machine.holders.set('127.0.0.1 5432', { program: 'postgres', pid: 812 });
+    machine.taken.add(5433);
+    expect(await explainListenFailure(inUse, define('a'), createModel().model, nowhere)).toEqual({
+      ...inUse, context: { host: '127.0.0.1', port: 5432, freePort: 5434, program: 'postgres', pid: 812 },
+    });
+  });
+
+  it('looks on both loopbacks', async () => {
+    machine.holders.set('::1 5432', { program: 'node', pid: 7 });
+    expect((await explainListenFailure(inUse, define('a'), createModel().model, nowhere)).context).toMatchObject({ program: 'node' });
+  });
+
+  it('names no program where the system does not tell, and no port where there is none', async () => {
+    for (let port = 5433; port <= 65535; port += 1) machine.taken.add(port);
+    expect(await explainListenFailure(inUse, define('a'), createModel().model, nowhere)).toEqual(inUse);
+  });
+
+  it('names the user\'s own forward, if it is that one', async () => {
+    const { model, comeUp } = createModel();
+    for (const id of ['a', 'other', 'elsewhere']) model.put(define(id, { name: id }));
+    model.start('elsewhere');
+    comeUp('elsewhere', { addresses: [{ host: '127.0.0.2', port: 5432 }] });
+    machine.holders.set('127.0.0.1 5432', { program: 'code', pid: 1 });
+    expect((await explainListenFailure(inUse, define('a'), model, nowhere)).context).toMatchObject({ program: 'code' });
+    model.start('other');
+    comeUp('other');
+    expect((await explainListenFailure(inUse, define('a'), model, nowhere)).context).toEqual({ host: '127.0.0.1', port: 5432, freePort: 5433, heldBy: 'your forward other' });
+  });
+
+  it('is none where another window of the editor serves the port', async () => {
+    expect(await explainListenFailure(inUse, define('a'), createModel().model, async (port) => port === 5432)).toMatchObject({ code: 'running-elsewhere', context: { port: 5432 } });
+  });
+
+  it('for want of rights tells the limit, and on Linux the recipe', async () => {
+    const denied = failure('permission-denied', { host: '127.0.0.1', port: 80 });
+    const { context } = await explainListenFailure(denied, define('a', { spec: { ...LOCAL, listen: { host: 'localhost', port: 80 } } }), createModel().model, nowhere);
+    expect(context).toMatchObject({ port: 80, firstUnprivileged: 1024 });
+    expect(context.recipe).toBe(process.platform === 'linux' ? 'sudo sysctl -w net.ipv4.ip_unprivileged_port_start=80' : undefined);
+    const other = await explainListenFailure(failure('permission-denied', { port: 5432 }), define('a'), createModel().model, nowhere);
+    expect(other.context.recipe).toBeUndefined();
+  });
+
+  it.each([failure('connect-refused', { port: 22 }), failure('address-in-use', {}), failure('address-in-use', { port: '5432' })])('leaves %j alone', async (given) => {
+    machine.holders.set('127.0.0.1 22', { program: 'sshd', pid: 1 });
+    expect(await explainListenFailure(given, define('a'), createModel().model, nowhere)).toBe(given);
+  });
+});

@@ -1,0 +1,191 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import manifest from '../../../package.json' with { type: 'json' };
+import type { ForwardState } from '../../../src/core/forwardState.ts';
+import { COMMANDS, ROW_CONTEXTS, SECTION, SETTINGS, VIEW_CONTAINER, VIEWS } from '../../../src/ui/contributions.ts';
+import { contextOf } from '../../../src/ui/rowContext.ts';
+import { forwardOf, LOCAL, RELAY, STATES } from './samples.ts';
+
+interface MenuItem {
+  readonly command: string;
+  readonly when?: string;
+  readonly group?: string;
+}
+
+const ROOT = join(import.meta.dirname, '../../..');
+const { contributes } = manifest;
+const menus: Readonly<Record<string, readonly MenuItem[]>> = contributes.menus;
+const commandIds = contributes.commands.map(({ command }) => command);
+const menuItems = Object.entries(menus).flatMap(([menu, items]) => items.map((item) => ({ menu, ...item })));
+
+/** The words that Title Case leaves small, and names that are written so. */
+const SMALL = new Set(['a', 'an', 'and', 'as', 'at', 'by', 'for', 'in', 'of', 'on', 'or', 'the', 'to', 'with', 'ssh', 'settings.json', 'known_hosts', 'ssh_config']);
+
+function isTitleCase(title: string): boolean {
+  return title.split(' ').every((word, index) => (index > 0 && SMALL.has(word)) || /^[A-Z]/.test(word));
+}
+
+describe('the commands of the manifest', () => {
+  it('are those of the code', () => {
+    expect([...commandIds].sort()).toEqual(Object.values(COMMANDS).sort());
+  });
+
+  it('each do something', () => {
+    const source = readFileSync(join(ROOT, 'src/ui/commands.ts'), 'utf8');
+    for (const name of Object.keys(COMMANDS)) expect(source, name).toContain(`[COMMANDS.${name}]:`);
+  });
+
+  it.each(contributes.commands)('$command has a title of its own in Title Case, under Culvert', ({ title, category }) => {
+    expect(category).toBe('Culvert');
+    expect(isTitleCase(title), title).toBe(true);
+    expect(title).not.toMatch(/\.\.\.|^Culvert/);
+    expect(contributes.commands.filter((other) => other.title.replace('…', '') === title.replace('…', ''))).toHaveLength(1);
+  });
+});
+
+describe('menus and keys', () => {
+  it.each([...menuItems, ...contributes.keybindings])('$command is a command, and its condition names what exists', ({ command, when = '' }) => {
+    expect(commandIds).toContain(command);
+    for (const [, view] of when.matchAll(/\b(?:view|focusedView) == ([\w.]+)/g)) expect(Object.values(VIEWS)).toContain(view);
+    for (const [, context] of when.matchAll(/\bviewItem == (\w+)/g)) expect(Object.values(ROW_CONTEXTS)).toContain(context);
+  });
+
+  it.each(contributes.keybindings)('$key works in the view alone, and not while something is typed', ({ when }) => {
+    expect(when).toContain(`focusedView == ${VIEWS.forwards}`);
+    expect(when).toContain('!inputFocus');
+  });
+
+  it.each(menuItems.filter(({ group = '' }) => /^(?:inline|navigation)/.test(group)))('$command, shown as an icon in $menu, has one', ({ command }) => {
+    expect(contributes.commands.find((other) => other.command === command)).toHaveProperty('icon');
+  });
+
+  it('offer no command twice in one place of one row', () => {
+    for (const context of everyContext) {
+      const offered = offeredOn(context).map(({ command, group = '' }) => `${command} ${group.split('@')[0] ?? ''}`);
+      expect(new Set(offered).size, `${context}: ${offered.join(', ')}`).toBe(offered.length);
+    }
+  });
+});
+
+const forwardContexts = [LOCAL, RELAY].flatMap((spec) => [80, 23].flatMap((port) => Object.values(STATES)
+  .map((state) => contextOf(forwardOf(state, { spec: { ...spec, connect: { host: 'far', port } } })))));
+const everyContext = [...forwardContexts, ...Object.values(ROW_CONTEXTS)];
+
+/** The items of a row's menu, as the editor reads the conditions. */
+function offeredOn(context: string): readonly MenuItem[] {
+  return (menus['view/item/context'] ?? []).filter(({ when = '' }) => when.split(' && ').every((term) => {
+    const pattern = /^viewItem =~ \/(.+)\/$/.exec(term)?.[1];
+    if (pattern !== undefined) return new RegExp(pattern).test(context);
+    const equal = /^viewItem == (\S+)$/.exec(term)?.[1];
+    if (equal !== undefined) return equal === context;
+    expect(term, 'a term that this test does not know').toMatch(/^view == [\w.]+$/);
+    return true;
+  }));
+}
+
+function offers(context: string, command: string, place: 'inline' | 'menu'): boolean {
+  return offeredOn(context).some((item) => item.command === command && (item.group?.startsWith('inline') === true) === (place === 'inline'));
+}
+
+describe('the menu of a forward\'s row', () => {
+  const context = (phase: ForwardState['phase'], port = 23, kind: 'local' | 'relay' = 'local'): string => (
+    contextOf(forwardOf(STATES[phase], { spec: { ...(kind === 'local' ? LOCAL : RELAY), connect: { host: 'far', port } } })));
+
+  it.each<[ForwardState['phase'], boolean, boolean]>([
+    ['stopped', true, false], ['failed', true, false], ['retrying', true, true], ['starting', false, true], ['listening', false, true], ['stopping', false, false],
+  ])('when it is %s offers start: %s, stop: %s, as an icon and in the menu', (phase, isStartable, isStoppable) => {
+    for (const kind of ['local', 'relay'] as const) {
+      for (const place of ['inline', 'menu'] as const) {
+        expect(offers(context(phase, 23, kind), COMMANDS.start, place)).toBe(isStartable);
+        expect(offers(context(phase, 23, kind), COMMANDS.stop, place)).toBe(isStoppable);
+      }
+      expect(offers(context(phase, 23, kind), COMMANDS.restart, 'menu')).toBe(isStoppable);
+    }
+  });
+
+  it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s offers the browser only where it listens, as an icon only for what looks like a web server', (phase) => {
+    expect(offers(context(phase, 80), COMMANDS.openInBrowser, 'inline')).toBe(phase === 'listening');
+    expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'inline')).toBe(false);
+    expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'menu')).toBe(phase === 'listening');
+  });
+
+  it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s can be renamed, edited, copied and removed', (phase) => {
+    for (const command of [COMMANDS.rename, COMMANDS.edit, COMMANDS.toggleAutoStart, COMMANDS.copyAddress, COMMANDS.remove, COMMANDS.showLog]) {
+      expect(offers(context(phase), command, 'menu'), command).toBe(true);
+    }
+    expect(offers(context(phase), COMMANDS.remove, 'inline')).toBe(false);
+  });
+
+  it('explains what went wrong', () => {
+    for (const phase of ['failed', 'retrying'] as const) expect(offers(context(phase), COMMANDS.explain, 'inline')).toBe(true);
+    for (const phase of ['stopped', 'starting', 'stopping'] as const) expect(offeredOn(context(phase)).map(({ command }) => command)).not.toContain(COMMANDS.explain);
+  });
+
+  it('has an ssh command only where there is SSH', () => {
+    expect(offers(context('listening'), COMMANDS.copySshCommand, 'menu')).toBe(true);
+    expect(offers(context('listening', 23, 'relay'), COMMANDS.copySshCommand, 'menu')).toBe(false);
+  });
+
+  it('is not that of the other rows', () => {
+    const commandsOn = (row: string): string[] => [...new Set(offeredOn(row).map(({ command }) => command))].sort();
+    expect(commandsOn(ROW_CONTEXTS.group)).toEqual([COMMANDS.start, COMMANDS.stop].sort());
+    expect(commandsOn(ROW_CONTEXTS.problem)).toEqual([COMMANDS.openSettings]);
+    expect(commandsOn(ROW_CONTEXTS.address)).toContain(COMMANDS.copyAddress);
+    expect(commandsOn(ROW_CONTEXTS.connection)).not.toContain(COMMANDS.remove);
+  });
+});
+
+describe('the view and the settings', () => {
+  it('are those of the code', () => {
+    expect(contributes.viewsContainers.activitybar.map(({ id }) => id)).toEqual([VIEW_CONTAINER]);
+    expect(contributes.views[VIEW_CONTAINER].map(({ id }) => id)).toEqual(Object.values(VIEWS));
+    expect(Object.keys(contributes.configuration.properties).sort()).toEqual(Object.values(SETTINGS).map((name) => `${SECTION}.${name}`).sort());
+  });
+
+  it('lead from the empty view to commands that exist', () => {
+    for (const { view, contents } of contributes.viewsWelcome) {
+      expect(Object.values(VIEWS)).toContain(view);
+      for (const [, command] of contents.matchAll(/\(command:([\w.]+)/g)) expect(commandIds).toContain(command);
+    }
+  });
+
+  it.each(Object.entries(contributes.configuration.properties))('%s cannot be set by a workspace, and says what it does', (name, property) => {
+    expect(['application', 'machine']).toContain(property.scope);
+    const text = 'description' in property ? property.description : property.markdownDescription;
+    expect(text).toMatch(/^[A-Z].*\.$/s);
+    if (property.type === 'string') expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations).toContain(name);
+  });
+
+  it('use files that are there', () => {
+    const files = [manifest.icon, ...contributes.viewsContainers.activitybar.map(({ icon }) => icon), ...contributes.views[VIEW_CONTAINER].map(({ icon }) => icon)];
+    for (const file of files) expect(existsSync(join(ROOT, file)), file).toBe(true);
+  });
+});
+
+describe('the icons', () => {
+  /** Looked up in the codicons of the oldest editor that is supported; a new one is looked up there before it is added here. */
+  const CODICONS = new Set([
+    'add', 'arrow-swap', 'circle-large-outline', 'circle-outline', 'circle-slash', 'copy', 'debug-restart', 'debug-stop', 'edit', 'ellipsis', 'error', 'globe', 'history',
+    'info', 'key', 'link-external', 'list-tree', 'loading', 'lock', 'multiple-windows', 'output', 'pass-filled', 'play', 'plug', 'question', 'radio-tower', 'refresh',
+    'run-all', 'server', 'settings-gear', 'stop-circle', 'sync', 'terminal', 'trash', 'vm', 'warning', 'watch',
+  ]);
+
+  function iconsIn(text: string): string[] {
+    return [/\$\(([\w-]+)(?:~\w+)?\)/g, /\bThemeIcon\('([\w-]+)/g, /\{ id: '([\w-]+)(?:~\w+)?'(?:, color: '[\w.]+')? \}/g]
+      .flatMap((pattern) => [...text.matchAll(pattern)].flatMap(([, name]) => name ?? []));
+  }
+
+  const folder = join(ROOT, 'src/ui');
+  const files = [join(ROOT, 'package.json'), ...readdirSync(folder).map((name) => join(folder, name))];
+
+  it.each(files.map((file) => [file.slice(ROOT.length + 1), file]))('of %s exist', (_, file) => {
+    expect(iconsIn(readFileSync(file, 'utf8')).filter((name) => !CODICONS.has(name))).toEqual([]);
+  });
+
+  it('are found where they are written', () => {
+    expect(iconsIn('$(sync~spin) 3')).toEqual(['sync']);
+    expect(iconsIn('new vscode.ThemeIcon(\'error\', x)')).toEqual(['error']);
+    expect(iconsIn('return { id: \'loading~spin\' }; { id: \'sync\', color: \'charts.yellow\' }')).toEqual(['loading', 'sync']);
+  });
+});

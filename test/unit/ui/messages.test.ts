@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import type { FailureCode, FailureContext } from '../../../src/core/failure.ts';
+import { explain, type Remedy } from '../../../src/ui/messages.ts';
+import { failure } from './samples.ts';
+
+/** Every code once; the type checker complains when one is missing. */
+const CODES: Readonly<Record<FailureCode, true>> = {
+  'invalid-forward': true, 'address-in-use': true, 'running-elsewhere': true, 'permission-denied': true, 'address-not-available': true, 'bind-not-allowed': true,
+  'config-invalid': true, 'config-unsupported': true, 'host-not-found': true, 'host-unreachable': true, 'connect-refused': true, 'connect-timeout': true,
+  'handshake-failed': true, 'proxy-command-failed': true, 'connection-lost': true, 'keepalive-timeout': true, 'host-key-unknown': true, 'host-key-mismatch': true,
+  'host-key-revoked': true, 'host-key-rejected': true, 'known-hosts-unreadable': true, 'auth-failed': true, 'auth-cancelled': true, 'identity-unreadable': true,
+  'forwarding-prohibited': true, 'destination-refused': true, 'destination-unreachable': true, cancelled: true, 'plane-crashed': true, internal: true,
+};
+const codes = Object.keys(CODES) as FailureCode[];
+
+const HOP: FailureContext = { hop: 'bastion', host: 'bastion.example', port: 2222, user: 'me' };
+const CONTEXTS: readonly FailureContext[] = [
+  {},
+  HOP,
+  { hop: 'bastion.example', host: 'bastion.example', port: 22 },
+  { host: 'db', port: 5432 },
+  { host: '2001:db8::1', port: 80 },
+  { destination: 'db:5432' },
+  { ...HOP, file: '/home/me/.ssh/known_hosts', line: 12, expected: 'ssh-ed25519 SHA256:aaa', fingerprint: 'SHA256:bbb', keygen: 'ssh-keygen -R bastion' },
+  { path: '/home/me/.ssh/id', reason: 'it does not exist' },
+  { port: 80, firstUnprivileged: 1024, recipe: 'sudo sysctl', program: 'nginx', pid: 7, freePort: 81, host: '127.0.0.1', address: '0.0.0.0:80' },
+  { ...HOP, tried: [], methods: ['publickey'] },
+  { ...HOP, tried: ['publickey', 'password'] },
+  // What crossed a boundary may be anything.
+  { host: ['a'], port: 'x', hop: false, user: true, tried: 'all', line: '12', file: 7, path: ['b'], reason: 5 },
+];
+const DETAILS = ['nothing works', 'nothing works.', '', '  ', 'cut off…', 'bastion: nothing works.\n', 'no match!'];
+
+describe.each(codes)('the words for %s', (code) => {
+  it.each(CONTEXTS)('are whole sentences, whatever is known: %j', (context) => {
+    for (const detail of DETAILS) {
+      const { sentence, summary } = explain(failure(code, context, detail));
+      const told = `${code} ${JSON.stringify(detail)}: ${sentence}`;
+      expect(sentence, told).toMatch(/[.?!…]$/);
+      expect(sentence, told).not.toMatch(/undefined|null|NaN|\[object|\.\.|\.,|,\.|:\.| {2}| [.,:;?]|\(\)|""|\n/);
+      expect(sentence, told).not.toMatch(/(\b(?:the|a|port)\b) \1\b/i);
+      // A name may begin in lower case, as names of hosts do; our own words may not.
+      expect(sentence, told).not.toMatch(/^(?:the|a|that|this|its?|port|and) /);
+      expect(sentence, told).not.toContain('successfully');
+      expect(summary.length, summary).toBeGreaterThan(0);
+      expect(summary, summary).not.toMatch(/[.]$|undefined|^[A-Z][a-z]+ /);
+    }
+  });
+
+  it('come with something to do', () => {
+    const { remedies } = explain(failure(code, { ...HOP, file: '/f', line: 3 }));
+    expect(remedies.length).toBeGreaterThan(0);
+    expect(new Set(remedies.map((remedy) => JSON.stringify(remedy))).size).toBe(remedies.length);
+  });
+});
+
+describe('the sentences that people meet first', () => {
+  it.each<[FailureCode, FailureContext, string, string]>([
+    ['address-in-use', { host: '127.0.0.1', port: 5432, program: 'postgres', pid: 812, freePort: 5433 }, '',
+      'Port 5432 on this computer is in use by postgres (pid 812). Stop it, or listen on another port.'],
+    ['address-in-use', { host: '127.0.0.1', port: 5432 }, '', 'Port 5432 on this computer is in use by another program. Stop it, or listen on another port.'],
+    ['address-in-use', { host: '0.0.0.0', port: 5432, heldBy: 'your forward db', pid: 3 }, '', 'Port 5432 on this computer is in use by your forward db. Stop it, or listen on another port.'],
+    ['address-in-use', { host: '192.0.2.1', port: 5432 }, '', 'Port 5432 on 192.0.2.1 is in use by another program. Stop it, or listen on another port.'],
+    ['permission-denied', { port: 80, firstUnprivileged: 1024 }, '',
+      'This system reserves ports below 1024 for administrators, so Culvert may not listen on 80. Listen on 8080 instead, or give the system\'s permission.'],
+    ['permission-denied', { port: 5432 }, '', 'This system does not let Culvert listen on port 5432.'],
+    ['host-not-found', HOP, '', 'No address was found for the SSH server bastion (bastion.example:2222). Check its name, and that this computer is online.'],
+    ['host-not-found', {}, '', 'No address was found for the SSH server. Check its name, and that this computer is online.'],
+    ['connect-refused', HOP, '', 'bastion (bastion.example:2222) refused the connection: no SSH server answers on that port. Check the port, or start the server.'],
+    ['connect-refused', {}, '', 'The SSH server refused the connection: no SSH server answers on that port. Check the port, or start the server.'],
+    ['connect-timeout', { hop: 'h', host: 'h', port: 22 }, '', 'The SSH server h did not answer in time. Check the address, a firewall between, or a VPN it may need.'],
+    ['handshake-failed', HOP, 'bastion: no matching cipher', 'bastion (bastion.example:2222) and Culvert could not agree on how to talk SSH: no matching cipher.'],
+    ['host-key-mismatch', { ...HOP, file: '/k', line: 12, expected: 'ssh-ed25519 SHA256:aaa', fingerprint: 'SHA256:bbb' }, '',
+      'The host key of bastion (bastion.example:2222) is not the one in /k, line 12. Someone may be listening in, or the server was set up anew. Nothing was sent to it.'
+      + ' Expected ssh-ed25519 SHA256:aaa, got SHA256:bbb.'],
+    ['host-key-revoked', { ...HOP, file: '/revoked' }, '',
+      'The host key of bastion (bastion.example:2222) is marked as revoked in /revoked. Nothing was sent. Ask whoever runs the server.'],
+    ['auth-failed', { ...HOP, tried: ['publickey', 'password'] }, 'x', 'bastion (bastion.example:2222) did not accept the login of me. Tried: publickey, password.'],
+    ['auth-failed', { ...HOP, tried: [] }, 'x', 'bastion (bastion.example:2222) did not accept the login of me. It offered no way to log in that Culvert could use.'],
+    ['auth-failed', HOP, 'bastion: the server wants the password to be changed first',
+      'bastion (bastion.example:2222) did not accept the login of me: the server wants the password to be changed first.'],
+    ['identity-unreadable', { path: '/id', reason: 'it does not exist' }, 'The key file /id cannot be used: it does not exist.', 'The key file /id cannot be used: it does not exist.'],
+    ['identity-unreadable', { path: '/id' }, 'no passphrase fitted', 'The key file /id cannot be used: no passphrase fitted.'],
+    ['destination-refused', { host: 'far', port: 80 }, '', 'far:80 refused the connection. Is the program there running, and on that port?'],
+    ['destination-refused', { host: '::1', port: 80 }, '', '[::1]:80 refused the connection. Is the program there running, and on that port?'],
+    ['destination-refused', { destination: 'db:5432' }, '', 'db:5432 refused the connection. Is the program there running, and on that port?'],
+    ['destination-unreachable', { host: 'far', port: 80, reason: 'ENOTFOUND' }, 'far:80: getaddrinfo ENOTFOUND far', 'far:80 could not be reached: no address was found for it.'],
+    ['destination-unreachable', { host: 'far', port: 80, reason: '' }, 'far:80: strange', 'far:80 could not be reached: strange.'],
+    ['destination-unreachable', { destination: 'db:5432' }, 'db:5432: no answer within 20000 ms', 'db:5432 could not be reached: no answer within 20000 ms.'],
+    ['running-elsewhere', { port: 80 }, '', 'Another window of this editor forwards port 80 already, and programs can use it. Stop it there to run it here.'],
+    ['invalid-forward', {}, 'Port 70000 is above 65535.', 'Port 70000 is above 65535.'],
+    ['invalid-forward', {}, '', 'The reason is not known.'],
+  ])('%s with %j, "%s"', (code, context, detail, sentence) => {
+    expect(explain(failure(code, context, detail)).sentence).toBe(sentence);
+  });
+});
+
+describe('what can be done', () => {
+  it.each<[FailureCode, FailureContext, Remedy]>([
+    ['address-in-use', { port: 80, freePort: 81 }, { kind: 'listen-on', port: 81 }],
+    ['permission-denied', { port: 80 }, { kind: 'listen-on', port: 8080 }],
+    ['permission-denied', { port: 80, recipe: 'sudo sysctl' }, { kind: 'copy', title: 'Copy the System\'s Recipe', text: 'sudo sysctl' }],
+    ['host-key-mismatch', { file: '/k', line: 12 }, { kind: 'open-file', title: 'Open known_hosts at Line 12', path: '/k', line: 12 }],
+    ['host-key-revoked', { file: '/k' }, { kind: 'open-file', title: 'Open known_hosts', path: '/k' }],
+    ['host-key-mismatch', { keygen: 'ssh-keygen -R h' }, { kind: 'copy', title: 'Copy ssh-keygen -R', text: 'ssh-keygen -R h' }],
+    ['config-invalid', { file: '/c', line: 3 }, { kind: 'open-file', title: 'Open ssh_config', path: '/c', line: 3 }],
+  ])('about %s with %j: %j', (code, context, remedy) => {
+    expect(explain(failure(code, context)).remedies).toContainEqual(remedy);
+  });
+
+  it('never accepts a key that changed or was revoked', () => {
+    for (const code of ['host-key-mismatch', 'host-key-revoked'] as const) {
+      expect(explain(failure(code, { ...HOP, file: '/k', keygen: 'k' })).remedies.map(({ kind }) => kind)).not.toContain('retry');
+    }
+  });
+});

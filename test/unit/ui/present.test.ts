@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest';
+import type { HostPort } from '../../../src/core/address.ts';
+import type { CloseReason, Connection, ConnectionPhase } from '../../../src/core/forward.ts';
+import { NO_TRAFFIC } from '../../../src/core/forward.ts';
+import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
+import type { Bound, ForwardState, StartStep } from '../../../src/core/forwardState.ts';
+import {
+  describeProgress, describeSpec, describeState, formatPoles, isWide, localAddress, localEnd, presentAddresses, presentConnection, presentForward, presentStatus,
+  serverOf, titleOf,
+} from '../../../src/ui/present.ts';
+import { BOTH_LOOPBACKS, connectionOf, failure, forwardOf, LOCAL, NOW, RELAY, STATES } from './samples.ts';
+
+const listening = (changes: Partial<Extract<ForwardState, { phase: 'listening' }>>): ForwardState => ({ ...STATES.listening, ...changes } as ForwardState);
+const listenOn = (listen: HostPort): ForwardSpec => ({ ...LOCAL, listen });
+const MISSING: Bound['missing'] = { address: { host: '::1', port: 5432 }, failure: failure('address-in-use', { host: '::1', port: 5432 }) };
+
+describe('the poles and the title', () => {
+  it.each<[string, HostPort, Bound | undefined, string]>([
+    ['the port alone on the loopback', { host: 'localhost', port: 5432 }, undefined, '5432 → db:5432'],
+    ['the whole address elsewhere', { host: '0.0.0.0', port: 5432 }, undefined, '0.0.0.0:5432 → db:5432'],
+    ['an IPv6 address in brackets', { host: '::1', port: 5432 }, undefined, '[::1]:5432 → db:5432'],
+    ['the port that is still to be had', { host: 'localhost', port: 0 }, undefined, 'any free port → db:5432'],
+    ['the port that was got', { host: 'localhost', port: 0 }, { addresses: [{ host: '127.0.0.1', port: 40_001 }] }, '40001 → db:5432'],
+  ])('show %s', (_, listen, bound, text) => {
+    const state = bound === undefined ? STATES.stopped : listening({ bound });
+    const forward = forwardOf(state, { spec: listenOn(listen) });
+    expect(formatPoles(forward)).toBe(text);
+    expect(titleOf(forward)).toBe(text);
+  });
+
+  it('give way to the name', () => {
+    expect(titleOf(forwardOf(STATES.stopped, { name: 'Database' }))).toBe('Database');
+  });
+});
+
+describe('what will happen, in words', () => {
+  it.each<[ForwardSpec, string]>([
+    [LOCAL, 'Listen on 127.0.0.1:5432, connect to db:5432 as seen from me@bastion, encrypted (SSH)'],
+    [RELAY, 'Listen on 127.0.0.1:8080, connect to far:80 from this computer, not encrypted (local relay)'],
+    [{ ...RELAY, listen: { host: '::', port: 0 } }, 'Listen on the next free port of ::, connect to far:80 from this computer, not encrypted (local relay)'],
+    [{ ...LOCAL, connect: { host: '::1', port: 1 }, target: { host: 'h', port: 2222 } }, 'Listen on 127.0.0.1:5432, connect to [::1]:1 as seen from h:2222, encrypted (SSH)'],
+  ])('%j', (spec, text) => {
+    expect(describeSpec(spec)).toBe(text);
+  });
+
+  it.each<[ForwardSpec, string]>([[LOCAL, 'me@bastion'], [RELAY, 'This computer']])('stands under its server: %j', (spec, server) => {
+    expect(serverOf(spec)).toBe(server);
+  });
+
+  it.each<[string, boolean]>([['localhost', false], ['127.0.0.2', false], ['::1', false], ['*', true], ['', true], ['0.0.0.0', true], ['192.0.2.1', true], ['my-name', true]])(
+    'listening on "%s" is open to other machines: %s', (host, expected) => {
+      expect(isWide(listenOn({ host, port: 1 }))).toBe(expected);
+    });
+});
+
+describe('the state, in words', () => {
+  it.each<[ForwardState, string]>([
+    [STATES.stopped, 'stopped'],
+    [STATES.starting, 'connecting'],
+    [STATES.listening, 'listening'],
+    [listening({ complaint: { failure: failure('destination-refused'), at: NOW - 10_000 } }), 'listening, destination refuses (10 s ago)'],
+    [STATES.retrying, 'retrying in 4 s, server does not answer'],
+    [STATES.stopping, 'stopping'],
+    [STATES.failed, 'login failed'],
+  ])('%#: %s', (state, text) => {
+    expect(describeState(forwardOf(state), NOW)).toBe(text);
+  });
+
+  it('counts open connections', () => {
+    expect(describeState(forwardOf(STATES.listening, {}, { ...NO_TRAFFIC, openConnections: 2 }), NOW)).toBe('2 connections');
+  });
+
+  it('never counts down below zero', () => {
+    expect(describeState(forwardOf(STATES.retrying), NOW + 60_000)).toBe('retrying in 0 s, server does not answer');
+  });
+
+  it.each<[StartStep, string]>([
+    ['resolving', 'reading ssh_config'], ['connecting', 'connecting'], ['handshake', 'SSH handshake'], ['checking-host-key', 'checking the host key'],
+    ['logging-in', 'logging in'], ['binding', 'opening the port'],
+  ])('the step %s', (step, text) => {
+    expect(describeProgress({ step })).toBe(text);
+    expect(describeProgress({ step, host: 'jump' })).toBe(`${text} (jump)`);
+  });
+});
+
+describe('the row of a forward', () => {
+  it('has the name, the poles, the server and the state', () => {
+    const row = presentForward(forwardOf(STATES.listening, { name: 'Database' }), NOW, false);
+    expect(row).toMatchObject({ label: 'Database', description: '5432 → db:5432  ·  via me@bastion  ·  listening' });
+    expect(row.spoken).toBe('Database, port 5432 to db:5432 through me@bastion, listening');
+  });
+
+  it('leaves out the server under its heading, and the poles without a name', () => {
+    expect(presentForward(forwardOf(STATES.stopped), NOW, true)).toMatchObject({ label: '5432 → db:5432', description: 'stopped' });
+  });
+
+  it('says, to the eye and to the ear, that other machines can connect', () => {
+    const row = presentForward(forwardOf(STATES.stopped, { spec: { ...RELAY, listen: { host: '*', port: 80 } } }), NOW, false);
+    expect(row.description).toContain('reachable from other machines');
+    expect(row.spoken).toContain('reachable from other machines');
+  });
+
+  it('speaks the port that was got', () => {
+    const spec = listenOn({ host: 'localhost', port: 0 });
+    expect(presentForward(forwardOf(STATES.stopped, { spec }), NOW, true).spoken).toContain('the next free port to db:5432');
+    expect(presentForward(forwardOf(STATES.listening, { spec }), NOW, true).spoken).toContain('port 5432 to db:5432');
+  });
+
+  it('has a shape of its own for each state that matters, colour or not', () => {
+    const complaining = listening({ complaint: { failure: failure('destination-refused'), at: NOW } });
+    const iconOf = (state: ForwardState): string => presentForward(forwardOf(state), NOW, true).icon.id;
+    const shapes = [STATES.stopped, STATES.starting, STATES.listening, complaining, STATES.retrying, STATES.failed].map(iconOf);
+    expect(new Set(shapes).size).toBe(shapes.length);
+  });
+});
+
+describe('the row of the addresses', () => {
+  it('is there only while something is bound', () => {
+    expect(presentAddresses(forwardOf(STATES.starting))).toEqual([]);
+    expect(presentAddresses(forwardOf(STATES.listening))).toMatchObject([{ label: 'LISTEN', description: '127.0.0.1:5432  [::1]:5432' }]);
+  });
+
+  it('names what could not be had, and why', () => {
+    const bound: Bound = { addresses: [{ host: '127.0.0.1', port: 5432 }], missing: MISSING };
+    expect(presentAddresses(forwardOf(listening({ bound })))).toMatchObject([{
+      description: '127.0.0.1:5432  ·  without [::1]:5432: port in use', icon: { id: 'warning' }, spoken: 'Listening on 127.0.0.1:5432, without [::1]:5432: port in use',
+    }]);
+  });
+});
+
+describe('the row of a connection', () => {
+  const traffic = '↑ 12 kB  ↓ 1.4 MB';
+  const rowOf = (phase: ConnectionPhase, changes: Partial<Connection> = {}) => presentConnection(connectionOf({ phase, ...changes }), NOW);
+
+  it('says who, how much and for how long', () => {
+    const row = presentConnection(connectionOf(), NOW, { program: 'psql', pid: 4211 });
+    expect(row.label).toBe('ESTABLISHED');
+    for (const part of ['64384', 'psql', traffic, '3 min']) expect(row.description).toContain(part);
+    for (const part of ['127.0.0.1:64384', 'psql', '4211', '3 min', '12 kB sent', '1.4 MB received']) expect(row.spoken).toContain(part);
+  });
+
+  it('shows the whole origin when it is another machine', () => {
+    expect(rowOf('established', { origin: { host: '192.0.2.9', port: 5 } }).description).toContain('192.0.2.9:5');
+  });
+
+  it.each<[ConnectionPhase, string, string]>([['parked', 'PARKED', 'waiting for the tunnel, 3 min'], ['dialing', 'CONNECTING', '3 min'], ['established', 'ESTABLISHED', '3 min']])(
+    'of one that is %s', (phase, label, age) => {
+      const row = rowOf(phase, { bytesUp: 0, bytesDown: 0 });
+      expect(row.label).toBe(label);
+      expect(row.description).toContain(age);
+      expect(row.description.includes('↑')).toBe(phase === 'established');
+    });
+
+  it.each<[CloseReason | undefined, string]>([
+    ['client-ended', 'closed by the client'], ['destination-ended', 'closed by the destination'], ['client-reset', 'reset by the client'],
+    ['destination-reset', 'reset by the destination'], ['destination-refused', 'the destination refused'], ['tunnel-lost', 'the SSH connection was lost'],
+    ['not-served', 'the tunnel did not come back in time'], ['stopped', 'stopped'], [undefined, 'stopped'],
+  ])('of one that ended: %s', (closeReason, text) => {
+    const row = rowOf('closed', { closedAt: NOW - 12_000, ...(closeReason === undefined ? {} : { closeReason }) });
+    expect(row.label).toBe('CLOSED');
+    expect(row.description).toContain(`${text}, 12 s ago`);
+    expect(row.description).toContain(traffic);
+  });
+});
+
+describe('the local address', () => {
+  const at = (listen: HostPort, bound: Bound): string => localAddress(forwardOf(listening({ bound }), { spec: listenOn(listen) }));
+
+  it.each<[string, HostPort, Bound, string]>([
+    ['a name for both loopbacks', { host: 'localhost', port: 5432 }, BOTH_LOOPBACKS, 'localhost:5432'],
+    ['the port that was got', { host: 'localhost', port: 0 }, { addresses: [{ host: '127.0.0.1', port: 40_001 }] }, 'localhost:40001'],
+    ['a loopback for everywhere', { host: '*', port: 1 }, { addresses: [{ host: '0.0.0.0', port: 1 }, { host: '::', port: 1 }] }, 'localhost:1'],
+    ['the address that was asked for', { host: '192.0.2.1', port: 1 }, { addresses: [{ host: '192.0.2.1', port: 1 }] }, '192.0.2.1:1'],
+    // A name would lead to ::1, where another program listens.
+    ['no name where one loopback is somebody else\'s', { host: 'localhost', port: 5432 }, { addresses: [{ host: '127.0.0.1', port: 5432 }], missing: MISSING }, '127.0.0.1:5432'],
+    ['a name where there is no IPv6 at all', { host: 'localhost', port: 5432 },
+      { addresses: [{ host: '127.0.0.1', port: 5432 }], missing: { ...MISSING, failure: failure('address-not-available') } }, 'localhost:5432'],
+    ['no name where IPv4 is somebody else\'s', { host: '*', port: 5432 }, { addresses: [{ host: '::', port: 5432 }], missing: MISSING }, '[::1]:5432'],
+    ['no name where IPv6 is somebody else\'s', { host: '*', port: 5432 }, { addresses: [{ host: '0.0.0.0', port: 5432 }], missing: MISSING }, '127.0.0.1:5432'],
+  ])('is %s', (_, listen, bound, text) => {
+    expect(at(listen, bound)).toBe(text);
+  });
+
+  it('is what was asked for while nothing is bound', () => {
+    expect(localEnd(forwardOf(STATES.stopped))).toEqual({ host: 'localhost', port: 5432 });
+  });
+});
+
+describe('the status bar', () => {
+  const status = (...phases: ForwardState['phase'][]) => presentStatus(phases.map((phase) => forwardOf(STATES[phase])), NOW);
+
+  it('is hidden without forwards', () => {
+    expect(status()).toBeUndefined();
+  });
+
+  it.each<[ForwardState['phase'][], string, boolean, string]>([
+    [['listening', 'listening', 'stopped'], '$(plug) 2', false, 'Culvert: 2 forwards listening'],
+    [['stopped'], '$(plug) 0', false, 'Culvert: 0 forwards listening'],
+    [['listening', 'retrying'], '$(sync~spin) 1/2', false, 'Culvert: 1 forward listening, 1 on the way'],
+    [['starting'], '$(sync~spin) 0/1', false, 'Culvert: 0 forwards listening, 1 on the way'],
+    [['listening', 'failed', 'starting'], '$(warning) 1/3', true, 'Culvert: 1 forward listening, 1 on the way, 1 failed'],
+  ])('of %j', (phases, text, isWarning, spoken) => {
+    expect(status(...phases)).toMatchObject({ text, isWarning, spoken });
+  });
+
+  it('lists every forward with its state', () => {
+    expect(status('listening', 'failed')?.lines).toEqual(['5432 → db:5432: listening', '5432 → db:5432: login failed']);
+  });
+});

@@ -1,0 +1,266 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { EnsuredForward } from '../../../src/api.ts';
+import { NO_TRAFFIC } from '../../../src/core/forward.ts';
+import { PublicApi } from '../../../src/ui/publicApi.ts';
+import { BOTH_LOOPBACKS, connectionOf, createModel, define, failure, LOCAL } from './samples.ts';
+
+const TEXT = '5432:db:5432 me@bastion';
+
+function setup() {
+  const made = createModel();
+  const connections = vi.fn(async () => [connectionOf({ phase: 'closed', closedAt: 5, closeReason: 'client-ended' })]);
+  const api = new PublicApi({ model: made.model, sshHosts: async () => new Set(['bastion']), connections });
+  const ids = (): string[] => made.model.forwards.map(({ definition }) => definition.id);
+  /** Asks, and gives the id of the forward that this is about. */
+  const ensure = async (request: Parameters<typeof api.ensureForward>[0] = TEXT) => {
+    const promise = api.ensureForward(request);
+    promise.catch(() => undefined);
+    await turn();
+    return { promise, id: ids().at(-1) ?? '' };
+  };
+  return { ...made, api, ids, ensure, connections };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const phaseOf = ({ model }: ReturnType<typeof setup>, id: string): string | undefined => model.get(id)?.state.phase;
+
+describe('ensureForward', () => {
+  it('makes a forward, starts it and resolves once it listens and is up', async () => {
+    const world = setup();
+    const { promise, id } = await world.ensure();
+    expect(world.model.get(id)?.definition).toMatchObject({ origin: 'extension', spec: LOCAL });
+    let ensured: EnsuredForward | undefined;
+    void promise.then((value) => { ensured = value; });
+    world.say(id, { type: 'bound', bound: BOTH_LOOPBACKS });
+    await turn();
+    expect(ensured).toBeUndefined();
+    world.say(id, { type: 'up' });
+    expect(await promise).toMatchObject({ id, host: 'localhost', port: 5432 });
+  });
+
+  it('says the port that was got, and where no other program can be meant', async () => {
+    const world = setup();
+    const { promise, id } = await world.ensure({ forward: '0:db:5432', target: 'me@bastion', name: 'Database' });
+    expect(world.model.get(id)?.definition.name).toBe('Database');
+    world.comeUp(id, { addresses: [{ host: '127.0.0.1', port: 40_001 }], missing: { address: { host: '::1', port: 40_001 }, failure: failure('address-in-use') } });
+    expect(await promise).toMatchObject({ host: '127.0.0.1', port: 40_001 });
+  });
+
+  it('uses the user\'s own forward that does the same, and leaves it running', async () => {
+    const world = setup();
+    world.model.put(define('mine'));
+    const { promise } = await world.ensure();
+    expect(world.ids()).toEqual(['mine']);
+    world.comeUp('mine');
+    const ensured = await promise;
+    ensured.dispose();
+    expect(phaseOf(world, 'mine')).toBe('listening');
+  });
+
+  it('resolves at once for one that listens already', async () => {
+    const world = setup();
+    world.model.put(define('mine'));
+    world.model.start('mine');
+    world.comeUp('mine');
+    expect(await world.api.ensureForward(TEXT)).toMatchObject({ id: 'mine' });
+    expect(world.runner.orders).toEqual(['start mine']);
+  });
+
+  it('shares one forward among its holders, and lets it go with the last, however often one lets go', async () => {
+    const world = setup();
+    const [a, b] = [await world.ensure(), await world.ensure()];
+    expect(a.id).toBe(b.id);
+    expect(world.ids()).toHaveLength(1);
+    world.comeUp(a.id);
+    const [first, second] = await Promise.all([a.promise, b.promise]);
+    first.dispose();
+    first.dispose();
+    expect(phaseOf(world, a.id)).toBe('listening');
+    second.dispose();
+    expect(world.ids()).toEqual([]);
+    expect(world.runner.orders).toEqual([`start ${a.id}`, `stop ${a.id}`]);
+  });
+
+  it('makes one for each that wants any free port', async () => {
+    const world = setup();
+    await world.ensure('0:db:5432 bastion');
+    await world.ensure('0:db:5432 bastion');
+    expect(world.ids()).toHaveLength(2);
+  });
+
+  it('reads aliases as the user means them', async () => {
+    const world = setup();
+    const { id } = await world.ensure('bastion:5432');
+    expect(world.model.get(id)?.definition.spec).toMatchObject({ kind: 'local', target: { host: 'bastion' } });
+  });
+
+  it('rejects with code and words when it fails, and leaves nothing behind', async () => {
+    const world = setup();
+    const { promise, id } = await world.ensure();
+    world.say(id, { type: 'lost', failure: failure('auth-failed', { host: 'bastion', port: 22, tried: ['password'] }) });
+    const error: unknown = await promise.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({ code: 'auth-failed', message: 'bastion did not accept the login. Tried: password.' });
+    expect(world.ids()).toEqual([]);
+  });
+
+  it('rejects both who share one that fails, and leaves nothing behind', async () => {
+    const world = setup();
+    const [a, b] = [await world.ensure(), await world.ensure()];
+    world.say(a.id, { type: 'lost', failure: failure('host-not-found') });
+    await expect(a.promise).rejects.toMatchObject({ code: 'host-not-found' });
+    await expect(b.promise).rejects.toMatchObject({ code: 'host-not-found' });
+    expect(world.ids()).toEqual([]);
+  });
+
+  it('keeps the user\'s own forward when it fails', async () => {
+    const world = setup();
+    world.model.put(define('mine'));
+    const { promise } = await world.ensure();
+    world.say('mine', { type: 'lost', failure: failure('auth-failed') });
+    await expect(promise).rejects.toMatchObject({ code: 'auth-failed' });
+    expect(phaseOf(world, 'mine')).toBe('failed');
+  });
+
+  it.each<[string, (world: ReturnType<typeof setup>, id: string) => void]>([
+    ['stopped', ({ model }, id) => { model.stop(id); }],
+    ['removed', ({ model }, id) => { model.remove(id); }],
+  ])('rejects when it is %s meanwhile', async (_, act) => {
+    const world = setup();
+    const { promise, id } = await world.ensure();
+    act(world, id);
+    await expect(promise).rejects.toMatchObject({ code: 'cancelled' });
+    expect(world.ids()).toEqual([]);
+  });
+
+  it('waits for one that is just stopping to run again', async () => {
+    const world = setup();
+    world.runner.stopsAtOnce = false;
+    world.model.put(define('mine'));
+    world.model.start('mine');
+    world.comeUp('mine');
+    world.model.stop('mine');
+    const { promise } = await world.ensure();
+    world.say('mine', { type: 'stopped' });
+    await turn();
+    world.comeUp('mine');
+    expect(await promise).toMatchObject({ id: 'mine' });
+  });
+
+  it('waits through a restart', async () => {
+    const world = setup();
+    const { promise, id } = await world.ensure();
+    world.model.restart(id);
+    await turn();
+    world.comeUp(id);
+    expect(await promise).toMatchObject({ id });
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['a port that is none', '70000:h:80', /70000 is above/],
+    ['a text that lacks its server', '5432', /"5432" lacks its SSH server\.$/],
+    ['a request that lacks its server', { forward: '5432' }, /add "target"/],
+    ['a wrong target', { forward: '1:2', target: 'a;b' }, /"target": A host cannot contain/],
+    ['a name that is no text', { forward: '1:2', name: 7 }, /"name" must be a text/],
+    ['nothing', undefined, /"forward" must be a text/],
+    ['null', null, /"forward" must be a text/],
+    ['a number', 5432, /"forward" must be a text/],
+  ])('rejects %s, and makes nothing', async (_, request, message) => {
+    const world = setup();
+    const error: unknown = await world.api.ensureForward(request as string).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'invalid-forward', message: expect.stringMatching(message) as string });
+    expect(world.ids()).toEqual([]);
+  });
+
+  it('rejects a relay that leads back to itself through another', async () => {
+    const world = setup();
+    await world.ensure('8080:localhost:9090');
+    await expect(world.api.ensureForward('9090:localhost:8080')).rejects.toMatchObject({ code: 'invalid-forward' });
+    expect(world.ids()).toHaveLength(1);
+  });
+
+  it('leaves no listener on the model', async () => {
+    const world = setup();
+    const subscribe = vi.fn(world.model.onDidChange);
+    let open = 0;
+    Object.assign(world.model, {
+      onDidChange: (listener: () => void) => {
+        const subscription = subscribe(listener);
+        open += 1;
+        return { dispose: () => { open -= 1; subscription.dispose(); } };
+      },
+    });
+    const [a, b] = [await world.ensure(), await world.ensure('1:2')];
+    expect(open).toBe(2);
+    world.comeUp(a.id);
+    world.say(b.id, { type: 'lost', failure: failure('internal') });
+    await Promise.allSettled([a.promise, b.promise]);
+    expect(open).toBe(0);
+  });
+});
+
+describe('the rest of the API', () => {
+  it('lists the forwards as they are', () => {
+    const world = setup();
+    world.model.put(define('a', { name: 'Database' }));
+    expect(world.api.forwards).toEqual([{ id: 'a', name: 'Database', kind: 'local', text: TEXT, state: 'stopped', bound: [] }]);
+    world.model.start('a');
+    world.comeUp('a');
+    world.say('a', { type: 'destination', failure: failure('destination-refused', { host: 'db', port: 5432 }) });
+    expect(world.api.forwards).toMatchObject([{
+      state: 'listening', bound: BOTH_LOOPBACKS.addresses,
+      error: { code: 'destination-refused', message: 'db:5432 refused the connection. Is the program there running, and on that port?' },
+    }]);
+    expect(world.api.apiVersion).toBe(1);
+  });
+
+  it('tells of changes, but not of passing bytes, until it is let go', () => {
+    const world = setup();
+    const listener = vi.fn();
+    const subscription = world.api.onDidChangeForwards(listener);
+    world.model.put(define('a'));
+    world.model.start('a');
+    world.comeUp('a');
+    const calls = listener.mock.calls.length;
+    expect(calls).toBeGreaterThanOrEqual(3);
+    world.runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, bytesUp: 1 } });
+    expect(listener).toHaveBeenCalledTimes(calls);
+    subscription.dispose();
+    world.model.stop('a');
+    expect(listener).toHaveBeenCalledTimes(calls);
+  });
+
+  it('stops a forward and settles when it has stopped', async () => {
+    const world = setup();
+    world.runner.stopsAtOnce = false;
+    world.model.put(define('a'));
+    world.model.start('a');
+    let isOver = false;
+    const stopping = world.api.stop('a').then(() => { isOver = true; });
+    await turn();
+    expect(isOver).toBe(false);
+    world.say('a', { type: 'stopped' });
+    await stopping;
+    expect(phaseOf(world, 'a')).toBe('stopped');
+  });
+
+  it('settles at once where there is nothing to stop', async () => {
+    const world = setup();
+    await world.api.stop('nobody');
+    world.model.put(define('a'));
+    await world.api.stop('a');
+    expect(world.runner.orders).toEqual([]);
+  });
+
+  it('names the connections of a forward that runs, and asks the plane for no other', async () => {
+    const world = setup();
+    world.model.put(define('a'));
+    expect(await world.api.connections('nobody')).toEqual([]);
+    expect(await world.api.connections('a')).toEqual([]);
+    expect(world.connections).not.toHaveBeenCalled();
+    world.model.start('a');
+    expect(await world.api.connections('a')).toEqual([{
+      id: 1, state: 'closed', origin: { host: '127.0.0.1', port: 64384 }, openedAt: connectionOf().openedAt, bytesUp: 12_000, bytesDown: 1_400_000, closedAt: 5, closeReason: 'client-ended',
+    }]);
+  });
+});

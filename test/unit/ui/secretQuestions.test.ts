@@ -1,0 +1,203 @@
+import { describe, expect, it } from 'vitest';
+import type { SecretQuestion } from '../../../src/protocol/messages.ts';
+import { PromptQueue } from '../../../src/ui/promptQueue.ts';
+import type { Secret, SecretOptions } from '../../../src/ui/quickInput.ts';
+import { SecretQuestions, type Vault } from '../../../src/ui/secretQuestions.ts';
+import { SecretVault } from '../../../src/ui/secretVault.ts';
+import { deferred } from './samples.ts';
+
+const never = new AbortController().signal;
+const LOGIN = { user: 'me', host: 'bastion.example', port: 22 };
+const PASSWORD: SecretQuestion = { kind: 'password', hop: 'bastion', ...LOGIN, attempt: 1, prompts: [{ prompt: 'Password: ', isEchoed: false }] };
+const PASSPHRASE: SecretQuestion = { ...PASSWORD, kind: 'passphrase', path: '/home/me/.ssh/id' };
+const CODE: SecretQuestion = {
+  ...PASSWORD, kind: 'keyboard-interactive', name: 'Two factors', instructions: 'Open your app.',
+  prompts: [{ prompt: 'User: ', isEchoed: true }, { prompt: 'Code: ', isEchoed: false }],
+};
+
+function setup(answers: readonly (Secret | undefined)[] = [], vault: Vault & { readonly kept: Map<string, string> } = createVault()) {
+  const boxes: SecretOptions[] = [];
+  const left = [...answers];
+  const questions = new SecretQuestions(vault, new PromptQueue(), async (options) => {
+    boxes.push(options);
+    return left.shift();
+  });
+  return { questions, boxes, kept: vault.kept };
+}
+
+function createVault() {
+  const kept = new Map<string, string>();
+  return { kept, get: async (key: string) => kept.get(key), put: async (key: string, secret: string) => { kept.set(key, secret); } };
+}
+
+const typed = (text: string, isRemembered = false): Secret => ({ text, isRemembered });
+
+describe('a question for a secret', () => {
+  it('is asked with the name of who asks, hidden, and the answer goes back', async () => {
+    const { questions, boxes } = setup([typed('geheim')]);
+    expect(await questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['geheim'] });
+    expect(boxes).toEqual([{
+      title: 'Password of me on bastion (bastion.example)', prompt: 'It goes to this server only, through the encrypted connection.', isHidden: true, canRemember: true,
+    }]);
+  });
+
+  it('names the key for a passphrase', async () => {
+    const { questions, boxes } = setup([typed('x')]);
+    await questions.answer({ ...PASSPHRASE, hop: 'bastion.example' }, never);
+    expect(boxes[0]).toMatchObject({
+      title: 'Passphrase for a Key, to Log In to bastion.example', prompt: 'It unlocks /home/me/.ssh/id on this computer and is sent nowhere.', canRemember: true,
+    });
+  });
+
+  it('asks all that the server asks, in its words, echoed where it says so, and offers to remember nothing', async () => {
+    const { questions, boxes } = setup([typed('me'), typed('123456')]);
+    expect(await questions.answer(CODE, never)).toEqual({ isCancelled: false, answers: ['me', '123456'] });
+    expect(boxes).toEqual([
+      { title: 'bastion (bastion.example) Asks me: Two factors', prompt: 'Open your app. User:', isHidden: false, canRemember: false },
+      { title: 'bastion (bastion.example) Asks me: Two factors', prompt: 'Open your app. Code:', isHidden: true, canRemember: false },
+    ]);
+  });
+
+  it('answers no prompts with no answers', async () => {
+    expect(await setup().questions.answer({ ...CODE, prompts: [] }, never)).toEqual({ isCancelled: false, answers: [] });
+  });
+
+  it('says that the answer before was refused', async () => {
+    const { questions, boxes } = setup([typed('x')]);
+    await questions.answer({ ...PASSWORD, attempt: 2 }, never);
+    expect(boxes[0]?.prompt).toBe('That was not accepted. It goes to this server only, through the encrypted connection.');
+  });
+
+  it('keeps what the server says from forging the box', async () => {
+    const { questions, boxes } = setup([typed('x')]);
+    const prompts = [{ prompt: '[Log in](command:workbench.action.quit)\u202e\nnext', isEchoed: false }];
+    await questions.answer({ ...CODE, name: `[${'x'.repeat(200)}](command:a)`, instructions: '[b](https://x.example)', prompts }, never);
+    const { title = '', prompt = '' } = boxes[0] ?? {};
+    expect(title + prompt).not.toMatch(/\]\(|[\u202e\n]/);
+    expect(title.length).toBeLessThan(120);
+    expect(prompt).toBe('[b] (https://x.example) [Log in] (command:workbench.action.quit) next');
+  });
+
+  it('ends when the user closes a box, and shows no further one', async () => {
+    const { questions, boxes } = setup([undefined, typed('x')]);
+    expect(await questions.answer(CODE, never)).toEqual({ isCancelled: true });
+    expect(boxes).toHaveLength(1);
+  });
+
+  it('is not shown once the asker has gone', async () => {
+    const { questions, boxes } = setup([typed('x')]);
+    expect(await questions.answer(PASSWORD, AbortSignal.abort())).toEqual({ isCancelled: true });
+    expect(boxes).toEqual([]);
+  });
+
+  it('waits for the box of another one', async () => {
+    const first = deferred<Secret | undefined>();
+    const shown: string[] = [];
+    const questions = new SecretQuestions(createVault(), new PromptQueue(), ({ title }) => {
+      shown.push(title);
+      return first.promise;
+    });
+    const both = [questions.answer(PASSWORD, never), questions.answer({ ...PASSWORD, user: 'you' }, never)];
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(shown).toEqual(['Password of me on bastion (bastion.example)']);
+    first.resolve(typed('x'));
+    await Promise.all(both);
+    expect(shown).toHaveLength(2);
+  });
+});
+
+describe('a remembered secret', () => {
+  const PASSWORD_KEY = 'password for me@bastion.example:22';
+
+  it('is kept only once the server has let the user in', async () => {
+    const { questions, kept } = setup([typed('geheim', true)]);
+    await questions.answer(PASSWORD, never);
+    expect(kept.size).toBe(0);
+    await questions.onLoggedIn({ ...LOGIN, user: 'you' });
+    expect(kept.size).toBe(0);
+    await questions.onLoggedIn(LOGIN);
+    expect([...kept]).toEqual([[PASSWORD_KEY, 'geheim']]);
+  });
+
+  it('is not kept unless it is wanted', async () => {
+    const { questions, kept } = setup([typed('geheim'), typed('code', true)]);
+    await questions.answer(PASSWORD, never);
+    await questions.answer({ ...CODE, prompts: CODE.prompts.slice(1) }, never);
+    await questions.onLoggedIn(LOGIN);
+    expect(kept.size).toBe(0);
+  });
+
+  it('is given without a question, at the first asking alone', async () => {
+    const { questions, boxes, kept } = setup([typed('new')]);
+    kept.set(PASSWORD_KEY, 'old');
+    expect(await questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['old'] });
+    expect(boxes).toEqual([]);
+    expect(await questions.answer({ ...PASSWORD, attempt: 2 }, never)).toEqual({ isCancelled: false, answers: ['new'] });
+    expect(boxes).toHaveLength(1);
+  });
+
+  it('is not the one that was refused before', async () => {
+    const { questions, kept } = setup([typed('wrong', true), typed('right')]);
+    await questions.answer(PASSWORD, never);
+    await questions.answer({ ...PASSWORD, attempt: 2 }, never);
+    await questions.onLoggedIn(LOGIN);
+    expect(kept.size).toBe(0);
+  });
+
+  it('is the last one that was to be remembered', async () => {
+    const { questions, kept } = setup([typed('wrong', true), typed('right', true)]);
+    await questions.answer(PASSWORD, never);
+    await questions.answer({ ...PASSWORD, attempt: 2 }, never);
+    await questions.onLoggedIn(LOGIN);
+    expect([...kept.values()]).toEqual(['right']);
+  });
+
+  it('goes with its kind: a passphrase with its key, a password with its login', async () => {
+    const { questions, kept } = setup([typed('phrase', true), typed('word', true)]);
+    await questions.answer(PASSPHRASE, never);
+    await questions.answer(PASSWORD, never);
+    await questions.onLoggedIn(LOGIN);
+    expect([...kept]).toEqual([['passphrase for /home/me/.ssh/id', 'phrase'], [PASSWORD_KEY, 'word']]);
+  });
+
+  it('is asked for where the storage does not work', async () => {
+    const broken = { ...createVault(), get: () => Promise.reject(new Error('no keyring')) };
+    const { questions } = setup([typed('x')], broken);
+    expect(await questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['x'] });
+  });
+});
+
+describe('the vault', () => {
+  /** As the editor's: every call takes a turn. */
+  function storage() {
+    const kept = new Map<string, string>();
+    const later = async <T>(action: () => T): Promise<T> => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return action();
+    };
+    const get = (key: string) => later(() => kept.get(key));
+    const store = (key: string, value: string) => later(() => { kept.set(key, value); });
+    const forget = (key: string) => later(() => { kept.delete(key); });
+    return { kept, vault: new SecretVault({ get, store, delete: forget } as unknown as ConstructorParameters<typeof SecretVault>[0]) };
+  }
+
+  it('keeps, lists and forgets', async () => {
+    const { vault, kept } = storage();
+    await vault.put('a', '1');
+    await vault.put('a', '2');
+    expect(await vault.get('a')).toBe('2');
+    expect(await vault.keys()).toEqual(['a']);
+    await vault.forget('a');
+    expect(await vault.get('a')).toBeUndefined();
+    expect(await vault.keys()).toEqual([]);
+    expect([...kept.values()].join('')).not.toContain('2');
+  });
+
+  it('loses none of several that come at once', async () => {
+    const { vault } = storage();
+    await Promise.all([vault.put('a', '1'), vault.put('b', '2'), vault.put('c', '3')]);
+    expect([...await vault.keys()].sort()).toEqual(['a', 'b', 'c']);
+    await Promise.all([vault.forget('a'), vault.put('d', '4'), vault.forget('c')]);
+    expect([...await vault.keys()].sort()).toEqual(['b', 'd']);
+  });
+});
