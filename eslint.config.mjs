@@ -67,6 +67,8 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       // The interfaces here are implemented by classes with private state; a function type says it shorter at times.
       '@typescript-eslint/consistent-type-definitions': 'off',
+      // A key of a record may stay in brackets, as data; a property of a type may not.
+      '@typescript-eslint/dot-notation': ['error', { allowIndexSignaturePropertyAccess: true }],
       '@typescript-eslint/prefer-readonly': 'error',
       '@typescript-eslint/no-import-type-side-effects': 'error',
     },

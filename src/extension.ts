@@ -51,7 +51,10 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     needIdentity: async ({ path }) => ({ privateKey: await readPrivateKey(path) }),
     needSecret: (question, signal) => secrets.answer(question, signal),
   }, log);
-  owned.add(host.onEvent((event) => { if (event.name === 'loggedIn') void secrets.onLoggedIn(event.payload); }));
+  owned.add(host.onEvent((event) => {
+    if (event.name !== 'loggedIn') return;
+    secrets.onLoggedIn(event.payload).catch((error: unknown) => { log.write('warn', `The secret could not be kept: ${toFailure(error).detail}`); });
+  }));
 
   const windows = join(context.globalStorageUri.fsPath, 'windows');
   const consent = new BindConsent(context.globalState, queue);

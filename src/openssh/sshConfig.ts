@@ -166,7 +166,6 @@ class Evaluation {
     const isNone = values[0] === 'none';
     if (this.values.has('proxyjump') || (!isNone && this.values.has('proxycommand'))) return;
     this.#set('proxyjump', values, place);
-    if (!isNone) this.#set('proxycommand', ['none'], place);
   }
 
   #currentHost(): string {

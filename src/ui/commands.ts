@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { isActive } from '../core/forwardState.ts';
-import type { Forward } from '../core/forward.ts';
+import type { Forward, ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { formatForward, formatSshCommand } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
@@ -78,14 +78,14 @@ function editingActions({ model, picker, flowContext }: CommandOptions): Record<
       const spec = await askForSpec(`Edit ${titleOf(forward)}`, formatForward(forward.definition.spec), await flowContext());
       const others = model.forwards.filter(({ definition }) => definition.id !== forward.definition.id);
       if (spec === undefined || refusesLoop(spec, others.map(({ definition }) => definition.spec))) return;
-      model.put({ ...forward.definition, spec });
+      change(model, forward.definition.id, { spec });
     },
     [COMMANDS.rename]: async (...args) => {
       const [forward] = await picker.resolve(args, isAny, 'Rename');
       if (forward === undefined) return;
       const { definition } = forward;
       const name = await vscode.window.showInputBox({ title: 'Rename Forward', value: definition.name, prompt: `A name for ${formatForward(definition.spec)}; empty shows its ports.` });
-      if (name !== undefined) model.put({ ...definition, name: name.trim() });
+      if (name !== undefined) change(model, definition.id, { name: name.trim() });
     },
     [COMMANDS.remove]: async (...args) => {
       const forwards = await picker.resolve(args, isAny, 'Remove');
@@ -100,6 +100,12 @@ function editingActions({ model, picker, flowContext }: CommandOptions): Record<
       await section.update(SETTINGS.groupByServer, section.get(SETTINGS.groupByServer) !== true, vscode.ConfigurationTarget.Global);
     },
   };
+}
+
+/** While the user was asked, the forward may have been changed or removed elsewhere: only what was asked about is put. */
+function change(model: ForwardModel, id: string, changes: Partial<Pick<ForwardDefinition, 'name' | 'spec'>>): void {
+  const definition = model.get(id)?.definition;
+  if (definition !== undefined) model.put({ ...definition, ...changes });
 }
 
 /** Removing several, or one that carries connections, asks first: it cannot be undone from the view. */
@@ -131,6 +137,7 @@ function outwardActions({ model, picker, showLog, forgetSecrets }: CommandOption
       for (const { definition, state } of await picker.resolve(args, ({ state: { phase } }) => phase === 'failed' || phase === 'retrying', 'Explain')) {
         const failure = 'failure' in state ? state.failure : state.phase === 'listening' ? state.complaint?.failure : undefined;
         if (failure !== undefined) await showFailure(model, definition.id, failure);
+        else void vscode.window.showInformationMessage(`${titleOf({ definition, state })}: nothing is known to be wrong.`);
       }
     },
     [COMMANDS.showLog]: showLog,

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { EventEmitter, type Event } from '../core/event.ts';
-import { toFailure } from '../core/failure.ts';
+import { ForwardError, toFailure } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import type { EntryProblem } from '../core/forwardEntry.ts';
 import { readEntries, updateEntries } from '../core/forwardEntry.ts';
@@ -88,6 +88,8 @@ export class ForwardStore implements Disposable {
     this.#saved = JSON.stringify(after);
     if (JSON.stringify(before ?? []) === this.#saved) return;
     try {
+      // Whatever it is meant to be, it is the user's: it is not replaced by a list.
+      if (before !== undefined && before !== null && !Array.isArray(before)) throw new ForwardError('config-invalid', 'culvert.forwards is not a list.');
       await vscode.workspace.getConfiguration(SECTION).update(SETTINGS.forwards, after, vscode.ConfigurationTarget.Global);
     } catch (error) {
       this.#saved = JSON.stringify(readSetting() ?? []);

@@ -59,7 +59,11 @@ export class ForwardsView implements Disposable {
 
   async #show(forwardId: string): Promise<void> {
     if (this.#options.model.get(forwardId) === undefined) return;
-    await this.treeView.reveal(this.#tree.nodeOf(forwardId), { select: true, focus: false, expand: true });
+    try {
+      await this.treeView.reveal(this.#tree.nodeOf(forwardId), { select: true, focus: false, expand: true });
+    } catch {
+      // The row went while the view was on its way to it.
+    }
   }
 
   #onChange(change: ForwardChange): void {

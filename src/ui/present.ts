@@ -103,7 +103,7 @@ export function describeState({ state, traffic }: Forward, now: number): string 
     case 'starting':
       return describeProgress(state.progress);
     case 'listening':
-      if (state.complaint !== undefined) return `listening, ${explain(state.complaint.failure).summary} (${formatDuration(now - state.complaint.at)} ago)`;
+      if (state.complaint !== undefined) return `listening, ${explain(state.complaint.failure).summary} (${complaintAge(now - state.complaint.at)})`;
       return traffic.openConnections === 0 ? 'listening' : formatCount(traffic.openConnections, 'connection');
     case 'retrying':
       return `retrying in ${formatDuration(state.retryAt - now)}, ${explain(state.failure).summary}`;
@@ -113,6 +113,13 @@ export function describeState({ state, traffic }: Forward, now: number): string 
       return explain(state.failure).summary;
   }
 }
+
+/** In steps of ten seconds: drawing a row anew takes its tooltip away from under the pointer. */
+function complaintAge(spanMs: number): string {
+  return spanMs < COMPLAINT_STEP_MS ? 'just now' : `${formatDuration(Math.floor(spanMs / COMPLAINT_STEP_MS) * COMPLAINT_STEP_MS)} ago`;
+}
+
+const COMPLAINT_STEP_MS = 10_000;
 
 const STEPS: Readonly<Record<StartStep, string>> = {
   resolving: 'reading ssh_config',

@@ -18,7 +18,7 @@ export function showStartProgress(model: ForwardModel, forwardId: string, clock:
     delay.dispose();
     onChange.dispose();
     const forward = model.get(forwardId);
-    if (forward?.state.phase === 'listening') announce(forward, forward.state.bound.addresses.map(formatHostPort));
+    if (forward?.state.phase === 'listening') announce(model, forward, forward.state.bound.addresses.map(formatHostPort));
   });
 }
 
@@ -43,6 +43,12 @@ function showSteps(model: ForwardModel, forwardId: string): void {
   }));
 }
 
-function announce(forward: Forward, addresses: readonly string[]): void {
-  vscode.window.setStatusBarMessage(`$(plug) ${titleOf(forward)}: listening on ${addresses.join(' and ')}`, 8000);
+/** Says where it listens for a moment, and no longer than it does. */
+function announce(model: ForwardModel, forward: Forward, addresses: readonly string[]): void {
+  const message = vscode.window.setStatusBarMessage(`$(plug) ${titleOf(forward)}: listening on ${addresses.join(' and ')}`, 8000);
+  const onChange = model.onDidChange((change) => {
+    if (change.kind === 'traffic' || model.get(forward.definition.id)?.state.phase === 'listening') return;
+    message.dispose();
+    onChange.dispose();
+  });
 }

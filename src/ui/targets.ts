@@ -23,7 +23,7 @@ export class Targets {
   async resolve({ target: destination }: LocalSpec, signal: AbortSignal): Promise<SshTarget> {
     const { target, notes, policies } = await resolveTarget(destination, this.#environment(), signal);
     this.#policies.remember(target, policies);
-    for (const note of notes) this.#tell(`${destination.host}: ${note}`);
+    for (const note of notes) this.#tell(note);
     return target;
   }
 

@@ -25,7 +25,7 @@ const OTHER_LINE = 'other.example ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzr
 
 const isListening = (row: TreeRow): boolean => row.level === 1 && row.description.endsWith('listening') && row.icon === 'pass-filled';
 const isForward = (row: TreeRow): boolean => row.level === 1;
-const isFailedWith = (summary: string) => (row: TreeRow): boolean => row.description.endsWith(summary) && row.icon === 'error';
+const isFailedWith = (summary: string) => (row: TreeRow): boolean => row.description.includes(summary) && row.icon === 'error';
 
 async function knownHosts(vsCode: VsCode): Promise<string> {
   const path = `${vsCode.sshFolder}/known_hosts`;

@@ -135,7 +135,7 @@ test('a password that stays wrong fails with a clear sentence, and is not tried 
   const { message, buttons } = await workbench.notifications.waitFor('did not accept');
   expect(message).toContain(`vault (${SSH_HOST}:${String(sshd.port)}) did not accept the login of ${user.name}. Tried: password.`);
   expect(buttons).toEqual(['Start Again', 'Edit…', 'Show Log']);
-  await workbench.forwards.waitForRow((row) => row.description.endsWith('login failed') && row.icon === 'error', PROMPTLY_MS);
+  await workbench.forwards.waitForRow((row) => row.description.includes('login failed') && row.icon === 'error', PROMPTLY_MS);
   expect((await workbench.statusBar.waitForCulvert('1 failed')).hasWarningBackground).toBe(true);
   await workbench.screenshot('login-failed');
   await waitUntilFree(port);
@@ -157,7 +157,7 @@ test('Escape at the password cancels the login and leaves nothing', async ({ wor
   await workbench.forward(text);
   await workbench.quickInput.waitForQuestion(`Password of ${user.name} on vault`);
   await workbench.quickInput.cancel();
-  await workbench.forwards.waitForRow((row) => row.description.endsWith('login cancelled') && row.icon === 'error', PROMPTLY_MS);
+  await workbench.forwards.waitForRow((row) => row.description.includes('login cancelled') && row.icon === 'error', PROMPTLY_MS);
   await waitUntilFree(port);
   await waitUntilDeserted(sshd);
   expect(countInLog(sshd, /Connection (closed|reset) by/)).toBe(1);

@@ -171,6 +171,30 @@ describe('the key of a target', () => {
   });
 });
 
+describe('what ssh leaves open', () => {
+  it.each([
+    ['', 15_000, 3, 15_000],
+    ['ServerAliveInterval 0\n', 0, 3, 15_000],
+    ['ServerAliveInterval 5\nServerAliveCountMax 9\nConnectTimeout 7\n', 5000, 9, 7000],
+    ['Host other\n  ServerAliveInterval 0\nHost *\n  ConnectTimeout none\n', 15_000, 3, 15_000],
+    ['Match exec "true"\n  ServerAliveInterval 0\n', 15_000, 3, 15_000],
+  ])('has a default here: %j', async (config, keepaliveIntervalMs, keepaliveCountMax, connectTimeoutMs) => {
+    const { target } = await resolveTarget({ host: 'web' }, await environmentFor(config));
+    expect(target.hops[0]).toMatchObject({ keepaliveIntervalMs, keepaliveCountMax, connectTimeoutMs });
+  });
+
+  it('is the agent: none, the one of the environment, a variable, a path, the pipe of Windows', async () => {
+    const agentOf = async (config: string, overrides: Partial<SshEnvironment> = {}): Promise<string | undefined> =>
+      (await resolveTarget({ host: 'web' }, await environmentFor(config, overrides))).target.hops[0]?.identityAgent;
+    expect(await agentOf('')).toBe('/tmp/agent.sock');
+    expect(await agentOf('IdentityAgent none\n')).toBeUndefined();
+    expect(await agentOf('', { env: { PATH: process.env.PATH } })).toBeUndefined();
+    expect(await agentOf('IdentityAgent $CULVERT_TEST_FOLDER\n')).toBe(folder.path);
+    expect(await agentOf('IdentityAgent ~/a-%h\n')).toBe(`${userInfo().homedir}/a-web`);
+    expect(await agentOf('', { ...WITHOUT_SSH, env: {}, platform: 'win32' })).toBe('\\\\.\\pipe\\openssh-ssh-agent');
+  });
+});
+
 describe('asking ssh', () => {
   it('hands its error on, with file and line', async () => {
     const environment = await environmentFor('Host web\n  Port 22\n  NoSuchOption 1\n');

@@ -65,6 +65,8 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   agree('Match with a comment', 'Match host web # said\n  Port 99\n', 'web'),
   agree('Match exec behind a criterion that fails', 'Match host nobody exec "touch DIR/must-not-exist"\n  Port 99\n', 'web'),
   agree('Match final', 'Host w\n  HostName web.example.com\nMatch final host web.example.com\n  Port 99\n', 'w', 'other'),
+  agree('Match !final', 'Match !final host web\n  Port 99\n', 'web', 'other'),
+  agree('Match !final where a final pass is made', 'Match final host nobody\n  User no\nMatch !final host web.example\n  Port 99\nHost w\n  HostName web.example\n', 'w'),
   agree('Match final all', 'Host w\n  HostName web.example.com\nMatch final all\n  Port 99\n', 'w'),
   agree('Match canonical without canonicalizing', 'Match canonical all\n  Port 99\n', 'web'),
   agree('Match final makes Host blocks count twice, not their values', 'Match final all\n  User late\nHost web\n  User early\n', 'web'),

@@ -120,6 +120,7 @@ const CASES: readonly VerdictCase[] = [
   unknown('a hash of another version', '|2|AAAAAAAAAAAAAAAAAAAAAAAAAAA=|AAAAAAAAAAAAAAAAAAAAAAAAAAA= KEY\n'),
   mismatch('another key of the type', 'web OTHER\n'),
   mismatch('another key of the type, hashed', 'web OTHER\n', { isHashed: true }),
+  mismatch('several other keys of the type', 'web OTHER\nweb THIRD\n'),
   mismatch('a key of another type only', 'web RSA\n'),
   mismatch('keys of other types only', 'web RSA\nweb ECDSA\n'),
   mismatch('a key under a newer name of its type', 'web SHA2\n'),

@@ -13,6 +13,14 @@ const MiB = 1024 * 1024;
 /** Fits into the channel's window, so that the server can have handed it over whole. */
 const SENT = testBytes(2 * MiB - 1);
 
+function targetAt({ host, port }: ScriptedSshServer): SshTarget {
+  const hop = {
+    name: 'scripted', host, port, user: 'anybody', hostKeyAlgorithms: [], identitiesOnly: false, identities: [],
+    authenticationMethods: [], numberOfPasswordPrompts: 0, connectTimeoutMs: 5_000, keepaliveIntervalMs: 0, keepaliveCountMax: 0,
+  };
+  return { key: 'scripted', hops: [hop] };
+}
+
 describe('a channel whose server behaves as OpenSSH\'s does not', () => {
   let plane: PlaneClient;
   let server: ScriptedSshServer;
@@ -27,12 +35,7 @@ describe('a channel whose server behaves as OpenSSH\'s does not', () => {
 
   async function startWith(script: ChannelScript): Promise<number> {
     server = await scriptedSshServer(script);
-    const hop = {
-      name: 'scripted', host: server.host, port: server.port, user: 'anybody', hostKeyAlgorithms: [], identitiesOnly: false, identities: [],
-      authenticationMethods: [], numberOfPasswordPrompts: 0, connectTimeoutMs: 5_000, keepaliveIntervalMs: 0, keepaliveCountMax: 0,
-    };
-    const target: SshTarget = { key: 'scripted', hops: [hop] };
-    const started = await plane.forward({ host: 'destination', port: 1 }, target);
+    const started = await plane.forward({ host: 'destination', port: 1 }, targetAt(server));
     forward = started.forward;
     return started.port;
   }
@@ -65,6 +68,7 @@ describe('a channel whose server behaves as OpenSSH\'s does not', () => {
     channels[0]!.write(testBytes(64 * MiB));
     await settled(bytesDown);
     const uploaded = new Promise<void>((resolve) => { client.write(testBytes(32 * MiB), () => { resolve(); }); });
+    await settled(async () => (await openConnection()).bytesUp);
     channels[0]!.close();
     // Taken whole only if somebody goes on reading it after the close.
     await uploaded;
@@ -120,6 +124,20 @@ describe('a channel whose server behaves as OpenSSH\'s does not', () => {
     expect((await plane.connections(forward)).map(({ closeReason }) => closeReason)).toEqual(Array.from({ length: 10 }, () => 'client-reset'));
   });
 
+  it('closes a channel that opens when its forward has been stopped, while another forward keeps the SSH connection', async () => {
+    const asked: (() => ServerChannel)[] = [];
+    const port = await startWith((open) => { asked.push(open); });
+    const other = await plane.forward({ host: 'destination', port: 1 }, targetAt(server));
+    const client = await dial(port);
+    const seen = outcome(client);
+    await eventually(() => asked.length === 1);
+    await plane.stop(forward);
+    expect(await seen).toBe('reset');
+    const channel = asked[0]!().resume();
+    await once(channel, 'close');
+    await plane.stop(other.forward);
+  });
+
   /** A client that reads nothing until it is told to. */
   async function unreadClient(port: number): Promise<Socket> {
     const client = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => undefined);
@@ -128,10 +146,14 @@ describe('a channel whose server behaves as OpenSSH\'s does not', () => {
     return client;
   }
 
-  /** What the latest connection has passed to its client. */
-  async function bytesDown(): Promise<number> {
+  /** The latest connection that is open. */
+  async function openConnection(): Promise<{ readonly bytesUp: number; readonly bytesDown: number }> {
     const open = (await plane.connections(forward)).filter(({ phase }) => phase !== 'closed');
-    return open.at(-1)?.bytesDown ?? 0;
+    return open.at(-1) ?? { bytesUp: 0, bytesDown: 0 };
+  }
+
+  async function bytesDown(): Promise<number> {
+    return (await openConnection()).bytesDown;
   }
 
   /** As servers in Go often do: a close, and no end before it. */

@@ -1,6 +1,5 @@
 import { build } from 'esbuild';
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -28,7 +27,9 @@ function filesOf(folder: string): string[] {
 }
 
 async function bundleNow(): Promise<string> {
-  const outfile = join(mkdtempSync(join(tmpdir(), 'culvert-plane-')), 'plane.js');
+  const folder = mkdtempSync(join(tmpdir(), 'culvert-plane-'));
+  process.once('exit', () => { rmSync(folder, { recursive: true, force: true }); });
+  const outfile = join(folder, 'plane.js');
   await build({
     entryPoints: [join(ROOT, 'src/plane/main.ts')],
     outfile,

@@ -58,6 +58,17 @@ describe('the setting and the model', () => {
     expect(editor.setting).toEqual([{ forward: 'x' }, A]);
   });
 
+  it('leave the file alone while it is read, even where two entries are twins', async () => {
+    const twins = [{ forward: '2:3' }, { forward: '2:3' }];
+    let writes = 0;
+    editor.writing = async () => { writes += 1; };
+    const { ids } = setup(twins);
+    expect(ids()).toHaveLength(2);
+    editor.change([...twins, A]);
+    await turn();
+    expect(writes).toBe(0);
+  });
+
   it('are not written to for forwards of other extensions, nor for nothing', async () => {
     const { model } = setup([A]);
     let writes = 0;

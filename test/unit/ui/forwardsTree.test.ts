@@ -13,7 +13,7 @@ function setup(isGrouped = false) {
   tree.onDidChangeTreeData((node: TreeNode | undefined) => { redrawn.push(node?.id); });
   const show = (id: string, ...connectionIds: number[]): void => {
     const connections = connectionIds.map((connectionId) => connectionOf({ id: connectionId }));
-    world.runner.traffic.fire({ id, traffic: { ...NO_TRAFFIC, openConnections: connections.length, connections } });
+    world.runner.traffic.fire({ id, traffic: { ...NO_TRAFFIC, openConnections: Math.min(100, connections.length), connections } });
   };
   /** Draws everything, as the view does. */
   const draw = (node?: TreeNode): string[] => tree.getChildren(node).flatMap((child) => {
