@@ -31,6 +31,15 @@ export interface TreeOptions {
   readonly programOf: ProgramLookup;
 }
 
+/** What a forward shows: its own row with which rows are under it, and each of these. */
+interface Look {
+  readonly row: string;
+  readonly details: ReadonlyMap<string, string>;
+}
+
+/** How old a tooltip's numbers may get. */
+const TOOLTIP_MS = 10_000;
+
 /** More connections than this are counted in one row. */
 const MAX_CONNECTION_ROWS = 100;
 
@@ -43,8 +52,8 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   readonly #nodes = new Map<string, TreeNode>();
   /** As `#nodes`, for the rows under each forward. */
   readonly #detailNodes = new Map<string, ReadonlyMap<string, TreeNode>>();
-  /** What each forward and its children looked like when last drawn. */
-  readonly #drawn = new Map<string, string>();
+  /** What each forward looked like when last drawn. */
+  readonly #drawn = new Map<string, Look>();
 
   readonly onDidChangeTreeData = this.#changes.event;
 
@@ -122,20 +131,35 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     }
   }
 
+  /** Redraws only the rows that changed: drawing a row anew takes its tooltip away from under the pointer. */
   #refreshForward(forwardId: string): void {
     const node = this.#nodes.get(`forward:${forwardId}`);
-    if (node !== undefined && this.#drawn.get(forwardId) !== this.#look(forwardId)) this.#changes.fire(node);
+    if (node === undefined) return;
+    const before = this.#drawn.get(forwardId);
+    const now = this.#look(forwardId);
+    if (before?.row !== now.row) {
+      this.#changes.fire(node);
+      return;
+    }
+    this.#drawn.set(forwardId, now);
+    for (const [id, text] of now.details) {
+      const detail = before.details.get(id) === text ? undefined : this.#detailNodes.get(forwardId)?.get(id);
+      if (detail !== undefined) this.#changes.fire(detail);
+    }
   }
 
-  /** Everything that a forward's rows show, to tell whether drawing again would change anything. */
-  #look(forwardId: string): string {
+  #look(forwardId: string): Look {
     const forward = this.#options.model.get(forwardId);
-    if (forward === undefined) return '';
+    if (forward === undefined) return { row: '', details: new Map() };
     const now = this.#options.clock.now();
-    const rows = [presentForward(forward, now, this.#hasGroups()), ...presentAddresses(forward)];
-    const connections = forward.traffic.connections.slice(0, MAX_CONNECTION_ROWS)
-      .map((connection) => presentConnection(connection, now, this.#options.programOf(connection)));
-    return JSON.stringify([contextOf(forward), rows, connections, forward.traffic.connections.length]);
+    const { connections } = forward.traffic;
+    const details = new Map(presentAddresses(forward).map((row, index) => [addressId(forwardId, index), JSON.stringify(row)]));
+    for (const connection of connections.slice(0, MAX_CONNECTION_ROWS)) {
+      details.set(connectionId(forwardId, connection.id), JSON.stringify(presentConnection(connection, now, this.#options.programOf(connection))));
+    }
+    const tooltipAge = isActive(forward.state) ? Math.floor(now / TOOLTIP_MS) : 0;
+    const row = JSON.stringify([contextOf(forward), presentForward(forward, now, this.#hasGroups()), [...details.keys()], connections.length, tooltipAge]);
+    return { row, details };
   }
 
   #roots(): TreeNode[] {
@@ -164,8 +188,8 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     if (forward === undefined) return [];
     this.#drawn.set(forwardId, this.#look(forwardId));
     const { connections } = forward.traffic;
-    const rows: TreeNode[] = presentAddresses(forward).map((_, index) => ({ kind: 'address', id: `address:${forwardId}:${String(index)}`, forwardId, index }));
-    for (const { id } of connections.slice(0, MAX_CONNECTION_ROWS)) rows.push({ kind: 'connection', id: `connection:${forwardId}:${String(id)}`, forwardId, connectionId: id });
+    const rows: TreeNode[] = presentAddresses(forward).map((_, index) => ({ kind: 'address', id: addressId(forwardId, index), forwardId, index }));
+    for (const { id } of connections.slice(0, MAX_CONNECTION_ROWS)) rows.push({ kind: 'connection', id: connectionId(forwardId, id), forwardId, connectionId: id });
     if (connections.length > MAX_CONNECTION_ROWS) rows.push({ kind: 'more', id: `more:${forwardId}`, forwardId });
     return this.#keepDetails(forwardId, rows);
   }
@@ -231,6 +255,14 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     this.#nodes.set(node.id, node);
     return node;
   }
+}
+
+function addressId(forwardId: string, index: number): string {
+  return `address:${forwardId}:${String(index)}`;
+}
+
+function connectionId(forwardId: string, id: number): string {
+  return `connection:${forwardId}:${String(id)}`;
 }
 
 function itemOf(id: string, row: Row, collapsible: vscode.TreeItemCollapsibleState): vscode.TreeItem {

@@ -2,24 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { descendantsOf } from '../support/processes.ts';
-import { createSshKey, knownHostsLine } from '../support/sshKeys.ts';
-import { Sshd } from '../support/sshd.ts';
 import { dial, outcome, readAll, serve } from '../support/tcpPeers.ts';
 import { expect, test } from './fixtures.ts';
-import type { Own } from './fixtures.ts';
-import type { VsCode } from './vsCode.ts';
+import { startServer } from './sshServer.ts';
 
 const ROUNDS = 100;
-
-/** An sshd that the editor's user can log in to with a key, known as `server`. */
-async function startServer(vsCode: VsCode, own: Own): Promise<Sshd> {
-  const key = await createSshKey(`${vsCode.sshFolder}/id_test`);
-  const sshd = own(await Sshd.start({ authorizedKeys: [key.publicKey] }), (it) => it.stop());
-  const lines = ['Host server', `HostName ${sshd.host}`, `Port ${String(sshd.port)}`, `User ${sshd.userName}`, `IdentityFile ${key.path}`];
-  await vsCode.writeSshFile('config', `${lines.join('\n  ')}\n`);
-  await vsCode.writeSshFile('known_hosts', knownHostsLine(sshd.host, sshd.port, sshd.hostKey));
-  return sshd;
-}
 
 test('another extension gets a tunnel, sees it, shares it and lets it go', async ({ workbench, own }) => {
   const { vsCode } = workbench;

@@ -1,7 +1,8 @@
-import { createSshKey, knownHostsLine } from '../support/sshKeys.ts';
-import { Sshd } from '../support/sshd.ts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { dial, serve } from '../support/tcpPeers.ts';
 import { expect, test } from './fixtures.ts';
+import { startServer } from './sshServer.ts';
 import type { ThemeName } from './workbench.ts';
 
 const THEMES: readonly ThemeName[] = ['light', 'dark', 'high-contrast', 'high-contrast-light'];
@@ -10,11 +11,9 @@ const THEMES: readonly ThemeName[] = ['light', 'dark', 'high-contrast', 'high-co
 test('pictures of the main states in light, dark, high contrast and a narrow sidebar', async ({ workbench, own }) => {
   test.setTimeout(240_000);
   const { vsCode } = workbench;
-  const key = await createSshKey(`${vsCode.sshFolder}/id_test`);
-  const sshd = own(await Sshd.start({ authorizedKeys: [key.publicKey] }), (it) => it.stop());
-  const lines = ['Host bastion', `HostName ${sshd.host}`, `Port ${String(sshd.port)}`, `User ${sshd.userName}`, `IdentityFile ${key.path}`];
-  await vsCode.writeSshFile('config', `${lines.join('\n  ')}\n\nHost staging\n  HostName staging.example.org\n  User deploy\n\nHost lab\n  HostName 192.0.2.17\n`);
-  await vsCode.writeSshFile('known_hosts', knownHostsLine(sshd.host, sshd.port, sshd.hostKey));
+  await startServer(vsCode, own, 'bastion');
+  const config = await readFile(join(vsCode.sshFolder, 'config'), 'utf8');
+  await vsCode.writeSshFile('config', `${config}\nHost staging\n  HostName staging.example.org\n  User deploy\n\nHost lab\n  HostName 192.0.2.17\n`);
   const database = own(await serve((socket) => { socket.on('data', (data: Buffer) => socket.write(Buffer.alloc(data.length * 40))).on('end', () => socket.end()); }), (it) => it.close());
   await workbench.openCulvert();
   await workbench.screenshot('empty-view');
@@ -46,7 +45,7 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
     await workbench.setTheme(theme);
     await workbench.screenshot(`tree-${theme}`);
     await workbench.runCommand('Culvert: Forward Port…');
-    await workbench.quickInput.waitUntilOpen('Forward Port');
+    await workbench.quickInput.waitForRow(({ label }) => label === 'lab');
     await workbench.screenshot(`forward-port-${theme}`);
     await workbench.quickInput.type('2323:localhost:23 bastion');
     await workbench.quickInput.waitForFirstRow(({ label }) => label.startsWith('Listen on'));

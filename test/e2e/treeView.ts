@@ -152,9 +152,15 @@ export class TreeView {
   async tooltip(matcher: RowMatcher): Promise<string> {
     // A pointer that is there already tells the editor nothing new.
     await this.page.mouse.move(0, 0);
-    await (await this.locate(matcher)).locator('.label-name').hover();
+    const label = (await this.locate(matcher)).locator('.label-name');
     const hover = this.page.locator('.workbench-hover');
-    await hover.waitFor();
+    let x = 4;
+    // A list that is drawn anew within the hover's delay forgets the pointer until it moves again.
+    await eventually(async () => {
+      await label.hover({ position: { x: (x += 1), y: 4 } });
+      await hover.waitFor({ timeout: 1_500 });
+      return true;
+    });
     return plain(await hover.innerText());
   }
 

@@ -31,8 +31,8 @@ export class VsCode {
       dataFolder: folder.path,
       vsixes: [findVsix(), await packCaller(folder.join('caller.vsix'))],
       settings: { 'security.workspace.trust.enabled': false, ...settings },
-      // No agent of whoever runs the tests.
-      extraEnv: { HOME: folder.join('home'), SSH_AUTH_SOCK: '', SSH_ASKPASS: '', CULVERT_TEST_FOLDER: await madeFolder(folder.join('callers')) },
+      // No agent of whoever runs the tests; and an inspector, where a test opens one, has a port of its own.
+      extraEnv: { HOME: folder.join('home'), SSH_AUTH_SOCK: '', SSH_ASKPASS: '', NODE_OPTIONS: '--inspect-port=0', CULVERT_TEST_FOLDER: await madeFolder(folder.join('callers')) },
       commandPrefix: asNormalUser(folder.join('home', '.ssh'), realSshFolder),
     });
     return new VsCode(version, running, folder, await readFile(running.settingsFile, 'utf8'));

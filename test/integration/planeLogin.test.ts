@@ -26,9 +26,12 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await plane.close();
-  await sshd.stop();
-  await folder.remove();
+  try {
+    await plane.close();
+  } finally {
+    await sshd.stop();
+    await folder.remove();
+  }
 });
 
 async function startServer(options: SshdOptions): Promise<void> {

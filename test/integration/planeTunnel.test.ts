@@ -226,15 +226,18 @@ describe('starting and stopping', () => {
   it.runIf(canCreateNetworkNamespace())('gives up a connection attempt to an address that swallows everything', async () => {
     const sshd = await tunnels.startServer();
     const elsewhere = await NetworkNamespace.create();
-    // Nobody answers for the address any more.
-    await elsewhere.exec('ip', 'address', 'flush', 'to', '10.200.0.0/16');
-    const forward = await tunnels.begin([tunnels.hop(sshd, { host: elsewhere.thereAddress, connectTimeoutMs: 60_000 })]);
-    await plane.until(() => plane.of('progress', forward).some(({ progress }) => progress.step === 'connecting'));
-    const descriptors = openDescriptors();
-    await plane.stop(forward);
-    expect(openDescriptors()).toBeLessThan(descriptors);
-    expect(plane.of('lost', forward)).toEqual([]);
-    await elsewhere.remove();
+    try {
+      // Nobody answers for the address any more.
+      await elsewhere.exec('ip', 'address', 'flush', 'to', '10.200.0.0/16');
+      const forward = await tunnels.begin([tunnels.hop(sshd, { host: elsewhere.thereAddress, connectTimeoutMs: 60_000 })]);
+      await plane.until(() => plane.of('progress', forward).some(({ progress }) => progress.step === 'connecting'));
+      const descriptors = openDescriptors();
+      await plane.stop(forward);
+      expect(openDescriptors()).toBeLessThan(descriptors);
+      expect(plane.of('lost', forward)).toEqual([]);
+    } finally {
+      await elsewhere.remove();
+    }
   });
 });
 

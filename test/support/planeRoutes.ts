@@ -42,9 +42,12 @@ export class Route {
   }
 
   async close(): Promise<void> {
-    await this.plane.close();
-    await this.server?.stop();
-    await this.folder.remove();
+    try {
+      await this.plane.close();
+    } finally {
+      await this.server?.stop();
+      await this.folder.remove();
+    }
   }
 }
 

@@ -69,9 +69,12 @@ export class Tunnels {
   }
 
   async close(): Promise<void> {
-    await this.plane.close();
-    await Promise.all(this.servers.map((sshd) => sshd.stop()));
-    await this.echo.close();
-    await this.folder.remove();
+    try {
+      await this.plane.close();
+    } finally {
+      await Promise.all(this.servers.map((sshd) => sshd.stop()));
+      await this.echo.close();
+      await this.folder.remove();
+    }
   }
 }

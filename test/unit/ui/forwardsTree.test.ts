@@ -98,6 +98,24 @@ describe('the rows of the tree', () => {
     expect(redrawn).toEqual(['forward:a']);
   });
 
+  it('are drawn again alone when a connection grows older, so that the tooltip of its forward can be read', () => {
+    const { model, comeUp, runner, show, draw, redrawn, clock, tree } = setup();
+    model.put(define('a'));
+    model.start('a');
+    comeUp('a');
+    const connections = [1, 2].map((id) => connectionOf({ id, openedAt: clock.now() }));
+    runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, openConnections: 2, connections } });
+    draw();
+    redrawn.length = 0;
+    clock.advance(3_000);
+    tree.refreshAges();
+    expect(redrawn).toEqual(['connection:a:1', 'connection:a:2']);
+    tree.refreshAges();
+    expect(redrawn).toHaveLength(2);
+    show('a', 1);
+    expect(redrawn.slice(2)).toEqual(['forward:a']);
+  });
+
   it('count what is too much to show, and the count follows', () => {
     const { model, comeUp, show, draw, redrawn, tree } = setup();
     model.put(define('a'));
