@@ -2,10 +2,9 @@ import * as vscode from 'vscode';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
 import { parseForward, type Poles, type Reading } from '../core/forwardParser.ts';
 import { formatForward, type TextProblem } from '../core/forwardText.ts';
-import { formatHostPort } from '../core/address.ts';
 import { DisposableStore } from '../core/lifecycle.ts';
 import type { PortHint } from './localPorts.ts';
-import { describeSpec } from './present.ts';
+import { describePoles, describeSpec, describeWay } from './present.ts';
 
 /** A host of the user's ssh_config, with what it resolves to. */
 export interface KnownHost {
@@ -79,16 +78,14 @@ function previews(text: string, options: BoxOptions): Item[] {
   return parsed.readings.map((reading) => previewItem(reading, options, leftOut));
 }
 
+/** Two lines, so that neither is cut off: what connects where, and on which way. */
 function previewItem(reading: Reading, { portHint }: BoxOptions, leftOut: string | undefined): Item {
-  const { listen, connect } = reading.kind === 'forward' ? reading.spec : reading.poles;
-  const detail = [portHint(listen.port), leftOut].filter((part) => part !== undefined).join(' ');
-  const common = { alwaysShow: true, ...(detail === '' ? {} : { detail }) };
-  if (reading.kind === 'needs-target') {
-    const label = `$(lock) Listen on ${formatHostPort(listen).replace(/^localhost/, '127.0.0.1')}, connect to ${formatHostPort(connect)} as seen from an SSH server…`;
-    return { ...common, label, description: 'Enter to choose the server', result: { kind: 'needs-target', poles: reading.poles } };
-  }
-  const icon = reading.spec.kind === 'relay' ? 'arrow-swap' : 'lock';
-  return { ...common, label: `$(${icon}) ${describeSpec(reading.spec)}`, result: { kind: 'spec', spec: reading.spec } };
+  const poles = reading.kind === 'forward' ? reading.spec : reading.poles;
+  const way = reading.kind === 'forward' ? describeWay(reading.spec) : 'as seen from an SSH server, encrypted (SSH): Enter to choose the server';
+  const icon = reading.kind === 'forward' && reading.spec.kind === 'relay' ? 'arrow-swap' : 'lock';
+  const detail = [`${way}.`, portHint(poles.listen.port), leftOut].filter((part) => part !== undefined).join(' ');
+  const result: BoxResult = reading.kind === 'forward' ? { kind: 'spec', spec: reading.spec } : { kind: 'needs-target', poles: reading.poles };
+  return { label: `$(${icon}) ${describePoles(poles)}`, detail, alwaysShow: true, result };
 }
 
 /** Shows the reason, and the text with its wrong stretch marked. */

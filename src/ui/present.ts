@@ -43,10 +43,17 @@ export function serverOf(spec: ForwardSpec): string {
 
 /** What will happen, in plain words: the preview under the Forward Port box. */
 export function describeSpec(spec: ForwardSpec): string {
-  const listen = describeListen(spec.listen);
-  const destination = formatHostPort(spec.connect);
-  if (spec.kind === 'relay') return `${listen}, connect to ${destination} from this computer, not encrypted (local relay)`;
-  return `${listen}, connect to ${destination} as seen from ${formatDestination(spec.target)}, encrypted (SSH)`;
+  return `${describePoles(spec)} ${describeWay(spec)}`;
+}
+
+/** The first half of it: what connects where. */
+export function describePoles({ listen, connect }: Pick<ForwardSpec, 'listen' | 'connect'>): string {
+  return `${describeListen(listen)}, connect to ${formatHostPort(connect)}`;
+}
+
+/** The second half of it: on which way. */
+export function describeWay(spec: ForwardSpec): string {
+  return spec.kind === 'relay' ? 'from this computer, not encrypted (local relay)' : `as seen from ${formatDestination(spec.target)}, encrypted (SSH)`;
 }
 
 function describeListen({ host, port }: HostPort): string {

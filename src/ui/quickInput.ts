@@ -89,8 +89,8 @@ export interface Secret {
   readonly isRemembered: boolean;
 }
 
-const REMEMBER: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('circle-large-outline'), tooltip: 'Remember in the Secret Storage' };
-const REMEMBERING: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('pass-filled'), tooltip: 'Will Be Remembered in the Secret Storage: Click to Not Remember' };
+const REMEMBER: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('save'), tooltip: 'Remember in the Secret Storage' };
+const REMEMBERING: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('check'), tooltip: 'Will Be Remembered in the Secret Storage: Click to Not Remember' };
 
 /** Asks for a secret; undefined when the user cancels or `signal` does. */
 export function askSecret(options: SecretOptions, signal: AbortSignal): Promise<Secret | undefined> {

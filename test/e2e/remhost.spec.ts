@@ -28,7 +28,7 @@ test('telnet to port 23 of remhost through an encrypted tunnel, two clients at o
   await workbench.runCommand('Culvert: Forward Port…');
   await workbench.quickInput.waitUntilOpen('Forward Port');
   await workbench.quickInput.type(`${String(port)}:localhost:23 remhost`);
-  await workbench.quickInput.waitForFirstRow(({ label }) => label === `Listen on 127.0.0.1:${String(port)}, connect to localhost:23 as seen from remhost, encrypted (SSH)`);
+  await workbench.quickInput.waitForFirstRow(({ label, detail }) => label === `Listen on 127.0.0.1:${String(port)}, connect to localhost:23` && detail === 'as seen from remhost, encrypted (SSH).');
   await workbench.screenshot('forward-port-preview');
   await workbench.quickInput.accept();
   await workbench.forwards.waitForRow(/listening/);

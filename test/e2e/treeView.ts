@@ -138,7 +138,14 @@ export class TreeView {
 
   async clickContextMenu(matcher: RowMatcher, title: string): Promise<void> {
     await (await this.locate(matcher)).click({ button: 'right' });
-    await this.menu().getByRole('menuitem', { name: title, exact: true }).click();
+    const entry = this.menu().getByRole('menuitem', { name: title, exact: true });
+    await entry.waitFor();
+    // A menu that has just opened takes no clicks for a tenth of a second.
+    await eventually(async () => {
+      if (await entry.isVisible()) await entry.click();
+      await this.menu().waitFor({ state: 'hidden', timeout: 1_000 });
+      return true;
+    });
   }
 
   /** Presses an icon in the view's title bar: `Forward Port…`. */

@@ -120,8 +120,12 @@ async function manyAtOnce(through: Through): Promise<void> {
 async function clientResetsAtOnce(through: Through): Promise<void> {
   await through((socket) => { socket.resume().on('end', () => socket.end()); }, async (port, sockets) => {
     for (let round = 0; round < RESETS; round += 1) (await dial(port)).resetAndDestroy();
-    await eventually(() => sockets.size === 0);
+    await eventually(() => sockets.size === 0, { explain: () => `${String(sockets.size)} sockets are open: ${JSON.stringify([...sockets].map(stateOf))}` });
   });
+}
+
+function stateOf({ readableEnded, writableEnded, writableFinished, destroyed, bytesRead, bytesWritten }: Socket): object {
+  return { readableEnded, writableEnded, writableFinished, destroyed, bytesRead, bytesWritten };
 }
 
 function rounds<T>(count: number, make: (round: number) => T): T[] {

@@ -166,8 +166,8 @@ describe('the view and the settings', () => {
 describe('the icons', () => {
   /** Looked up in the codicons of the oldest editor that is supported; a new one is looked up there before it is added here. */
   const CODICONS = new Set([
-    'add', 'arrow-swap', 'circle-large-outline', 'circle-outline', 'circle-slash', 'copy', 'debug-restart', 'debug-stop', 'edit', 'ellipsis', 'error', 'globe', 'go-to-file', 'history',
-    'info', 'key', 'link-external', 'list-tree', 'loading', 'lock', 'multiple-windows', 'output', 'pass-filled', 'play', 'plug', 'question', 'radio-tower', 'refresh',
+    'add', 'arrow-swap', 'check', 'circle-outline', 'circle-slash', 'copy', 'debug-restart', 'debug-stop', 'edit', 'ellipsis', 'error', 'globe', 'go-to-file', 'history',
+    'info', 'key', 'link-external', 'list-tree', 'loading', 'lock', 'multiple-windows', 'output', 'pass-filled', 'play', 'plug', 'question', 'radio-tower', 'refresh', 'save',
     'run-all', 'server', 'settings-gear', 'stop-circle', 'sync', 'terminal', 'trash', 'vm', 'warning', 'watch',
   ]);
 
