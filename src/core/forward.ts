@@ -23,6 +23,8 @@ export type CloseReason =
   | 'client-reset'
   | 'destination-reset'
   | 'destination-refused'
+  | 'destination-unreachable'
+  | 'forwarding-prohibited'
   | 'tunnel-lost'
   | 'not-served'
   | 'stopped';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { HostPort } from '../core/address.ts';
-import { ForwardError, toFailure, type Failure } from '../core/failure.ts';
+import { ForwardError, toFailure, type Failure, type FailureCode } from '../core/failure.ts';
 import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
 import type { Bound } from '../core/forwardState.ts';
 import type { StartForward } from '../protocol/messages.ts';
@@ -189,7 +189,7 @@ export class Forwarder {
       const failure = toFailure(error);
       // The tunnel broke, not the destination: the client waits for the next one.
       if (failure.code === 'connection-lost') this.#park(accepted);
-      else this.#refuse(accepted, 'destination-refused');
+      else this.#refuse(accepted, dialReason(failure.code));
       this.#tellDestination(run, failure);
     }
   }
@@ -216,4 +216,9 @@ export class Forwarder {
     const told = { id: this.#id, generation: run.generation };
     this.#services.control.emit('destination', failure === undefined ? told : { ...told, failure });
   }
+}
+
+/** Why a connection ends whose destination was not reached. */
+function dialReason(code: FailureCode): CloseReason {
+  return code === 'destination-refused' || code === 'forwarding-prohibited' ? code : 'destination-unreachable';
 }

@@ -190,6 +190,8 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'client-reset': 'reset by the client',
   'destination-reset': 'reset by the destination',
   'destination-refused': 'the destination refused',
+  'destination-unreachable': 'the destination could not be reached',
+  'forwarding-prohibited': 'the server forbids it',
   'tunnel-lost': 'the SSH connection was lost',
   'not-served': 'the tunnel did not come back in time',
   stopped: 'stopped',

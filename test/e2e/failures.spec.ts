@@ -182,7 +182,7 @@ test('a server that forbids forwarding: the row says so, the client sees an end'
   const ended = await howConnectingEnds(port);
   const row = await workbench.forwards.waitForRow(complainsOf('server forbids forwarding'), PROMPTLY_MS);
   expect(ended.bytes).toBe(0);
-  await workbench.forwards.waitForRow((candidate) => candidate.label === 'CLOSED', PROMPTLY_MS);
+  await workbench.forwards.waitForRow((candidate) => candidate.label === 'CLOSED' && candidate.description.includes('the server forbids it'), PROMPTLY_MS);
   await workbench.screenshot('forwarding-prohibited');
   expect(row.ariaLabel).toContain('server forbids forwarding');
   expect(await workbench.forwards.tooltip(isForward)).toContain('let you in but forbids this forward');

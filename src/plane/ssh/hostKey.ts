@@ -50,6 +50,7 @@ function questionOf({ hop, address }: HostKeyCheck, key: Buffer): HostKeyQuestio
     host: hop.host,
     port: hop.port,
     ...(hop.hostKeyAlias === undefined ? {} : { hostKeyAlias: hop.hostKeyAlias }),
+    ...(hop.hostKeyPolicy === undefined ? {} : { hostKeyPolicy: hop.hostKeyPolicy }),
     ...(address === undefined ? {} : { address }),
     keyType: keyTypeOf(key),
     key: key.toString('base64'),

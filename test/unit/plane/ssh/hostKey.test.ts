@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ForwardError } from '../../../../src/core/failure.ts';
 import type { SshHop } from '../../../../src/core/sshTarget.ts';
 import { hostVerifier, keyTypeOf } from '../../../../src/plane/ssh/hostKey.ts';
-import type { HostKeyAnswer } from '../../../../src/protocol/messages.ts';
+import type { HostKeyAnswer, HostKeyQuestion } from '../../../../src/protocol/messages.ts';
 
 const HOP = { name: 'server', host: 'example.org', port: 22, user: 'me' } as SshHop;
 const KEY = Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 1)]);
@@ -32,6 +32,23 @@ function check(answers: (() => Promise<HostKeyAnswer>)[]): { show(key: Buffer): 
 }
 
 describe('the host verifier', () => {
+  it('asks about what it was shown, for the hop it was shown by, and hands the rules of trust back by their name', async () => {
+    const questions: HostKeyQuestion[] = [];
+    const verifier = hostVerifier({
+      hop: { ...HOP, hostKeyAlias: 'alias', hostKeyPolicy: 'strict-rules' },
+      address: '192.0.2.7',
+      ask: async (question) => {
+        questions.push(question);
+        return { isAccepted: true };
+      },
+      decide: (_, verify) => { verify(true); },
+    });
+    await new Promise((resolve) => { (verifier as (...shown: unknown[]) => unknown)(KEY, resolve); });
+    expect(questions).toEqual([{
+      hop: 'server', host: 'example.org', port: 22, hostKeyAlias: 'alias', hostKeyPolicy: 'strict-rules', address: '192.0.2.7', keyType: 'ssh-ed25519', key: KEY.toString('base64'),
+    }]);
+  });
+
   it('asks once and remembers the key across rekeys, even when its buffer is used again', async () => {
     const { show, asked } = check([async () => ({ isAccepted: true })]);
     const shown = Buffer.from(KEY);
