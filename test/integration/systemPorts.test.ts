@@ -8,6 +8,7 @@ import { findConnectedProgram, findConnectedPrograms } from '../../src/system/co
 import { proposePorts } from '../../src/system/freePort.ts';
 import { findPortHolder } from '../../src/system/portHolder.ts';
 import { firstUnprivilegedPort, mayBind } from '../../src/system/privilegedPorts.ts';
+import { findFreePort } from '../support/freePort.ts';
 import { run } from '../support/processes.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 
@@ -156,7 +157,7 @@ describe.runIf(process.platform === 'linux')('ports', () => {
   });
 
   it('the proposed ones pass over those that are taken', async () => {
-    const { port } = await listen('127.0.0.1');
+    const { port } = await listen('127.0.0.1', await findFreePort());
     const [first, second] = await proposePorts('localhost', port, 2);
     expect(first).toBeGreaterThan(port);
     expect(second).toBeGreaterThan(first!);

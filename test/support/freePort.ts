@@ -1,14 +1,22 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+
+/** Below the ports that systems give to outgoing connections (32768 on Linux), so that none of those takes it meanwhile. */
+const FIRST = 15_000;
+const END = 32_000;
 
 /** A TCP port that was free a moment ago. Somebody else may take it before its user does. */
 export async function findFreePort(host = '127.0.0.1'): Promise<number> {
+  for (;;) {
+    const port = randomInt(FIRST, END);
+    if (await isFree(host, port)) return port;
+  }
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, host, resolve);
+  return new Promise((resolve) => {
+    server.once('error', () => { resolve(false); });
+    server.listen(port, host, () => { server.close(() => { resolve(true); }); });
   });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('The probe has no TCP address.');
-  return address.port;
 }
