@@ -4,13 +4,13 @@ import { findFreePort } from '../support/freePort.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { dial, outcome, readAll, serve } from '../support/tcpPeers.ts';
 import { expect, test } from './fixtures.ts';
-import { startServer } from './sshServer.ts';
+import { startKeyHost } from './sshHost.ts';
 
 const ROUNDS = 100;
 
 test('another extension gets a tunnel, sees it, shares it and lets it go', async ({ workbench, own }) => {
   const { vsCode } = workbench;
-  await startServer(vsCode, own);
+  await startKeyHost(vsCode, own, { alias: 'server' });
   const server = own(await serve((socket) => { socket.resume().end('over the tunnel'); }), (it) => it.close());
   const text = `${String(await findFreePort())}:127.0.0.1:${String(server.port)} server`;
   await workbench.openCulvert();
@@ -47,7 +47,7 @@ test('what cannot be had rejects with a code and a sentence, and is not left beh
 test(`starting and stopping ${String(ROUNDS)} times leaves descriptors, sockets, sessions and memory where they were`, async ({ workbench, own }) => {
   test.setTimeout(240_000);
   const { vsCode } = workbench;
-  const sshd = await startServer(vsCode, own);
+  const sshd = await startKeyHost(vsCode, own, { alias: 'server' });
   const server = own(await serve((socket) => { socket.resume().end('x'); }), (it) => it.close());
   await workbench.openCulvert();
   const rounds = (count: number): Promise<void> => vsCode.evaluate(`
@@ -72,7 +72,7 @@ test(`starting and stopping ${String(ROUNDS)} times leaves descriptors, sockets,
 
 test('a worker that dies is started again, and the forwards come back on their ports', async ({ workbench, own }) => {
   const { vsCode } = workbench;
-  await startServer(vsCode, own);
+  await startKeyHost(vsCode, own, { alias: 'server' });
   const server = own(await serve((socket) => { socket.once('data', () => { socket.end('again'); }); }), (it) => it.close());
   const port = await findFreePort();
   await workbench.openCulvert();

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { findFreePort } from '../support/freePort.ts';
 import { dial, serve } from '../support/tcpPeers.ts';
 import { expect, test } from './fixtures.ts';
-import { startServer } from './sshServer.ts';
+import { startKeyHost, startPasswordHost } from './sshHost.ts';
 import type { ThemeName } from './workbench.ts';
 
 const THEMES: readonly ThemeName[] = ['light', 'dark', 'high-contrast', 'high-contrast-light'];
@@ -11,12 +12,15 @@ const THEMES: readonly ThemeName[] = ['light', 'dark', 'high-contrast', 'high-co
 test('pictures of the main states in light, dark, high contrast and a narrow sidebar', async ({ workbench, own }) => {
   test.setTimeout(240_000);
   const { vsCode } = workbench;
-  await startServer(vsCode, own, 'bastion');
+  await startKeyHost(vsCode, own, { alias: 'bastion' });
   const config = await readFile(join(vsCode.sshFolder, 'config'), 'utf8');
   await vsCode.writeSshFile('config', `${config}\nHost staging\n  HostName staging.example.org\n  User deploy\n\nHost lab\n  HostName 192.0.2.17\n`);
   const database = own(await serve((socket) => { socket.on('data', (data: Buffer) => socket.write(Buffer.alloc(data.length * 40))).on('end', () => socket.end()); }), (it) => it.close());
   await workbench.openCulvert();
-  await workbench.screenshot('empty-view');
+  for (const theme of THEMES) {
+    await workbench.setTheme(theme);
+    await workbench.screenshot(`empty-view-${theme}`);
+  }
   const entries = [
     { name: 'db', forward: `5432:127.0.0.1:${String(database.port)}`, target: 'bastion' },
     { name: 'grafana', forward: '3000:127.0.0.1:1', target: 'bastion' },
@@ -29,7 +33,6 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
   for (const name of ['db', 'grafana', 'mail', 'web']) await workbench.forwards.clickContextMenu(name, 'Start');
   for (const name of ['db', 'web']) await workbench.forwards.waitForRow((row) => row.label === name && row.description.includes('listening'));
   await workbench.forwards.waitForRow((row) => row.label === 'mail' && row.icon === 'error');
-  await workbench.screenshot('failed-forward-message');
   await workbench.notifications.dismissAll();
   for (const size of [1_200, 340]) {
     const client = own(await dial(5432), (it) => { it.destroy(); });
@@ -44,6 +47,10 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
   for (const theme of THEMES) {
     await workbench.setTheme(theme);
     await workbench.screenshot(`tree-${theme}`);
+    await workbench.forwards.clickContextMenu('mail', 'Explain the Failure');
+    await workbench.notifications.waitFor('No address was found');
+    await workbench.screenshot(`failed-forward-${theme}`);
+    await workbench.notifications.dismissAll();
     await workbench.runCommand('Culvert: Forward Port…');
     await workbench.quickInput.waitForRow(({ label }) => label === 'lab');
     await workbench.screenshot(`forward-port-${theme}`);
@@ -59,5 +66,35 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
   await workbench.screenshot('tree-narrow');
   await workbench.setSidebarWidth(520);
   await workbench.screenshot('tree-wide');
+  expect(workbench.problems()).toEqual([]);
+});
+
+test('pictures of the questions in light, dark and high contrast', async ({ workbench, own }) => {
+  test.setTimeout(240_000);
+  await startPasswordHost(workbench.vsCode, own, 'password', { alias: 'vault', isKnown: false });
+  await workbench.openCulvert();
+  const text = `${String(await findFreePort())}:localhost:5432 vault`;
+  for (const theme of THEMES) {
+    await workbench.setTheme(theme);
+    await workbench.forward(text);
+    await workbench.dialog.waitFor('authenticity');
+    await workbench.screenshot(`host-key-question-${theme}`);
+    await workbench.dialog.press('Cancel');
+    await workbench.forwards.waitForRow(/host key not trusted/);
+  }
+  await workbench.forward(text);
+  await workbench.dialog.waitFor('authenticity');
+  await workbench.dialog.press('Trust and Connect');
+  for (const theme of THEMES) {
+    await workbench.quickInput.waitForQuestion('Password of');
+    await workbench.quickInput.cancel();
+    await workbench.forwards.waitForRow(/login cancelled/);
+    await workbench.setTheme(theme);
+    await workbench.forward(text);
+    await workbench.quickInput.waitForQuestion('Password of');
+    await workbench.screenshot(`password-prompt-${theme}`);
+  }
+  await workbench.quickInput.cancel();
+  await workbench.forwards.waitForRow(/login cancelled/);
   expect(workbench.problems()).toEqual([]);
 });

@@ -6,13 +6,13 @@ import { descendantsOf } from '../support/processes.ts';
 import { dial, outcome, serve } from '../support/tcpPeers.ts';
 import { TRANSFERS, type Through } from '../support/transfers.ts';
 import { expect, test } from './fixtures.ts';
-import { startServer } from './sshServer.ts';
+import { startKeyHost } from './sshHost.ts';
 import type { Workbench } from './workbench.ts';
 
 for (const kind of ['relay', 'local'] as const) {
   test(`no program can tell: every transfer through a ${kind === 'relay' ? 'local relay' : 'tunnel'}`, async ({ workbench, own }) => {
     test.setTimeout(240_000);
-    const sshd = kind === 'local' ? await startServer(workbench.vsCode, own) : undefined;
+    const sshd = kind === 'local' ? await startKeyHost(workbench.vsCode, own, { alias: 'server' }) : undefined;
     let handle: (socket: Socket) => void = (socket) => { socket.resume().on('end', () => socket.end()); };
     const server = own(await serve((socket) => { handle(socket); }), (it) => it.close());
     await workbench.openCulvert();

@@ -15,6 +15,7 @@ const PACKAGES = [
   { program: 'ip', name: 'iproute2' },
   { program: 'nft', name: 'nftables' },
   { program: 'setpriv', name: 'util-linux' },
+  { program: 'python3', name: 'python3' },
 ];
 
 /** Installs what is missing where that is possible without asking; elsewhere says what to run. */

@@ -1,0 +1,25 @@
+import { expect, it } from 'vitest';
+import { PlaneClient } from '../support/planeClient.ts';
+import { TelnetClient } from '../support/telnetClient.ts';
+import { Telnetd } from '../support/telnetd.ts';
+
+/** An address of this machine's own loopback network that nothing else uses, so that the well-known port is free there. */
+const HERE = '127.0.0.23';
+
+it('port 23 leads to port 2323 of the same machine: a real telnet to a real telnetd', async () => {
+  const telnetd = await Telnetd.start({ host: HERE, port: 2323, greets: 'shell' });
+  const plane = await PlaneClient.start();
+  const { forward } = await plane.forward({ host: HERE, port: 2323 }, undefined, [{ host: HERE, port: 23 }]);
+  const telnet = new TelnetClient(HERE, 23);
+  try {
+    await telnet.waitFor(/[$#] /);
+    telnet.type('echo $((40 + 2))');
+    await telnet.waitFor(/\b42\b/);
+    await telnet.logOut();
+    expect(await plane.connections(forward)).toMatchObject([{ phase: 'closed', closeReason: 'destination-ended' }]);
+  } finally {
+    telnet.kill();
+    await plane.close();
+    await telnetd.stop();
+  }
+});
