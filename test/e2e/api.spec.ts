@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { descendantsOf } from '../support/processes.ts';
-import { dial, outcome, readAll, serve } from '../support/tcpPeers.ts';
+import { dial, readAll, serve } from '../support/tcpPeers.ts';
 import { expect, test } from './fixtures.ts';
 import { startKeyHost } from './sshHost.ts';
 
@@ -67,28 +67,6 @@ test(`starting and stopping ${String(ROUNDS)} times leaves descriptors, sockets,
   await eventually(() => descendantsOf(sshd.pid).length === 0);
   // 100 rounds that each kept a key, a channel and its buffers would be far above this.
   expect(memoryOf(pid) - before.memory).toBeLessThan(60_000_000);
-  expect(workbench.problems()).toEqual([]);
-});
-
-test('a worker that dies is started again, and the forwards come back on their ports', async ({ workbench, own }) => {
-  const { vsCode } = workbench;
-  await startKeyHost(vsCode, own, { alias: 'server' });
-  const server = own(await serve((socket) => { socket.once('data', () => { socket.end('again'); }); }), (it) => it.close());
-  const port = await findFreePort();
-  await workbench.openCulvert();
-  await workbench.forward(`${String(port)}:127.0.0.1:${String(server.port)} server`);
-  await workbench.forwards.waitForRow(/listening/);
-  const client = own(await dial(port), (it) => { it.destroy(); });
-  await workbench.forwards.waitForRow(/1 connection/);
-  const end = outcome(client);
-  await vsCode.evaluate("await workers.filter((worker) => worker.threadId > 0).at(-1).terminate()");
-  await workbench.forwards.waitForRow(/retrying/, 2000);
-  await workbench.screenshot('retrying-forward');
-  expect(['ended', 'reset']).toContain(await end);
-  await workbench.forwards.waitForRow(/listening/);
-  const next = await dial(port);
-  next.write('hello');
-  expect((await readAll(next)).toString()).toBe('again');
   expect(workbench.problems()).toEqual([]);
 });
 

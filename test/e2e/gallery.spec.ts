@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findFreePort } from '../support/freePort.ts';
+import { findFreePort, preferPort } from '../support/freePort.ts';
 import { dial, serve } from '../support/tcpPeers.ts';
 import { expect, test } from './fixtures.ts';
 import { startKeyHost, startPasswordHost } from './sshHost.ts';
@@ -21,11 +21,12 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
     await workbench.setTheme(theme);
     await workbench.screenshot(`empty-view-${theme}`);
   }
+  const [db, grafana, web] = [await preferPort(5432), await preferPort(3000), await preferPort(8080)];
   const entries = [
-    { name: 'db', forward: `5432:127.0.0.1:${String(database.port)}`, target: 'bastion' },
-    { name: 'grafana', forward: '3000:127.0.0.1:1', target: 'bastion' },
+    { name: 'db', forward: `${String(db)}:127.0.0.1:${String(database.port)}`, target: 'bastion' },
+    { name: 'grafana', forward: `${String(grafana)}:127.0.0.1:1`, target: 'bastion' },
     { name: 'mail', forward: '2525:localhost:25', target: 'nobody@no-such-host.invalid' },
-    { name: 'web', forward: `8080:127.0.0.1:${String(database.port)}` },
+    { name: 'web', forward: `${String(web)}:127.0.0.1:${String(database.port)}` },
     { name: 'old', forward: '8081:192.0.2.7:80' },
   ];
   await workbench.editSettings((settings) => ({ ...settings, 'culvert.forwards': entries }));
@@ -35,12 +36,12 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
   await workbench.forwards.waitForRow((row) => row.label === 'mail' && row.icon === 'error');
   await workbench.notifications.dismissAll();
   for (const size of [1_200, 340]) {
-    const client = own(await dial(5432), (it) => { it.destroy(); });
+    const client = own(await dial(db), (it) => { it.destroy(); });
     client.resume().write(Buffer.alloc(size));
   }
-  const left = await dial(5432);
+  const left = await dial(db);
   left.resume().end('bye');
-  own(await dial(3000), (it) => { it.destroy(); });
+  own(await dial(grafana), (it) => { it.destroy(); });
   await workbench.forwards.waitForRow((row) => row.label === 'grafana' && row.icon === 'warning');
   await workbench.forwards.expand('db');
   await workbench.forwards.waitForRows((rows) => rows.filter(({ label }) => label === 'ESTABLISHED').length === 2);

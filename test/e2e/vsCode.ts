@@ -103,8 +103,8 @@ export class VsCode {
   }
 
   /**
-   * Runs the body of an async function in the extension host, in another extension: `api` is Culvert's API, `workers` are
-   * the worker threads, `vscode` the editor's API. Rejects with the `code` and `message` of what it throws.
+   * Runs the body of an async function in the extension host, in another extension; `api` is Culvert's API. Rejects with
+   * the `code` and `message` of what it throws.
    */
   async evaluate<T>(body: string): Promise<T> {
     const [pid] = this.extensionHostPids();

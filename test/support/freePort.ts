@@ -13,6 +13,11 @@ export async function findFreePort(host = '127.0.0.1'): Promise<number> {
   }
 }
 
+/** The port itself where it is free, for what is to look familiar in a picture; else any other. */
+export async function preferPort(port: number): Promise<number> {
+  return (await isFree('127.0.0.1', port)) ? port : findFreePort();
+}
+
 function isFree(host: string, port: number): Promise<boolean> {
   const server = createServer();
   return new Promise((resolve) => {

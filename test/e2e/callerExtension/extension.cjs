@@ -1,15 +1,9 @@
 // An extension of 1.100 is CommonJS.
 /* eslint-disable @typescript-eslint/no-require-imports */
-// Runs what a test sends to its socket, as an extension beside Culvert would: `api` is Culvert's, `workers` every worker
-// thread that the extension host has started.
-const { subscribe } = require('node:diagnostics_channel');
+// Runs what a test sends to its socket, as an extension beside Culvert would; `api` is Culvert's.
 const { createServer } = require('node:net');
 const { join } = require('node:path');
 const vscode = require('vscode');
-
-/** @type {import('node:worker_threads').Worker[]} */
-const workers = [];
-subscribe('worker_threads', (message) => workers.push(/** @type {{ worker: import('node:worker_threads').Worker }} */ (message).worker));
 
 const AsyncFunction = /** @type {new (...parts: string[]) => (...args: unknown[]) => Promise<unknown>} */ (/** @type {unknown} */ ((async () => undefined).constructor));
 
@@ -17,7 +11,7 @@ const AsyncFunction = /** @type {new (...parts: string[]) => (...args: unknown[]
 async function evaluate(source) {
   try {
     const api = await vscode.extensions.getExtension('culvert.culvert')?.activate();
-    return { value: await new AsyncFunction('api', 'workers', 'vscode', source)(api, workers, vscode) };
+    return { value: await new AsyncFunction('api', source)(api) };
   } catch (error) {
     const { code, message } = /** @type {{ code?: string, message?: string }} */ (error);
     return { error: { code, message } };
