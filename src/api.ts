@@ -21,7 +21,7 @@ export interface CulvertApi {
   ensureForward(forward: string | ForwardRequest): Promise<EnsuredForward>;
   /** Stops a forward; settles when it has stopped, at once when there is none with that id. */
   stop(id: string): Promise<void>;
-  /** The open connections of a forward and those that closed within the last minute; empty when there is no such forward. */
+  /** The open connections of a forward and the last ten that closed within a minute; empty when there is no such forward. */
   connections(id: string): Promise<readonly ConnectionInfo[]>;
 }
 

@@ -4,6 +4,7 @@ import type { CulvertApi } from './api.ts';
 import { toFailure } from './core/failure.ts';
 import { ForwardModel } from './core/forwardModel.ts';
 import { boundOf } from './core/forwardState.ts';
+import { formatForward } from './core/forwardText.ts';
 import { DisposableStore } from './core/lifecycle.ts';
 import { HostKeyPolicies } from './openssh/hostKeyPolicy.ts';
 import { readPrivateKey } from './openssh/identity.ts';
@@ -62,14 +63,14 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const runner: PlaneRunner = owned.add(new PlaneRunner(host, {
     allowBind: (definition, signal) => consent.require(definition, signal),
     resolveTarget: (spec, signal) => targets.resolve(spec, signal),
-    explain: (failure, definition) => explainListenFailure(failure, definition, model, (port) => isForwardedElsewhere(windows, port)),
+    explain: (failure, definition) => explainListenFailure(failure, definition, model, (text) => isForwardedElsewhere(windows, text)),
   }, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
   const store = owned.add(new ForwardStore(model, log));
   const hosts = owned.add(new SshHosts(sshEnvironment));
   const recent = owned.add(new RecentForwards(context.globalState, model));
   const view = owned.add(new ForwardsView({ model, store, runner, clock: systemClock }));
-  owned.add(new StatusBar(model, systemClock));
+  owned.add(new StatusBar(model));
   owned.add(new FailureNotifier(model));
   owned.add(vscode.workspace.onDidChangeConfiguration((change) => {
     if (change.affectsConfiguration(`${SECTION}.${SETTINGS.sshConfigFile}`)) hosts.reset();
@@ -95,14 +96,17 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
 export async function deactivate(): Promise<void> {
   const { owned, host } = running ?? {};
   running = undefined;
-  owned?.dispose();
-  await host?.close();
+  try {
+    owned?.dispose();
+  } finally {
+    await host?.close();
+  }
 }
 
-/** Tells the other windows which ports this one forwards, so that they can say so. */
+/** Tells the other windows which forwards run here, so that they can say so. */
 function serveOtherWindows(folder: string, model: ForwardModel, log: EditorLog): WindowServer {
   const server = new WindowServer(folder, () => ({
-    ports: model.forwards.flatMap(({ state }) => boundOf(state)?.addresses.map(({ port }) => port) ?? []),
+    forwards: model.forwards.filter(({ state }) => boundOf(state) !== undefined).map(({ definition }) => formatForward(definition.spec)),
   }));
   server.start().catch((error: unknown) => { log.write('warn', `Other windows cannot ask this one: ${toFailure(error).detail}`); });
   return server;

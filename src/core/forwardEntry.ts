@@ -140,10 +140,11 @@ function idOf(raw: unknown): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-/** A hand-written entry without an id is known by what it says. */
+/** A hand-written entry without an id is known by what it forwards, whatever its name and its other fields become. */
 function derivedId(raw: unknown): string {
   let hash = 0x811c9dc5;
-  for (const character of JSON.stringify(raw)) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  const { forward, target } = raw as { forward?: unknown; target?: unknown };
+  for (const character of JSON.stringify([forward, target])) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
   return `settings-${hash.toString(16)}`;
 }
 

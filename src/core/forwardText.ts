@@ -136,7 +136,8 @@ export function isSameSpec(a: ForwardSpec, b: ForwardSpec): boolean {
 
 /** The addresses to bind for a listen host, the first one mandatory where it can be had at all. */
 export function bindAddresses({ host, port }: HostPort): HostPort[] {
-  if (host === LOOPBACK_HOST) return [{ host: '127.0.0.1', port }, { host: '::1', port }];
+  // A resolver may look up names below localhost elsewhere; RFC 6761 section 6.3 says that they are the loopback.
+  if (host.toLowerCase() === LOOPBACK_HOST || host.toLowerCase().endsWith('.localhost')) return [{ host: '127.0.0.1', port }, { host: '::1', port }];
   if (host === WILDCARD_HOST || host === '') return [{ host: '0.0.0.0', port }, { host: '::', port }];
   return [{ host, port }];
 }

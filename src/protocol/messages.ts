@@ -39,8 +39,16 @@ export interface PlaneEvents {
   lost: { id: string; generation: number; failure: Failure; isUnbound: boolean };
   traffic: { id: string; traffic: Traffic };
   /** A server let the user in: secrets that were to be remembered have proved right. */
-  loggedIn: { user: string; host: string; port: number };
+  loggedIn: Login;
   log: { level: LogLevel; text: string };
+}
+
+/** Who logs in where. The hop's name belongs to it: one address can be another server behind another jump host. */
+export interface Login {
+  readonly hop: string;
+  readonly user: string;
+  readonly host: string;
+  readonly port: number;
 }
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';

@@ -8,7 +8,7 @@ import type { Clock } from '../core/ports.ts';
 import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
 import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpec, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
-import { formatCount } from './format.ts';
+import { formatCount, withoutLinks } from './format.ts';
 import { localAddress, titleOf } from './present.ts';
 import { showFailure } from './remedies.ts';
 import { showStartProgress } from './startProgress.ts';
@@ -137,7 +137,7 @@ function outwardActions({ model, picker, showLog, forgetSecrets }: CommandOption
       for (const { definition, state } of await picker.resolve(args, ({ state: { phase } }) => phase === 'failed' || phase === 'retrying', 'Explain')) {
         const failure = 'failure' in state ? state.failure : state.phase === 'listening' ? state.complaint?.failure : undefined;
         if (failure !== undefined) await showFailure(model, definition.id, failure);
-        else void vscode.window.showInformationMessage(`${titleOf({ definition, state })}: nothing is known to be wrong.`);
+        else void vscode.window.showInformationMessage(withoutLinks(`${titleOf({ definition, state })}: nothing is known to be wrong.`));
       }
     },
     [COMMANDS.showLog]: showLog,

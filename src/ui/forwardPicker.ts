@@ -21,10 +21,15 @@ export class ForwardPicker {
   async resolve(args: readonly unknown[], isWanted: (forward: Forward) => boolean, title: string): Promise<readonly Forward[]> {
     const [first, all] = args;
     if (typeof first === 'string') return this.#existing([first]);
-    const nodes = Array.isArray(all) ? (all as TreeNode[]) : first === undefined ? this.#view.selection : [first as TreeNode];
+    const nodes = Array.isArray(all) ? (all as TreeNode[]) : first === undefined ? this.#seen : [first as TreeNode];
     const ids = nodes.flatMap((node) => this.#idsOf(node));
     if (ids.length > 0) return this.#existing([...new Set(ids)]);
     return this.#ask(isWanted, title);
+  }
+
+  /** What is selected in a view that is hidden, nobody sees. */
+  get #seen(): readonly TreeNode[] {
+    return this.#view.visible ? this.#view.selection : [];
   }
 
   #existing(ids: readonly string[]): Forward[] {

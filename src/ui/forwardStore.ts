@@ -20,6 +20,8 @@ export class ForwardStore implements Disposable {
   #isLoading = false;
   #saving: Promise<void> = Promise.resolve();
   #pendingSaves = 0;
+  /** The last save failed: the model has what the setting lacks. */
+  #isUnsaved = false;
   /** What the setting holds after the last save, as JSON. */
   #saved = '';
   /** Every forward of the user that the model has had: what is not among them was added to the setting by somebody else. */
@@ -33,7 +35,10 @@ export class ForwardStore implements Disposable {
     this.#log = log;
     this.#load();
     this.#owned.add(vscode.workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration(`${SECTION}.${SETTINGS.forwards}`) && this.#pendingSaves === 0) this.#load();
+      if (!change.affectsConfiguration(`${SECTION}.${SETTINGS.forwards}`) || this.#pendingSaves > 0) return;
+      // What could not be saved is not lost when the file is mended: it is saved now, with what is new in the file.
+      if (this.#isUnsaved) this.#queueSave();
+      else this.#load();
     }));
     this.#owned.add(model.onDidChange((change) => { if (change.kind === 'definitions' && !this.#isLoading) this.#queueSave(); }));
   }
@@ -86,12 +91,17 @@ export class ForwardStore implements Disposable {
     this.#hasNews ||= news.length > 0;
     const after = updateEntries(before, [...definitions, ...news]);
     this.#saved = JSON.stringify(after);
-    if (JSON.stringify(before ?? []) === this.#saved) return;
+    if (JSON.stringify(before ?? []) === this.#saved) {
+      this.#isUnsaved = false;
+      return;
+    }
     try {
       // Whatever it is meant to be, it is the user's: it is not replaced by a list.
       if (before !== undefined && before !== null && !Array.isArray(before)) throw new ForwardError('config-invalid', 'culvert.forwards is not a list.');
       await vscode.workspace.getConfiguration(SECTION).update(SETTINGS.forwards, after, vscode.ConfigurationTarget.Global);
+      this.#isUnsaved = false;
     } catch (error) {
+      this.#isUnsaved = true;
       this.#saved = JSON.stringify(readSetting() ?? []);
       const reason = toFailure(error).detail;
       this.#log.write('error', `Could not save the forwards: ${reason}`);

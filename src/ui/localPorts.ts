@@ -3,7 +3,7 @@ import type { Failure, FailureContext } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { boundOf } from '../core/forwardState.ts';
-import { bindAddresses } from '../core/forwardText.ts';
+import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { proposePorts } from '../system/freePort.ts';
 import { isInTheWay } from '../system/portConflict.ts';
 import { findPortHolder } from '../system/portHolder.ts';
@@ -30,15 +30,15 @@ export async function proposePort(port: number): Promise<number> {
   return free;
 }
 
-/** Whether another window of the editor forwards a port. */
-export type IsForwardedElsewhere = (port: number) => Promise<boolean>;
+/** Whether another window of the editor runs a forward, given in the notation of Forward Port. */
+export type IsForwardedElsewhere = (forward: string) => Promise<boolean>;
 
 /** Adds to a failure to listen who holds the port, or what the system needs. Never rejects. */
 export async function explainListenFailure(failure: Failure, definition: ForwardDefinition, model: ForwardModel, isElsewhere: IsForwardedElsewhere): Promise<Failure> {
   const { port } = failure.context;
   if (typeof port !== 'number') return failure;
   if (failure.code === 'address-in-use') {
-    if (await isElsewhere(port)) return { ...failure, code: 'running-elsewhere' };
+    if (await isElsewhere(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere' };
     return withFacts(failure, await holderOf(port, definition, model));
   }
   if (failure.code === 'permission-denied') return withFacts(failure, await permissionFacts(port));

@@ -13,6 +13,8 @@ interface Running {
   readonly endpoint: Endpoint;
 }
 
+const SHUTDOWN_MS = 3_000;
+
 /** Owns the worker thread that moves the bytes: started at the first request, started anew at the first one after it died. */
 export class PlaneHost implements Disposable {
   readonly #bundle: string;
@@ -52,12 +54,13 @@ export class PlaneHost implements Disposable {
     return this.#ensureRunning().endpoint.request(method, params, signal);
   }
 
-  /** Lets the plane close everything it holds, then ends it. Waits for both. */
+  /** Lets the plane close everything it holds, for 3 s at most, then ends it. Waits for both. */
   async close(): Promise<void> {
     const running = this.#running;
     this.#isClosed = true;
     if (running === undefined) return;
-    await running.endpoint.request('shutdown', undefined).catch(() => undefined);
+    // A worker that is busy beyond measure is ended as it is: the editor waits for this.
+    await running.endpoint.request('shutdown', undefined, AbortSignal.timeout(SHUTDOWN_MS)).catch(() => undefined);
     this.#running = undefined;
     running.endpoint.close(new ForwardError('cancelled', 'the editor is closing'));
     await running.worker.terminate();

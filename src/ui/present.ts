@@ -1,5 +1,5 @@
 import { bracketed, dialableHost, formatHostPort, isLoopback, isWildcard, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
-import type { CloseReason, Connection, Forward } from '../core/forward.ts';
+import { NO_TRAFFIC, type CloseReason, type Connection, type Forward } from '../core/forward.ts';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
@@ -103,7 +103,7 @@ export function isWide(spec: ForwardSpec): boolean {
 }
 
 /** The state in a few words, with its age or its cause where that helps. */
-export function describeState({ state, traffic }: Forward, now: number): string {
+export function describeState({ state, traffic }: Pick<Forward, 'state' | 'traffic'>, now: number): string {
   switch (state.phase) {
     case 'stopped':
       return 'stopped';
@@ -119,6 +119,13 @@ export function describeState({ state, traffic }: Forward, now: number): string 
     case 'failed':
       return explain(state.failure).summary;
   }
+}
+
+/** As `describeState`, without times and counts: for what is not drawn again as they go on. */
+function describeSteadily({ state }: Named): string {
+  if (state.phase === 'retrying') return `retrying, ${explain(state.failure).summary}`;
+  if (state.phase === 'listening') return state.complaint === undefined ? 'listening' : `listening, ${explain(state.complaint.failure).summary}`;
+  return state.phase === 'starting' ? 'starting' : describeState({ state, traffic: NO_TRAFFIC }, 0);
 }
 
 /** In steps of ten seconds: drawing a row anew takes its tooltip away from under the pointer. */
@@ -247,14 +254,14 @@ export interface StatusSummary {
   readonly lines: readonly string[];
 }
 
-export function presentStatus(forwards: readonly Forward[], now: number): StatusSummary | undefined {
+export function presentStatus(forwards: readonly Forward[]): StatusSummary | undefined {
   if (forwards.length === 0) return undefined;
   const count = (...phases: ForwardState['phase'][]): number => forwards.filter(({ state }) => phases.includes(state.phase)).length;
   const listening = count('listening');
   const failed = forwards.filter(({ state }) => state.phase === 'failed' && !isElsewhere(state)).length;
   const busy = count('starting', 'retrying', 'stopping');
   const wanted = listening + failed + busy;
-  const lines = forwards.map((forward) => `${titleOf(forward)}: ${describeState(forward, now)}`);
+  const lines = forwards.map((forward) => `${titleOf(forward)}: ${describeSteadily(forward)}`);
   const spoken = `Culvert: ${formatCount(listening, 'forward')} listening${busy === 0 ? '' : `, ${String(busy)} on the way`}${failed === 0 ? '' : `, ${String(failed)} failed`}`;
   const ratio = listening === wanted ? String(listening) : `${String(listening)}/${String(wanted)}`;
   if (failed > 0) return { text: `$(warning) ${ratio}`, spoken, isWarning: true, lines };

@@ -1,5 +1,5 @@
 import { untrustedText } from '../core/failure.ts';
-import type { SecretAnswer, SecretQuestion } from '../protocol/messages.ts';
+import type { Login, SecretAnswer, SecretQuestion } from '../protocol/messages.ts';
 import { withoutLinks } from './format.ts';
 import type { PromptQueue } from './promptQueue.ts';
 import type { Secret, SecretOptions } from './quickInput.ts';
@@ -41,7 +41,7 @@ export class SecretQuestions {
   }
 
   /** The server let the user in: what was to be remembered has proved right. */
-  async onLoggedIn(login: { user: string; host: string; port: number }): Promise<void> {
+  async onLoggedIn(login: Login): Promise<void> {
     const pending = this.#pending.get(loginOf(login));
     this.#pending.delete(loginOf(login));
     for (const [key, secret] of pending ?? []) await this.#vault.put(key, secret);
@@ -68,8 +68,9 @@ export class SecretQuestions {
   }
 }
 
-function loginOf({ user, host, port }: { user: string; host: string; port: number }): string {
-  return `${user}@${host}:${String(port)}`;
+/** `me@example.org:22`, and the hop's name before it where that is another. */
+function loginOf({ hop, user, host, port }: Login): string {
+  return `${hop === host ? '' : `${hop}, `}${user}@${host}:${String(port)}`;
 }
 
 /** Under which name the secret is kept; the answers to a server's own prompts are codes that change, and are not. */

@@ -16,7 +16,7 @@ export class SshHosts implements Disposable {
 
   /** Never rejects; empty where nothing could be read. */
   async list(): Promise<readonly KnownHost[]> {
-    this.#hosts ??= this.#load();
+    this.#hosts ??= this.#load().catch(() => []);
     return (await this.#hosts).map((host) => ({ alias: host.alias, detail: describe(host) }));
   }
 

@@ -3,6 +3,7 @@ import { formatHostPort } from '../core/address.ts';
 import type { Forward } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import type { Clock } from '../core/ports.ts';
+import { withoutLinks } from './format.ts';
 import { describeProgress, titleOf } from './present.ts';
 
 /** A start that is over sooner shows nothing: a message that only flashes says less than none. */
@@ -25,7 +26,7 @@ export function showStartProgress(model: ForwardModel, forwardId: string, clock:
 function showSteps(model: ForwardModel, forwardId: string): void {
   const forward = model.get(forwardId);
   if (forward?.state.phase !== 'starting') return;
-  const options = { location: vscode.ProgressLocation.Notification, title: `Forward ${titleOf(forward)}`, cancellable: true };
+  const options = { location: vscode.ProgressLocation.Notification, title: withoutLinks(`Forward ${titleOf(forward)}`), cancellable: true };
   void vscode.window.withProgress(options, (progress, token) => new Promise<void>((resolve) => {
     const onCancel = token.onCancellationRequested(() => { model.stop(forwardId); });
     const report = (): void => {

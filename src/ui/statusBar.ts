@@ -1,7 +1,6 @@
 import * as vscode from 'vscode';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
-import type { Clock } from '../core/ports.ts';
 import { VIEWS } from './contributions.ts';
 import { presentStatus } from './present.ts';
 
@@ -10,11 +9,9 @@ export class StatusBar implements Disposable {
   readonly #item: vscode.StatusBarItem;
   readonly #owned = new DisposableStore();
   readonly #model: ForwardModel;
-  readonly #clock: Clock;
 
-  constructor(model: ForwardModel, clock: Clock) {
+  constructor(model: ForwardModel) {
     this.#model = model;
-    this.#clock = clock;
     this.#item = this.#owned.add(vscode.window.createStatusBarItem('culvert.status', vscode.StatusBarAlignment.Left));
     this.#item.name = 'Culvert: Port Forwarding';
     this.#item.command = `${VIEWS.forwards}.focus`;
@@ -27,7 +24,7 @@ export class StatusBar implements Disposable {
   }
 
   #render(): void {
-    const status = presentStatus(this.#model.forwards, this.#clock.now());
+    const status = presentStatus(this.#model.forwards);
     if (status === undefined) {
       this.#item.hide();
       return;

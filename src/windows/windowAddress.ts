@@ -7,6 +7,6 @@ export function windowAddress(folder: string, pid: number): string {
 
 /** What a window answers to whoever connects: one line of JSON, then the end. */
 export interface WindowReport {
-  /** The ports that the window's forwards listen on. */
-  readonly ports: readonly number[];
+  /** The forwards that listen in the window, in the notation of Forward Port. */
+  readonly forwards: readonly string[];
 }

@@ -186,7 +186,7 @@ test('a server that forbids forwarding: the row says so, the client sees an end'
   await workbench.screenshot('forwarding-prohibited');
   expect(row.ariaLabel).toContain('server forbids forwarding');
   expect(await workbench.forwards.tooltip(isForward)).toContain('let you in but forbids this forward');
-  expect(await workbench.notifications.read()).toEqual([]);
+  await expect.poll(() => workbench.notifications.read()).toEqual([]);
   expect(greeter.accepted()).toBe(0);
   expect(sshd.isRunning).toBe(true);
   await stopAll(workbench, port);
@@ -205,7 +205,7 @@ for (const kind of ['tunnel', 'relay'] as const) {
     expect(bytes).toBe(0);
     await workbench.screenshot(`destination-refuses-${kind}`);
     expect(await workbench.forwards.tooltip(isForward)).toContain(`127.0.0.1:${String(there)}`);
-    expect(await workbench.notifications.read()).toEqual([]);
+    await expect.poll(() => workbench.notifications.read()).toEqual([]);
 
     await startGreeter(own, there);
     expect(await firstBytesFrom(port)).toBe(GREETING);
@@ -255,7 +255,7 @@ test('sshd dies in mid-transfer and comes back: clients are cut, the port stays,
   await eventually(() => { again.resume(); return again.bytesRead > 5_000_000; });
   again.destroy();
   expect(countInLog(sshd, 'Accepted publickey')).toBe(2);
-  expect(await workbench.notifications.read()).toEqual([]);
+  await expect.poll(() => workbench.notifications.read()).toEqual([]);
   await stopAll(workbench, port);
 });
 
@@ -281,6 +281,6 @@ test('the worker thread dies: it is started again, and the forwards come back', 
   expect(workbench.vsCode.extensionHostPids()).toEqual(pids);
   for (const port of [tunnel, relay]) expect(await firstBytesFrom(port)).toBe(GREETING);
   expect(countInLog(sshd, 'Accepted publickey')).toBe(2);
-  expect(await workbench.notifications.read()).toEqual([]);
+  await expect.poll(() => workbench.notifications.read()).toEqual([]);
   await stopAll(workbench, tunnel, relay);
 });

@@ -50,7 +50,7 @@ test('a password is asked for by host and user, is hidden, and lets in', async (
   await workbench.forwards.waitForRow(isListening);
   expect(await firstBytesFrom(port)).toBe(GREETING);
   expect(countInLog(sshd, `Accepted password for ${user.name}`)).toBe(1);
-  expect(await workbench.notifications.read()).toEqual([]);
+  await expect.poll(() => workbench.notifications.read()).toEqual([]);
   await stopAndLook(workbench, port);
   await waitUntilDeserted(sshd);
 });
@@ -84,7 +84,7 @@ test('a remembered password asks no more, over a stop and a reload, until it is 
 
   await workbench.runCommand(FORGET);
   await workbench.quickInput.waitForQuestion('Forget Remembered Passwords');
-  await workbench.quickInput.pick(`password for ${user.name}@${SSH_HOST}:${String(sshd.port)}`);
+  await workbench.quickInput.pick(`password for vault, ${user.name}@${SSH_HOST}:${String(sshd.port)}`);
   await workbench.quickInput.accept();
   await workbench.quickInput.waitUntilClosed();
   await stopAndLook(workbench, port);
@@ -162,7 +162,7 @@ test('Escape at the password cancels the login and leaves nothing', async ({ wor
   await waitUntilDeserted(sshd);
   expect(countInLog(sshd, /Connection (closed|reset) by/)).toBe(1);
   expect(countInLog(sshd, 'Failed password')).toBe(0);
-  expect(await workbench.notifications.read()).toEqual([]);
+  await expect.poll(() => workbench.notifications.read()).toEqual([]);
   expect(workbench.problems()).toEqual([]);
 });
 

@@ -2,6 +2,9 @@ import type { Locator, Page } from '@playwright/test';
 import { eventually } from '../support/eventually.ts';
 import { matches, plain, type TextMatcher } from './text.ts';
 
+/** A row that has moved is not waited for. */
+const BRIEFLY = { timeout: 2_000 };
+
 export interface TreeRow {
   readonly index: number;
   /** 1 for a row at the top. */
@@ -85,12 +88,12 @@ export class TreeView {
   }
 
   async select(matcher: RowMatcher): Promise<void> {
-    await (await this.locate(matcher)).click();
+    await this.act(matcher, (row) => row.click(BRIEFLY));
   }
 
   /** Adds a row to the selection (Ctrl+click). */
   async selectToo(matcher: RowMatcher): Promise<void> {
-    await (await this.locate(matcher)).click({ modifiers: ['ControlOrMeta'] });
+    await this.act(matcher, (row) => row.click({ modifiers: ['ControlOrMeta'], ...BRIEFLY }));
   }
 
   async expand(matcher: RowMatcher): Promise<void> {
@@ -122,14 +125,15 @@ export class TreeView {
   }
 
   async clickInlineAction(matcher: RowMatcher, title: string): Promise<void> {
-    const row = await this.locate(matcher);
-    await row.hover();
-    await row.locator('.actions').getByRole('button', { name: title }).click();
+    await this.act(matcher, async (row) => {
+      await row.hover(BRIEFLY);
+      await row.locator('.actions').getByRole('button', { name: title }).click(BRIEFLY);
+    });
   }
 
   /** The entries of a row's context menu; it is closed again. */
   async contextMenu(matcher: RowMatcher): Promise<string[]> {
-    await (await this.locate(matcher)).click({ button: 'right' });
+    await this.act(matcher, (row) => row.click({ button: 'right', ...BRIEFLY }));
     const entries = await this.menu().locator('.action-menu-item .action-label:not(.separator)').allTextContents();
     await this.page.keyboard.press('Escape');
     await this.menu().waitFor({ state: 'hidden' });
@@ -137,7 +141,7 @@ export class TreeView {
   }
 
   async clickContextMenu(matcher: RowMatcher, title: string): Promise<void> {
-    await (await this.locate(matcher)).click({ button: 'right' });
+    await this.act(matcher, (row) => row.click({ button: 'right', ...BRIEFLY }));
     const entry = this.menu().getByRole('menuitem', { name: title, exact: true });
     await entry.waitFor();
     // A menu that has just opened takes no clicks for a tenth of a second.
@@ -167,12 +171,20 @@ export class TreeView {
       await label.hover({ position: { x: (x += 1), y: 4 } });
       await hover.waitFor({ timeout: 1_500 });
       return true;
-    });
+    }, { deadlineMs: 30_000 });
     return plain(await hover.innerText());
   }
 
   private menu(): Locator {
     return this.page.locator('.monaco-menu');
+  }
+
+  /** Does something to a row; rows move when others come and go, so it is found anew until it could be done. */
+  private async act(matcher: RowMatcher, action: (row: Locator) => Promise<void>): Promise<void> {
+    await eventually(async () => {
+      await action(await this.locate(matcher));
+      return true;
+    }, { deadlineMs: 20_000, explain: () => this.explain() });
   }
 
   private async locate(matcher: RowMatcher): Promise<Locator> {

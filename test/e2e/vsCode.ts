@@ -92,9 +92,14 @@ export class VsCode {
     return descendantsOf(this.running.pid).filter((pid) => commandLine(pid).includes('--type=extensionHost'));
   }
 
-  /** Waits until no workbench is open any more, so that no port of the last test is still held. */
+  /**
+   * Waits until no workbench is open any more, so that no port of the last test is still held. A page that is left does not
+   * always get its goodbye through to the server, which then keeps the extension host for hours: that one is ended.
+   */
   async waitUntilIdle(): Promise<void> {
-    await eventually(() => this.extensionHostPids().length === 0, { deadlineMs: 15_000 });
+    const isIdle = (): boolean => this.extensionHostPids().length === 0;
+    await eventually(isIdle, { deadlineMs: 10_000 }).catch(() => { this.killExtensionHosts(); });
+    await eventually(isIdle);
   }
 
   /** Ends an extension host as a crash would. */

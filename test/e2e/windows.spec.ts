@@ -18,7 +18,7 @@ test('a second window says that the first one forwards the port, without an alar
   await second.openCulvert();
   await second.forwards.waitForRow(/running in another window/);
   await second.screenshot('second-window');
-  expect(await second.notifications.read()).toEqual([]);
+  await expect.poll(() => second.notifications.read()).toEqual([]);
   expect((await second.statusBar.culvert())?.hasWarningBackground).toBe(false);
   (await dial(port)).destroy();
   expect([...workbench.problems(), ...second.problems()]).toEqual([]);

@@ -46,7 +46,7 @@ function begin(overrides: Partial<SshHop>): Promise<StartedForward> {
 async function expectLogin(overrides: Partial<SshHop>): Promise<void> {
   const forward = await begin(overrides);
   await plane.untilUp(forward);
-  expect(plane.payloads('loggedIn')).toEqual([{ user: overrides.user ?? sshd.userName, host: sshd.host, port: sshd.port }]);
+  expect(plane.payloads('loggedIn')).toMatchObject([{ user: overrides.user ?? sshd.userName, host: sshd.host, port: sshd.port }]);
   await plane.stop(forward);
 }
 

@@ -174,8 +174,8 @@ export class HopSession implements LoginSession {
   #onReady(): void {
     this.#phase = 'ready';
     this.#timer.stop();
-    const { user, host, port } = this.hop;
-    this.#services.control.emit('loggedIn', { user, host, port });
+    const { name: hop, user, host, port } = this.hop;
+    this.#services.control.emit('loggedIn', { hop, user, host, port });
     this.#settle?.resolve();
   }
 

@@ -65,7 +65,8 @@ describe('an entry without an id', () => {
     const [id] = idsOf([entry]);
     expect(id).toMatch(/^settings-[0-9a-f]+$/);
     expect(idsOf([{ forward: '1:2' }, { ...entry }])[1]).toBe(id);
-    expect(idsOf([{ ...entry, name: 'other' }])[0]).not.toBe(id);
+    expect(idsOf([{ autoStart: true, ...entry, name: 'other' }])[0]).toBe(id);
+    expect(idsOf([{ ...entry, target: 'bastion' }])[0]).not.toBe(id);
   });
 
   it('differs from its twins, and so do equal ids', () => {

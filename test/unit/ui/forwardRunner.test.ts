@@ -237,7 +237,7 @@ describe('the plane\'s events', () => {
     host.events.fire({ name: 'up', payload: { id: 'a', generation: 1 } });
     host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: complaint } });
     host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1 } });
-    host.events.fire({ name: 'loggedIn', payload: { user: 'me', host: 'h', port: 22 } });
+    host.events.fire({ name: 'loggedIn', payload: { hop: 'h', user: 'me', host: 'h', port: 22 } });
     host.events.fire({ name: 'log', payload: { level: 'debug', text: 'hello' } });
     expect(events.map(({ event }) => event)).toMatchObject([
       { type: 'progress', generation: 1, progress: { step: 'handshake', host: 'jump' } },

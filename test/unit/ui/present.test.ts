@@ -187,7 +187,7 @@ describe('the local address', () => {
 });
 
 describe('the status bar', () => {
-  const status = (...phases: ForwardState['phase'][]) => presentStatus(phases.map((phase) => forwardOf(STATES[phase])), NOW);
+  const status = (...phases: ForwardState['phase'][]) => presentStatus(phases.map((phase) => forwardOf(STATES[phase])));
 
   it('is hidden without forwards', () => {
     expect(status()).toBeUndefined();

@@ -7,8 +7,8 @@ import { SecretVault } from '../../../src/ui/secretVault.ts';
 import { deferred } from './samples.ts';
 
 const never = new AbortController().signal;
-const LOGIN = { user: 'me', host: 'bastion.example', port: 22 };
-const PASSWORD: SecretQuestion = { kind: 'password', hop: 'bastion', ...LOGIN, attempt: 1, prompts: [{ prompt: 'Password: ', isEchoed: false }] };
+const LOGIN = { hop: 'bastion', user: 'me', host: 'bastion.example', port: 22 };
+const PASSWORD: SecretQuestion = { kind: 'password', ...LOGIN, attempt: 1, prompts: [{ prompt: 'Password: ', isEchoed: false }] };
 const PASSPHRASE: SecretQuestion = { ...PASSWORD, kind: 'passphrase', path: '/home/me/.ssh/id' };
 const CODE: SecretQuestion = {
   ...PASSWORD, kind: 'keyboard-interactive', name: 'Two factors', instructions: 'Open your app.',
@@ -107,7 +107,7 @@ describe('a question for a secret', () => {
 });
 
 describe('a remembered secret', () => {
-  const PASSWORD_KEY = 'password for me@bastion.example:22';
+  const PASSWORD_KEY = 'password for bastion, me@bastion.example:22';
 
   it('is kept only once the server has let the user in', async () => {
     const { questions, kept } = setup([typed('geheim', true)]);
@@ -158,6 +158,13 @@ describe('a remembered secret', () => {
     await questions.answer(PASSWORD, never);
     await questions.onLoggedIn(LOGIN);
     expect([...kept]).toEqual([['passphrase for /home/me/.ssh/id', 'phrase'], [PASSWORD_KEY, 'word']]);
+  });
+
+  it('is not given to another server at the same address, behind another jump host', async () => {
+    const { questions, boxes, kept } = setup([typed('other')]);
+    kept.set(PASSWORD_KEY, 'old');
+    expect(await questions.answer({ ...PASSWORD, hop: 'elsewhere' }, never)).toEqual({ isCancelled: false, answers: ['other'] });
+    expect(boxes).toHaveLength(1);
   });
 
   it('is asked for where the storage does not work', async () => {
