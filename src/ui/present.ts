@@ -110,7 +110,7 @@ export function describeState({ state, traffic }: Pick<Forward, 'state' | 'traff
     case 'starting':
       return describeProgress(state.progress);
     case 'listening':
-      if (state.complaint !== undefined) return `listening, ${explain(state.complaint.failure).summary} (${complaintAge(now - state.complaint.at)})`;
+      if (state.complaint !== undefined) return `listening, ${explain(state.complaint.failure).summary} (${ago(now - state.complaint.at)})`;
       return traffic.openConnections === 0 ? 'listening' : formatCount(traffic.openConnections, 'connection');
     case 'retrying':
       return `retrying in ${formatDuration(state.retryAt - now)}, ${explain(state.failure).summary}`;
@@ -128,12 +128,20 @@ function describeSteadily({ state }: Named): string {
   return state.phase === 'starting' ? 'starting' : describeState({ state, traffic: NO_TRAFFIC }, 0);
 }
 
-/** In steps of ten seconds: drawing a row anew takes its tooltip away from under the pointer. */
-function complaintAge(spanMs: number): string {
-  return spanMs < COMPLAINT_STEP_MS ? 'just now' : `${formatDuration(Math.floor(spanMs / COMPLAINT_STEP_MS) * COMPLAINT_STEP_MS)} ago`;
+/**
+ * An age in steps of ten seconds at first: drawing a row anew takes the tooltips away from under the pointer, so a row in
+ * which only time passes is left alone for a while.
+ */
+function steadyAge(spanMs: number): string {
+  if (spanMs < AGE_STEP_MS) return '< 10 s';
+  return formatDuration(Math.floor(spanMs / AGE_STEP_MS) * AGE_STEP_MS);
 }
 
-const COMPLAINT_STEP_MS = 10_000;
+function ago(spanMs: number): string {
+  return spanMs < AGE_STEP_MS ? 'just now' : `${steadyAge(spanMs)} ago`;
+}
+
+const AGE_STEP_MS = 10_000;
 
 const STEPS: Readonly<Record<StartStep, string>> = {
   resolving: 'reading ssh_config',
@@ -231,7 +239,7 @@ function capitalised(text: string): string {
 }
 
 function presentPhase(connection: Connection, now: number): { state: string; icon: Icon; age: string } {
-  const age = formatDuration(now - connection.openedAt);
+  const age = steadyAge(now - connection.openedAt);
   switch (connection.phase) {
     case 'parked':
       return { state: 'PARKED', icon: { id: 'watch', color: 'charts.yellow' }, age: `waiting for the tunnel, ${age}` };
@@ -241,7 +249,7 @@ function presentPhase(connection: Connection, now: number): { state: string; ico
       return { state: 'ESTABLISHED', icon: { id: 'arrow-swap', color: 'charts.green' }, age };
     case 'closed': {
       const reason = CLOSE_REASONS[connection.closeReason ?? 'stopped'];
-      return { state: 'CLOSED', icon: { id: 'circle-slash' }, age: `${reason}, ${formatDuration(now - (connection.closedAt ?? now))} ago` };
+      return { state: 'CLOSED', icon: { id: 'circle-slash' }, age: `${reason}, ${ago(now - (connection.closedAt ?? now))}` };
     }
   }
 }

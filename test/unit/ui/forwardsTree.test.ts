@@ -98,7 +98,7 @@ describe('the rows of the tree', () => {
     expect(redrawn).toEqual(['forward:a']);
   });
 
-  it('are drawn again alone when a connection grows older, so that the tooltip of its forward can be read', () => {
+  it('are drawn again alone, and in steps, when a connection grows older, so that the tooltip of its forward can be read', () => {
     const { model, comeUp, runner, show, draw, redrawn, clock, tree } = setup();
     model.put(define('a'));
     model.start('a');
@@ -107,7 +107,10 @@ describe('the rows of the tree', () => {
     runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, openConnections: 2, connections } });
     draw();
     redrawn.length = 0;
-    clock.advance(3_000);
+    clock.advance(9_000);
+    tree.refreshAges();
+    expect(redrawn).toEqual([]);
+    clock.advance(1_000);
     tree.refreshAges();
     expect(redrawn).toEqual(['connection:a:1', 'connection:a:2']);
     tree.refreshAges();

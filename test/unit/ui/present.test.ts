@@ -158,7 +158,7 @@ describe('the row of a connection', () => {
   ])('of one that ended: %s', (closeReason, text) => {
     const row = rowOf('closed', { closedAt: NOW - 12_000, ...(closeReason === undefined ? {} : { closeReason }) });
     expect(row.label).toBe('CLOSED');
-    expect(row.description).toContain(`${text}, 12 s ago`);
+    expect(row.description).toContain(`${text}, 10 s ago`);
     expect(row.description).toContain(traffic);
   });
 });
