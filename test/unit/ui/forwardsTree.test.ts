@@ -103,11 +103,11 @@ describe('the rows of the tree', () => {
     model.put(define('a'));
     model.start('a');
     comeUp('a');
-    const connections = [1, 2].map((id) => connectionOf({ id, openedAt: clock.now() }));
+    const connections = [1, 2].map((id) => connectionOf({ id, openedAt: clock.now() - 5_000 }));
     runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, openConnections: 2, connections } });
     draw();
     redrawn.length = 0;
-    clock.advance(9_000);
+    clock.advance(4_000);
     tree.refreshAges();
     expect(redrawn).toEqual([]);
     clock.advance(1_000);
