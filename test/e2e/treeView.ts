@@ -161,15 +161,13 @@ export class TreeView {
 
   /** The whole story of a row: its hover. */
   async tooltip(matcher: RowMatcher): Promise<string> {
-    // A pointer that is there already tells the editor nothing new.
-    await this.page.mouse.move(0, 0);
     const label = (await this.locate(matcher)).locator('.label-name');
     const hover = this.page.locator('.workbench-hover');
-    let x = 4;
-    // A list that is drawn anew within the hover's delay forgets the pointer until it moves again.
+    // A list that is drawn anew within the hover's delay forgets the pointer until it comes again.
     await eventually(async () => {
-      await label.hover({ position: { x: (x += 1), y: 4 } });
-      await hover.waitFor({ timeout: 1_500 });
+      await this.page.mouse.move(700, 400);
+      await label.hover({ position: { x: 8, y: 8 }, ...BRIEFLY });
+      await hover.waitFor({ timeout: 2_500 });
       return true;
     }, { deadlineMs: 30_000 });
     return plain(await hover.innerText());

@@ -113,7 +113,10 @@ export class VsCode {
    */
   async evaluate<T>(body: string): Promise<T> {
     const [pid] = this.extensionHostPids();
-    const socket = connect(this.folder.join('callers', String(pid)));
+    const address = this.folder.join('callers', String(pid));
+    // The other extension is started with the editor, which takes a moment.
+    await eventually(() => existsSync(address), { deadlineMs: 30_000 });
+    const socket = connect(address);
     socket.end(body);
     const chunks: Buffer[] = [];
     for await (const chunk of socket) chunks.push(chunk as Buffer);
