@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { dial, readAll, serve } from '../support/tcpPeers.ts';
+import { descriptorsOf, isBackTo } from './descriptors.ts';
 import { expect, test } from './fixtures.ts';
 import { startKeyHost } from './sshHost.ts';
 
@@ -63,16 +64,13 @@ test(`starting and stopping ${String(ROUNDS)} times leaves descriptors, sockets,
   const [pid = 0] = vsCode.extensionHostPids();
   const before = { descriptors: descriptorsOf(pid), memory: memoryOf(pid) };
   await rounds(ROUNDS);
-  await eventually(() => descriptorsOf(pid) <= before.descriptors, { explain: () => `${String(descriptorsOf(pid))} descriptors, before ${String(before.descriptors)}` });
+  await eventually(() => isBackTo(before.descriptors, descriptorsOf(pid)), { explain: () => JSON.stringify({ before, now: descriptorsOf(pid) }) });
   await eventually(() => descendantsOf(sshd.pid).length === 0);
   // 100 rounds that each kept a key, a channel and its buffers would be far above this.
   expect(memoryOf(pid) - before.memory).toBeLessThan(60_000_000);
   expect(workbench.problems()).toEqual([]);
 });
 
-function descriptorsOf(pid: number): number {
-  return readdirSync(`/proc/${String(pid)}/fd`).length;
-}
 
 /** Resident bytes (proc(5), VmRSS). */
 function memoryOf(pid: number): number {

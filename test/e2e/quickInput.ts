@@ -27,9 +27,10 @@ export class QuickInput {
     return this.widget.isVisible();
   }
 
-  async waitUntilOpen(title?: string | RegExp): Promise<void> {
-    await this.widget.waitFor({ state: 'visible' });
-    await this.input.waitFor({ state: 'visible' });
+  async waitUntilOpen(title?: string | RegExp, timeout?: number): Promise<void> {
+    const options = { state: 'visible' as const, ...(timeout === undefined ? {} : { timeout }) };
+    await this.widget.waitFor(options);
+    await this.input.waitFor(options);
     if (title !== undefined) await this.widget.locator('.quick-input-title', { hasText: title }).waitFor();
   }
 

@@ -57,6 +57,8 @@ test('settings.json completes and complains about forwards', async ({ workbench 
   await workbench.openCulvert();
   await workbench.editSettings((settings) => ({ ...settings, 'culvert.forwards': [{ target: 'bastion', forwards: 1 }, { forward: 'db:' }] }));
   await workbench.runCommand('Preferences: Open User Settings (JSON)');
+  // An editor that opens takes the focus, and with it closes a palette that is open already.
+  await workbench.page.locator('.monaco-editor.focused').waitFor();
   await workbench.runCommand('Problems: Focus on Problems View');
   const problems = workbench.page.locator('.markers-panel');
   await problems.getByText('Missing property "forward"').waitFor();

@@ -1,10 +1,10 @@
-import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { dial, outcome, serve } from '../support/tcpPeers.ts';
 import { TRANSFERS, type Through } from '../support/transfers.ts';
+import { descriptorsOf, isBackTo } from './descriptors.ts';
 import { expect, test } from './fixtures.ts';
 import { startKeyHost } from './sshHost.ts';
 import type { Workbench } from './workbench.ts';
@@ -25,7 +25,7 @@ for (const kind of ['relay', 'local'] as const) {
     const before = descriptorsOf(pid);
     for (const transfer of TRANSFERS) await test.step(transfer.name, () => transfer.run(through));
 
-    await eventually(() => descriptorsOf(pid) <= before, { explain: () => `${String(descriptorsOf(pid))} descriptors, before ${String(before)}` });
+    await eventually(() => isBackTo(before, descriptorsOf(pid)), { explain: () => JSON.stringify({ before, now: descriptorsOf(pid) }) });
     if (sshd !== undefined) await eventually(() => descendantsOf(sshd.pid).length <= 2);
     await workbench.forwards.clickContextMenu((row) => row.level === 1, 'Stop');
     await workbench.forwards.waitForRow(/stopped/, 2000);
@@ -63,8 +63,4 @@ async function forwardTo(workbench: Workbench, destination: number, target: stri
   await workbench.forward(`${String(port)}:127.0.0.1:${String(destination)}${target}`);
   await workbench.forwards.waitForRow(/listening/);
   return port;
-}
-
-function descriptorsOf(pid: number): number {
-  return readdirSync(`/proc/${String(pid)}/fd`).length;
 }

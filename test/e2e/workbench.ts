@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { Dialog } from './dialog.ts';
 import { Notifications } from './notifications.ts';
-import { QuickInput } from './quickInput.ts';
+import { QuickInput, type QuickInputRow } from './quickInput.ts';
 import { StatusBar } from './statusBar.ts';
 import { TreeView } from './treeView.ts';
 import type { VsCode } from './vsCode.ts';
@@ -88,22 +88,25 @@ export class Workbench {
 
   /** Runs a command by its title in the palette: `Culvert: Forward Port…`. */
   async runCommand(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    await this.quickInput.waitUntilOpen();
-    await this.quickInput.type(`>${title}`);
-    const row = await this.quickInput.waitForRow((candidate) => candidate.label === title);
-    await this.quickInput.click(row);
+    await this.quickInput.click(await this.askPalette(title, (row) => row.label === title));
   }
 
   /** The titles that the palette offers for a text. */
   async findCommands(text: string): Promise<string[]> {
-    await this.page.keyboard.press('F1');
-    await this.quickInput.waitUntilOpen();
-    await this.quickInput.type(`>${text}`);
-    await this.quickInput.waitForRow((row) => row.label.includes(text) || row.label.startsWith('No matching'));
+    await this.askPalette(text, (row) => row.label.includes(text) || row.label.startsWith('No matching'));
     const titles = (await this.quickInput.rows()).map((row) => row.label);
     await this.quickInput.cancel();
     return titles;
+  }
+
+  /** Opens the palette and types; once more when something else that opened took the focus, and the palette with it. */
+  private async askPalette(text: string, isWanted: (row: QuickInputRow) => boolean): Promise<QuickInputRow> {
+    return eventually(async () => {
+      await this.page.keyboard.press('F1');
+      await this.quickInput.waitUntilOpen(undefined, 3000);
+      await this.quickInput.type(`>${text}`);
+      return this.quickInput.waitForRow(isWanted);
+    }, { deadlineMs: 15_000 });
   }
 
   /** Opens a view container by its title in the activity bar; one that is open already stays so. */
