@@ -1,0 +1,38 @@
+import type { HostPort } from '../../core/address.ts';
+import type { FailureCode } from '../../core/failure.ts';
+
+/** What a client asked of the proxy, and how to answer it in its own protocol. */
+export interface ProxyRequest {
+  readonly destination: HostPort;
+  /** For the client, once the destination is reached. */
+  readonly granted: Buffer;
+  /** For the client, when the destination is not reached. */
+  refusal(code: FailureCode): Buffer;
+  /** For the destination, before everything that still comes: what came behind the request, or was made of it. */
+  readonly early: Buffer;
+}
+
+/** What the bytes so far amount to. */
+export type Reading =
+  | { readonly kind: 'more' }
+  /** The first `length` bytes are dealt with by this answer; the rest is for another reader. */
+  | { readonly kind: 'next'; readonly length: number; readonly answer: Buffer; readonly reader: Reader }
+  | { readonly kind: 'request'; readonly request: ProxyRequest }
+  /** An empty answer means that none fits. */
+  | { readonly kind: 'refused'; readonly answer: Buffer; readonly detail: string };
+
+/** Understands one message of a protocol. */
+export interface Reader {
+  /** Reads a message from its beginning; pure, and asked again with more bytes as long as it says `more`. */
+  read(bytes: Buffer): Reading;
+  /** For a client that does not finish its message. */
+  readonly unfinished: Buffer;
+}
+
+export const MORE: Reading = { kind: 'more' };
+
+export const NOTHING = Buffer.alloc(0);
+
+export function refused(answer: Buffer, detail: string): Reading {
+  return { kind: 'refused', answer, detail };
+}
