@@ -25,6 +25,7 @@ export type CloseReason =
   | 'destination-refused'
   | 'destination-unreachable'
   | 'forwarding-prohibited'
+  | 'not-understood'
   | 'tunnel-lost'
   | 'not-served'
   | 'stopped';

@@ -13,6 +13,8 @@ export interface ConnectionRow extends ByteCounters {
   readonly accepted: HostPort;
   readonly openedAt: number;
   phase: 'parked' | 'dialing' | 'established';
+  /** What it asked for, once it has, where it has the choice. */
+  destination?: string;
 }
 
 /** The connections of one forward, open and just closed, with their counters. */
@@ -70,5 +72,5 @@ export function isSameTraffic(one: Traffic, other: Traffic): boolean {
 }
 
 function isSameConnection(one: Connection, other: Connection | undefined): boolean {
-  return one.id === other?.id && one.phase === other.phase;
+  return one.id === other?.id && one.phase === other.phase && one.destination === other.destination;
 }

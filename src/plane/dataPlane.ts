@@ -2,12 +2,16 @@ import type { Disposable } from '../core/lifecycle.ts';
 import { ForwardError } from '../core/failure.ts';
 import type { PlaneRequests, StartForward } from '../protocol/messages.ts';
 import type { Handlers } from '../protocol/rpc.ts';
+import { SilentCaller, type Caller } from './caller.ts';
 import type { Dialer } from './dialer.ts';
 import { Forwarder } from './forwarder.ts';
 import type { PlaneServices } from './services.ts';
+import type { Arrival, Listener } from './listener.ts';
+import { AskingCaller } from './proxy/askingCaller.ts';
 import { ConnectionPool } from './ssh/connectionPool.ts';
 import { SshDialer } from './ssh/sshDialer.ts';
 import { TcpDialer } from './tcpDialer.ts';
+import { TcpListener } from './tcpListener.ts';
 
 const TRAFFIC_INTERVAL_MS = 1_000;
 
@@ -51,7 +55,11 @@ export class DataPlane {
       return;
     }
     const stopped = this.#stop(request.id);
-    const forwarder = new Forwarder(request, this.#services, (of) => this.#createDialer(of));
+    const forwarder = new Forwarder(request, this.#services, {
+      createListener: (onArrival) => this.#createListener(request, onArrival),
+      createCaller: (of, arrival, onGone) => this.#createCaller(of, arrival, onGone),
+      createDialer: (of) => this.#createDialer(of),
+    });
     this.#forwarders.set(request.id, forwarder);
     forwarder.start(request, stopped.then(() => undefined));
     if (this.#watching !== undefined) forwarder.sendTraffic(true);
@@ -87,9 +95,19 @@ export class DataPlane {
     });
   }
 
-  #createDialer({ connect, target }: StartForward): Dialer {
-    if (connect.kind === 'asked') throw new ForwardError('internal', 'asking each connection is not there yet');
-    if (target === undefined) return new TcpDialer(connect.address, this.#services.clock);
-    return new SshDialer(connect.address, target, this.#pool);
+  #createListener({ listen }: StartForward, onArrival: (arrival: Arrival) => void): Listener {
+    if (listen.side === 'server') throw new ForwardError('internal', 'listening on the server is not there yet');
+    return new TcpListener(listen.addresses, this.#services.clock, onArrival);
+  }
+
+  #createCaller({ connect }: StartForward, arrival: Arrival, onGone: () => void): Caller {
+    if (connect.kind === 'fixed') return new SilentCaller(arrival, onGone);
+    return new AskingCaller(arrival.open(), { permitted: connect.permitted, clock: this.#services.clock, onGone });
+  }
+
+  /** What listens on the server connects from here. */
+  #createDialer({ listen, target }: StartForward): Dialer {
+    if (target === undefined || listen.side === 'server') return new TcpDialer(this.#services.clock);
+    return new SshDialer(target, this.#pool);
   }
 }

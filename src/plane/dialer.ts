@@ -7,8 +7,8 @@ import type { End } from './end.ts';
 export interface Dialer {
   /** Opens what all connections share; rejects with a `ForwardError`. Called once. */
   open(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<void>;
-  /** Opens one connection on behalf of `origin`; rejects with a `ForwardError`, `connection-lost` when the shared part is gone. */
-  dial(origin: HostPort, signal: AbortSignal): Promise<End>;
+  /** Opens one connection to `destination` on behalf of `origin`; rejects with a `ForwardError`, `connection-lost` when the shared part is gone. */
+  dial(origin: HostPort, destination: HostPort, signal: AbortSignal): Promise<End>;
   /** Called at most once, after `open`, when what all connections share is gone. */
   onLost: ((error: ForwardError) => void) | undefined;
   /** Lets go of the shared part; settles when nothing of it is left. Connections that were dialled may break. Idempotent. */

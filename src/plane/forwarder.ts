@@ -1,19 +1,26 @@
-import type { Socket } from 'node:net';
-import type { HostPort } from '../core/address.ts';
-import { ForwardError, toFailure, type Failure, type FailureCode } from '../core/failure.ts';
+import { formatHostPort, type HostPort } from '../core/address.ts';
+import { ForwardError, toFailure, untrustedText, type Failure, type FailureCode } from '../core/failure.ts';
 import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
-import type { Bound } from '../core/forwardState.ts';
-import type { ListenPole, StartForward } from '../protocol/messages.ts';
+import type { StartForward } from '../protocol/messages.ts';
+import type { Caller, Wish } from './caller.ts';
 import { ConnectionTable, isSameTraffic, type ConnectionRow } from './connectionTable.ts';
 import type { Dialer } from './dialer.ts';
+import type { Arrival, Listener } from './listener.ts';
 import { Parking } from './parking.ts';
 import { relay, type Relay } from './relay.ts';
 import { log, type PlaneServices } from './services.ts';
-import { TcpEnd } from './tcpEnd.ts';
-import { TcpListener } from './tcpListener.ts';
 
 /** How often the same failure to reach the destination is told again. */
 const COMPLAINT_INTERVAL_MS = 1_000;
+
+/** What a forward is made of: Listener × Route × Dialer. */
+export interface ForwarderParts {
+  createListener(onArrival: (arrival: Arrival) => void): Listener;
+  /** The route: who decides where a connection goes. `onGone` is called when the caller no longer needs to be aborted. */
+  createCaller(request: StartForward, arrival: Arrival, onGone: () => void): Caller;
+  /** One for each run. */
+  createDialer(request: StartForward): Dialer;
+}
 
 /** One generation of a forward. */
 interface Run {
@@ -26,8 +33,10 @@ interface Run {
 
 /** One accepted connection, from its accepting to its end. */
 interface Accepted {
-  readonly end: TcpEnd;
+  readonly caller: Caller;
   readonly row: ConnectionRow;
+  /** Where it goes, when it has chosen itself. */
+  destination?: HostPort;
   /** While the far side is being dialled. */
   dialing?: AbortController;
   relay?: Relay;
@@ -35,54 +44,55 @@ interface Accepted {
 
 /** A running forward: a listener whose connections are relayed to what a dialer opens. */
 export class Forwarder {
-  readonly #id: string;
-  readonly #listen: ListenPole;
   readonly #services: PlaneServices;
-  readonly #createDialer: (request: StartForward) => Dialer;
+  readonly #parts: ForwarderParts;
   readonly #table: ConnectionTable;
   readonly #parking: Parking<Accepted>;
+  readonly #listener: Listener;
   readonly #open = new Set<Accepted>();
-  readonly #listener = new TcpListener((socket) => { this.#accept(socket); });
+  /** Those that are not in the relay's hands, the ones that are being told why they were turned away included. */
+  readonly #callers = new Set<Caller>();
   readonly #closings = new Set<Promise<void>>();
-  #binding: Promise<Bound> | undefined;
+  /** The latest. */
+  #request: StartForward;
   #run: Run | undefined;
   #isStopped = false;
   #sent: Traffic | undefined;
   #complaint: { readonly code: Failure['code'] | undefined; readonly at: number } | undefined;
 
-  constructor(request: StartForward, services: PlaneServices, createDialer: (request: StartForward) => Dialer) {
-    this.#id = request.id;
-    this.#listen = request.listen;
+  constructor(request: StartForward, services: PlaneServices, parts: ForwarderParts) {
+    this.#request = request;
     this.#services = services;
-    this.#createDialer = createDialer;
+    this.#parts = parts;
     this.#table = new ConnectionTable(services.clock);
-    this.#parking = new Parking(services.clock, (accepted) => { this.#refuse(accepted, 'not-served'); });
+    this.#parking = new Parking(services.clock, (accepted) => { this.#refuse(accepted, 'not-served', 'connection-lost'); });
+    this.#listener = parts.createListener((arrival) => { void this.#accept(arrival); });
+    this.#listener.onLost = (error) => { if (this.#run !== undefined) this.#lose(this.#run, error, true); };
   }
 
   /** Whether the listener of this forwarder can serve the request. */
   canServe(request: StartForward): boolean {
-    return !this.#isStopped && isSamePole(request.listen, this.#listen);
+    return !this.#isStopped && polesOf(request) === polesOf(this.#request);
   }
 
   /** Begins a new generation once `after` has settled; the outcome is told by events. The generation before is over. */
   start(request: StartForward, after: Promise<void>): void {
     this.#endRun();
-    const run: Run = { generation: request.generation, dialer: this.#createDialer(request), controller: new AbortController(), isOpen: false };
+    const run: Run = { generation: request.generation, dialer: this.#parts.createDialer(request), controller: new AbortController(), isOpen: false };
+    this.#request = request;
     this.#run = run;
     this.#complaint = undefined;
-    void this.#execute(run, after);
+    void this.#execute(run, request, after);
   }
 
   /** Frees everything at once: connections are reset, questions cancelled. Settles when nothing is left. Idempotent. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#parking.takeAll();
+    for (const accepted of [...this.#open]) this.#abort(accepted, 'stopped');
+    for (const caller of [...this.#callers]) caller.abort();
     const closed = this.#listener.close();
     this.#endRun();
-    this.#parking.takeAll();
-    for (const accepted of [...this.#open]) {
-      if (accepted.relay === undefined) this.#refuse(accepted, 'stopped');
-      else accepted.relay.abort();
-    }
     await Promise.all([closed, ...this.#closings]);
   }
 
@@ -95,25 +105,24 @@ export class Forwarder {
     const traffic = this.#table.traffic();
     if (!isForced && this.#sent !== undefined && isSameTraffic(traffic, this.#sent)) return;
     this.#sent = traffic;
-    this.#services.control.emit('traffic', { id: this.#id, traffic });
+    this.#services.control.emit('traffic', { id: this.#request.id, traffic });
   }
 
-  async #execute(run: Run, after: Promise<void>): Promise<void> {
+  async #execute(run: Run, request: StartForward, after: Promise<void>): Promise<void> {
     const { generation, dialer, controller: { signal } } = run;
-    const id = this.#id;
+    const { id } = request;
     const control = this.#services.control;
+    const onProgress: Parameters<Dialer['open']>[0] = (progress) => { if (!signal.aborted) control.emit('progress', { id, generation, progress }); };
     let isUnbound = true;
     try {
       await after;
       signal.throwIfAborted();
-      control.emit('progress', { id, generation, progress: { step: 'binding' } });
-      this.#binding ??= this.#listener.bind(addressesOf(this.#listen));
-      const bound = await this.#binding;
+      const bound = await this.#listener.open(request, onProgress, signal);
       isUnbound = false;
       signal.throwIfAborted();
       control.emit('bound', { id, generation, bound });
       dialer.onLost = (error) => { this.#lose(run, error, false); };
-      await dialer.open((progress) => { if (!signal.aborted) control.emit('progress', { id, generation, progress }); }, signal);
+      await dialer.open(onProgress, signal);
       signal.throwIfAborted();
       run.isOpen = true;
       control.emit('up', { id, generation });
@@ -123,12 +132,13 @@ export class Forwarder {
     }
   }
 
-  /** This generation is over by itself. The listener stays unless it never came to be. */
+  /** This generation is over by itself. A lasting listener stays unless it never came to be. */
   #lose(run: Run, error: unknown, isUnbound: boolean): void {
     if (this.#run !== run) return;
-    if (isUnbound) this.#isStopped = true;
+    const { isLasting } = this.#listener;
+    if (isUnbound && isLasting) this.#isStopped = true;
     this.#endRun();
-    this.#services.control.emit('lost', { id: this.#id, generation: run.generation, failure: toFailure(error), isUnbound });
+    this.#services.control.emit('lost', { id: this.#request.id, generation: run.generation, failure: toFailure(error), isUnbound: isUnbound || !isLasting });
   }
 
   #endRun(): void {
@@ -137,66 +147,109 @@ export class Forwarder {
     this.#run = undefined;
     run.isOpen = false;
     run.controller.abort(new ForwardError('cancelled', 'the forward was stopped'));
-    const closing = run.dialer.close().catch((error: unknown) => {
-      log(this.#services, 'error', `closing ${this.#id}: ${toFailure(error).detail}`);
+    if (!this.#listener.isLasting) this.#loseUnjoined();
+    this.#settleClosing(run.dialer.close());
+    this.#settleClosing(this.#listener.endRun());
+  }
+
+  /** What arrived through a tunnel that is gone is gone with it. */
+  #loseUnjoined(): void {
+    this.#parking.takeAll();
+    for (const accepted of [...this.#open]) if (accepted.relay === undefined) this.#abort(accepted, 'tunnel-lost');
+  }
+
+  #settleClosing(close: Promise<void>): void {
+    const closing = close.catch((error: unknown) => {
+      log(this.#services, 'error', `closing ${this.#request.id}: ${toFailure(error).detail}`);
     }).finally(() => this.#closings.delete(closing));
     this.#closings.add(closing);
   }
 
-  #accept(socket: Socket): void {
-    const end = new TcpEnd(socket, this.#services.clock);
-    const { remoteAddress, remotePort, localAddress, localPort } = socket;
-    // A client that is gone again by now has no address any more.
-    if (remoteAddress === undefined || remotePort === undefined || localAddress === undefined || localPort === undefined) {
-      end.reset();
+  async #accept(arrival: Arrival): Promise<void> {
+    if (this.#isStopped) {
+      arrival.refuse();
       return;
     }
-    const row = this.#table.add({ host: remoteAddress, port: remotePort }, { host: localAddress, port: localPort });
-    const accepted: Accepted = { end, row };
+    const caller: Caller = this.#parts.createCaller(this.#request, arrival, () => this.#callers.delete(caller));
+    this.#callers.add(caller);
+    const row = this.#table.add(arrival.origin, arrival.accepted);
+    row.phase = 'dialing';
+    const accepted: Accepted = { caller, row };
     this.#open.add(accepted);
+    const wish = await caller.ask();
+    if (!this.#open.has(accepted)) return;
+    if (wish.kind === 'nowhere') {
+      this.#sendNowhere(accepted, wish);
+      return;
+    }
+    if (wish.kind === 'destination') {
+      accepted.destination = wish.destination;
+      row.destination = untrustedText(formatHostPort(wish.destination));
+    }
     this.#serve(accepted);
   }
 
+  #sendNowhere(accepted: Accepted, { closeReason, detail, failure }: Extract<Wish, { kind: 'nowhere' }>): void {
+    log(this.#services, 'debug', `${formatHostPort(accepted.row.origin)}: ${detail}`);
+    const destination = failure?.context['destination'];
+    if (typeof destination === 'string') accepted.row.destination = destination;
+    this.#finish(accepted, closeReason);
+    if (failure !== undefined && this.#run !== undefined) this.#tellDestination(this.#run, failure);
+  }
+
   #serve(accepted: Accepted): void {
+    const { connect } = this.#request;
+    const destination = connect.kind === 'fixed' ? connect.address : accepted.destination;
     const run = this.#run;
-    if (run?.isOpen === true) void this.#dial(accepted, run);
+    if (run?.isOpen === true && destination !== undefined) void this.#dial(accepted, destination, run);
     else this.#park(accepted);
   }
 
   #park(accepted: Accepted): void {
     accepted.row.phase = 'parked';
-    if (!this.#parking.park(accepted)) this.#refuse(accepted, 'not-served');
+    if (!this.#parking.park(accepted)) this.#refuse(accepted, 'not-served', 'connection-lost');
   }
 
-  async #dial(accepted: Accepted, run: Run): Promise<void> {
+  async #dial(accepted: Accepted, destination: HostPort, run: Run): Promise<void> {
     const dialing = new AbortController();
-    accepted.row.phase = 'dialing';
+    const { caller, row } = accepted;
+    row.phase = 'dialing';
     accepted.dialing = dialing;
     try {
-      const destination = await run.dialer.dial(accepted.row.origin, dialing.signal);
+      const far = await run.dialer.dial(row.origin, destination, dialing.signal);
       delete accepted.dialing;
       if (dialing.signal.aborted) {
-        destination.reset();
+        far.reset();
         return;
       }
       this.#tellDestination(run, undefined);
-      accepted.row.phase = 'established';
-      accepted.relay = relay(accepted.end, destination, accepted.row, (reason) => { this.#finish(accepted, reason); });
+      row.phase = 'established';
+      accepted.relay = relay(caller.join(), far, row, (reason) => { this.#finish(accepted, reason); });
     } catch (error) {
       delete accepted.dialing;
       if (dialing.signal.aborted) return;
       const failure = toFailure(error);
       // The tunnel broke, not the destination: the client waits for the next one.
       if (failure.code === 'connection-lost') this.#park(accepted);
-      else this.#refuse(accepted, dialReason(failure.code));
+      else this.#refuse(accepted, dialReason(failure.code), failure.code);
       this.#tellDestination(run, failure);
     }
   }
 
-  /** Ends a connection that has not reached its destination. */
-  #refuse(accepted: Accepted, reason: CloseReason): void {
+  /** Ends a connection that has not reached its destination, and tells its client why. */
+  #refuse(accepted: Accepted, reason: CloseReason, code: FailureCode): void {
+    accepted.caller.refuse(code);
+    this.#finish(accepted, reason);
+  }
+
+  /** Ends a connection at once. */
+  #abort(accepted: Accepted, reason: CloseReason): void {
+    if (accepted.relay !== undefined) {
+      accepted.relay.abort();
+      return;
+    }
     accepted.dialing?.abort(new ForwardError('cancelled', 'the connection is gone'));
-    accepted.end.reset();
+    accepted.caller.abort();
     this.#finish(accepted, reason);
   }
 
@@ -212,19 +265,14 @@ export class Forwarder {
     const now = this.#services.clock.now();
     if (failure?.code === last?.code && (failure === undefined || now - (last?.at ?? 0) < COMPLAINT_INTERVAL_MS)) return;
     this.#complaint = { code: failure?.code, at: now };
-    const told = { id: this.#id, generation: run.generation };
+    const told = { id: this.#request.id, generation: run.generation };
     this.#services.control.emit('destination', failure === undefined ? told : { ...told, failure });
   }
 }
 
-function isSamePole(one: ListenPole, other: ListenPole): boolean {
-  const [some, others] = [addressesOf(one), addressesOf(other)];
-  return some.length === others.length && some.every(({ host, port }, index) => others[index]?.host === host && others[index].port === port);
-}
-
-function addressesOf(pole: ListenPole): readonly HostPort[] {
-  if (pole.side === 'server') throw new ForwardError('internal', 'listening on the server is not there yet');
-  return pole.addresses;
+/** Equal for requests that one listener can serve. A target may be resolved anew; its server stays. */
+function polesOf({ listen, connect, target }: StartForward): string {
+  return JSON.stringify([listen, connect.kind, listen.side === 'server' ? target?.hops.at(-1)?.name : undefined]);
 }
 
 /** Why a connection ends whose destination was not reached. */

@@ -8,14 +8,12 @@ import { TcpEnd } from './tcpEnd.ts';
 
 const DIAL_TIMEOUT_MS = 20_000;
 
-/** Dials the destination from this machine: the far side of a relay. */
+/** Dials from this machine: the far side of a relay, and of `ssh -R`. */
 export class TcpDialer implements Dialer {
-  readonly #connect: HostPort;
   readonly #clock: Clock;
   onLost: Dialer['onLost'];
 
-  constructor(connect: HostPort, clock: Clock) {
-    this.#connect = connect;
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 
@@ -24,12 +22,12 @@ export class TcpDialer implements Dialer {
     return Promise.resolve();
   }
 
-  async dial(_origin: HostPort, signal: AbortSignal): Promise<End> {
-    const options = { address: this.#connect, allowHalfOpen: true, timeoutMs: DIAL_TIMEOUT_MS, clock: this.#clock };
+  async dial(_origin: HostPort, destination: HostPort, signal: AbortSignal): Promise<End> {
+    const options = { address: destination, allowHalfOpen: true, timeoutMs: DIAL_TIMEOUT_MS, clock: this.#clock };
     try {
       return new TcpEnd(await connectTcp(options, signal), this.#clock);
     } catch (error) {
-      throw error instanceof ForwardError ? error : dialFailure(error, this.#connect);
+      throw error instanceof ForwardError ? error : dialFailure(error, destination);
     }
   }
 

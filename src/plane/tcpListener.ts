@@ -1,31 +1,56 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { formatHostPort, type HostPort } from '../core/address.ts';
 import { ForwardError, fromFailure, toFailure, type FailureCode } from '../core/failure.ts';
-import type { Bound } from '../core/forwardState.ts';
+import type { Bound, Progress } from '../core/forwardState.ts';
+import type { Clock } from '../core/ports.ts';
+import type { StartForward } from '../protocol/messages.ts';
+import type { Arrival, Listener } from './listener.ts';
 import { systemCode } from './tcpConnect.ts';
+import { TcpEnd } from './tcpEnd.ts';
 
 const BACKLOG = 511;
 
 /** Accepts TCP connections on one or several addresses of this machine, each paused and half-open. */
-export class TcpListener {
-  readonly #onConnection: (socket: Socket) => void;
+export class TcpListener implements Listener {
+  readonly isLasting = true;
+  readonly #addresses: readonly HostPort[];
+  readonly #clock: Clock;
+  readonly #onArrival: (arrival: Arrival) => void;
   readonly #servers: Server[] = [];
+  #binding: Promise<Bound> | undefined;
   #isClosed = false;
+  onLost: Listener['onLost'];
 
-  constructor(onConnection: (socket: Socket) => void) {
-    this.#onConnection = onConnection;
+  constructor(addresses: readonly HostPort[], clock: Clock, onArrival: (arrival: Arrival) => void) {
+    this.#addresses = addresses;
+    this.#clock = clock;
+    this.#onArrival = onArrival;
   }
 
   /**
-   * Binds all addresses; with port 0 in the first, the others take the port that it got. The first may only be missing
-   * for want of such an interface, the others for any reason, and one must be had. Rejects with a `ForwardError` of
-   * `address-in-use`, `permission-denied`, `address-not-available` or `cancelled`, and then holds nothing.
+   * Binds all addresses at the first call; with port 0 in the first, the others take the port that it got. The first may
+   * only be missing for want of such an interface, the others for any reason, and one must be had. Rejects with a
+   * `ForwardError` of `address-in-use`, `permission-denied`, `address-not-available` or `cancelled`, and then holds nothing.
    */
-  async bind(addresses: readonly HostPort[]): Promise<Bound> {
+  open(_request: StartForward, onProgress: (progress: Progress) => void): Promise<Bound> {
+    onProgress({ step: 'binding' });
+    return this.#binding ??= this.#bind();
+  }
+
+  endRun(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#servers.splice(0).map((server) => new Promise<void>((resolve) => { server.close(() => { resolve(); }); })));
+  }
+
+  async #bind(): Promise<Bound> {
     const bound: HostPort[] = [];
     let missing: Bound['missing'];
     try {
-      for (const [index, asked] of addresses.entries()) {
+      for (const [index, asked] of this.#addresses.entries()) {
         const address = { host: asked.host, port: asked.port === 0 ? bound[0]?.port ?? 0 : asked.port };
         try {
           bound.push({ host: address.host, port: await this.#bindOne(address) });
@@ -43,15 +68,25 @@ export class TcpListener {
     }
   }
 
-  /** Stops listening at once; settles when the accepted sockets are gone too, which their owner sees to. Idempotent. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all(this.#servers.splice(0).map((server) => new Promise<void>((resolve) => { server.close(() => { resolve(); }); })));
+  #accept(socket: Socket): void {
+    const end = new TcpEnd(socket, this.#clock);
+    const { remoteAddress, remotePort, localAddress, localPort } = socket;
+    // A client that is gone again by now has no address any more.
+    if (remoteAddress === undefined || remotePort === undefined || localAddress === undefined || localPort === undefined) {
+      end.reset();
+      return;
+    }
+    this.#onArrival({
+      origin: { host: remoteAddress, port: remotePort },
+      accepted: { host: localAddress, port: localPort },
+      open: () => end,
+      refuse: () => { end.reset(); },
+    });
   }
 
   #bindOne({ host, port }: HostPort): Promise<number> {
     if (this.#isClosed) return Promise.reject(new ForwardError('cancelled', 'binding was cancelled'));
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, this.#onConnection);
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => { this.#accept(socket); });
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', reject);

@@ -6,17 +6,15 @@ import type { Dialer } from '../dialer.ts';
 import type { End } from '../end.ts';
 import type { ConnectionPool, Lease } from './connectionPool.ts';
 
-/** Dials the destination from an SSH server: the far side of `ssh -L`. */
+/** Dials from an SSH server: the far side of `ssh -L` and `ssh -D`. */
 export class SshDialer implements Dialer {
-  readonly #connect: HostPort;
   readonly #target: SshTarget;
   readonly #pool: ConnectionPool;
   #opening: Promise<Lease> | undefined;
   #lease: Lease | undefined;
   onLost: Dialer['onLost'];
 
-  constructor(connect: HostPort, target: SshTarget, pool: ConnectionPool) {
-    this.#connect = connect;
+  constructor(target: SshTarget, pool: ConnectionPool) {
     this.#target = target;
     this.#pool = pool;
   }
@@ -26,9 +24,9 @@ export class SshDialer implements Dialer {
     this.#lease = await this.#opening;
   }
 
-  async dial(origin: HostPort, signal: AbortSignal): Promise<End> {
+  async dial(origin: HostPort, destination: HostPort, signal: AbortSignal): Promise<End> {
     if (this.#lease === undefined) throw new ForwardError('connection-lost', 'there is no SSH connection');
-    return this.#lease.connection.dial(origin, this.#connect, signal);
+    return this.#lease.connection.dial(origin, destination, signal);
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,31 @@
+import type { HostPort } from '../core/address.ts';
+import type { ForwardError } from '../core/failure.ts';
+import type { Bound, Progress } from '../core/forwardState.ts';
+import type { StartForward } from '../protocol/messages.ts';
+import type { End } from './end.ts';
+
+/** A connection that has arrived at a listener. */
+export interface Arrival {
+  /** Who connected to the listener. */
+  readonly origin: HostPort;
+  /** The address that it connected to. */
+  readonly accepted: HostPort;
+  /** Our end of it, from now on the asker's to close. Not after `refuse()`, and called once. */
+  open(): End;
+  /** Turns it away as the transport can: by a reset, or by not opening it. Not after `open()`. */
+  refuse(): void;
+}
+
+/** Where the connections of a forward arrive. */
+export interface Listener {
+  /** Whether it stays bound from one run to the next, while the far side is opened again. */
+  readonly isLasting: boolean;
+  /** Listens for a run, or goes on listening; rejects with a `ForwardError`. Told of runs one after the other. */
+  open(request: StartForward, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Bound>;
+  /** Called when a listener that is open breaks by itself. */
+  onLost: ((error: ForwardError) => void) | undefined;
+  /** Lets go of what belongs to the run alone; settles when nothing of it is left. Idempotent. */
+  endRun(): Promise<void>;
+  /** Stops listening at once; settles when nothing is left, the open connections included, which their owner sees to. Idempotent. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,173 @@
+import { formatHostPort, type HostPort } from '../../core/address.ts';
+import { untrustedText, type FailureCode } from '../../core/failure.ts';
+import type { Disposable } from '../../core/lifecycle.ts';
+import type { Clock } from '../../core/ports.ts';
+import type { Caller, Wish } from '../caller.ts';
+import type { End, EndClose, EndListener } from '../end.ts';
+import { Handshake, type HandshakeStep } from './handshake.ts';
+import { isPermitted } from './permitted.ts';
+import { NOTHING, type ProxyRequest } from './reading.ts';
+
+/** How long a client may take to say where it wants to go. */
+export const HANDSHAKE_MS = 10_000;
+
+const GONE: Wish = { kind: 'nowhere', closeReason: 'client-reset', detail: 'the client is gone' };
+
+export interface AskingOptions {
+  /** The patterns of PermitRemoteOpen; undefined permits everything. */
+  readonly permitted: readonly string[] | undefined;
+  readonly clock: Clock;
+  /** Called once the client's end is closed. */
+  readonly onGone: () => void;
+}
+
+/**
+ * A caller that says itself where it wants to go, by SOCKS or HTTP. Its end is read until it has said so and no further,
+ * and is then the end of the relay: what came behind the request is the first that the relay sees.
+ */
+export class AskingCaller implements Caller, End, EndListener {
+  readonly #end: End;
+  readonly #options: AskingOptions;
+  readonly #handshake = new Handshake();
+  #settle: ((wish: Wish) => void) | undefined;
+  #timer: Disposable | undefined;
+  #request: ProxyRequest | undefined;
+  #early: Buffer = NOTHING;
+  #listener: EndListener | undefined;
+  #isTurnedAway = false;
+  #hasEnded = false;
+  #closedBy: EndClose | undefined;
+
+  constructor(end: End, options: AskingOptions) {
+    this.#end = end;
+    this.#options = options;
+  }
+
+  ask(): Promise<Wish> {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      this.#timer = this.#options.clock.after(HANDSHAKE_MS, () => { this.#giveUp(`no request within ${String(HANDSHAKE_MS)} ms`); });
+      this.#end.attach(this);
+    });
+  }
+
+  join(): End {
+    if (this.#request !== undefined && this.#request.granted.length > 0) this.#end.write(this.#request.granted);
+    return this;
+  }
+
+  refuse(code: FailureCode): void {
+    this.#turnAway(this.#request?.refusal(code) ?? NOTHING);
+  }
+
+  abort(): void {
+    this.#answer(GONE);
+    this.#turnAway(NOTHING);
+  }
+
+  attach(listener: EndListener): void {
+    this.#listener = listener;
+    // The end delivers later; what it held back comes first, and may be answered with a pause.
+    if (this.#closedBy === undefined) this.#end.resume();
+    if (this.#early.length > 0) listener.onData(this.#early);
+    this.#early = NOTHING;
+    if (this.#hasEnded) listener.onEnd();
+    if (this.#closedBy !== undefined) listener.onClose(this.#closedBy);
+  }
+
+  pause(): void {
+    this.#end.pause();
+  }
+
+  resume(): void {
+    this.#end.resume();
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#end.write(chunk);
+  }
+
+  end(): void {
+    this.#end.end();
+  }
+
+  linger(): void {
+    this.#end.linger();
+  }
+
+  reset(): void {
+    this.#end.reset();
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#listener !== undefined) this.#listener.onData(chunk);
+    else if (this.#isTurnedAway) return;
+    else if (this.#request !== undefined) this.#early = Buffer.concat([this.#early, chunk]);
+    else this.#take(this.#handshake.push(chunk));
+  }
+
+  onDrain(): void {
+    this.#listener?.onDrain();
+  }
+
+  onEnd(): void {
+    this.#hasEnded = true;
+    if (this.#listener !== undefined) this.#listener.onEnd();
+    else if (this.#request === undefined && !this.#isTurnedAway) this.#giveUp('the client ended before its request did');
+  }
+
+  onClose(how: EndClose): void {
+    this.#closedBy = how;
+    this.#answer(GONE);
+    this.#listener?.onClose(how);
+    this.#options.onGone();
+  }
+
+  #take({ answer, outcome }: HandshakeStep): void {
+    if (answer.length > 0) this.#end.write(answer);
+    if (outcome === undefined) return;
+    if (outcome.kind === 'refused') {
+      this.#answer({ kind: 'nowhere', closeReason: 'not-understood', detail: outcome.detail });
+      this.#turnAway(outcome.answer);
+      return;
+    }
+    this.#request = outcome.request;
+    this.#early = outcome.request.early;
+    this.#end.pause();
+    this.#admit(outcome.request.destination);
+  }
+
+  #admit(destination: HostPort): void {
+    if (isPermitted(destination, this.#options.permitted)) {
+      this.#answer({ kind: 'destination', destination });
+      return;
+    }
+    const text = untrustedText(formatHostPort(destination));
+    const failure = { code: 'forwarding-prohibited', detail: `${text}: PermitRemoteOpen does not allow it`, context: { destination: text } } as const;
+    this.#answer({ kind: 'nowhere', closeReason: failure.code, detail: failure.detail, failure });
+    this.refuse(failure.code);
+  }
+
+  #giveUp(detail: string): void {
+    this.#answer({ kind: 'nowhere', closeReason: 'not-understood', detail });
+    this.#turnAway(this.#handshake.unfinished);
+  }
+
+  /** The first answer counts. */
+  #answer(wish: Wish): void {
+    this.#timer?.dispose();
+    this.#settle?.(wish);
+  }
+
+  /** Says the last word, and stays until the client has had the time to read it. */
+  #turnAway(answer: Buffer): void {
+    this.#isTurnedAway = true;
+    if (answer.length === 0) {
+      this.#end.reset();
+      return;
+    }
+    this.#end.write(answer);
+    this.#end.end();
+    this.#end.linger();
+  }
+}
