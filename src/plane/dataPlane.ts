@@ -10,6 +10,7 @@ import type { Arrival, Listener } from './listener.ts';
 import { AskingCaller } from './proxy/askingCaller.ts';
 import { ConnectionPool } from './ssh/connectionPool.ts';
 import { SshDialer } from './ssh/sshDialer.ts';
+import { SshListener } from './ssh/sshListener.ts';
 import { TcpDialer } from './tcpDialer.ts';
 import { TcpListener } from './tcpListener.ts';
 
@@ -96,7 +97,7 @@ export class DataPlane {
   }
 
   #createListener({ listen }: StartForward, onArrival: (arrival: Arrival) => void): Listener {
-    if (listen.side === 'server') throw new ForwardError('internal', 'listening on the server is not there yet');
+    if (listen.side === 'server') return new SshListener(listen.address, this.#pool, this.#services.clock, onArrival);
     return new TcpListener(listen.addresses, this.#services.clock, onArrival);
   }
 

@@ -19,7 +19,7 @@ for (const kind of ['relay', 'local'] as const) {
     const port = await forwardTo(workbench, server.port, kind === 'local' ? ' server' : '');
     const through: Through = async (next, run) => {
       handle = next;
-      await run(port, server.sockets);
+      await run(() => dial(port), server.sockets);
     };
     const [pid = 0] = workbench.vsCode.extensionHostPids();
     const before = descriptorsOf(pid);

@@ -1,15 +1,28 @@
 import { readdirSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { HostPort } from '../../src/core/address.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { PlaneClient, type StartedForward } from './planeClient.ts';
 import { hopTo, identityOf, targetOf, trusting } from './planeTargets.ts';
+import { asked, fixed, here, onServer } from './poles.ts';
+import { dialSocks5 } from './socksClient.ts';
 import { Sshd } from './sshd.ts';
 import { createSshKey, type SshKeyFile } from './sshKeys.ts';
+import { dial } from './tcpPeers.ts';
 import { createTemporaryFolder, type TemporaryFolder } from './temporaryFolder.ts';
 
-export type RouteKind = 'relay' | 'local';
+const ANY_PORT: HostPort = { host: '127.0.0.1', port: 0 };
 
-/** A plane and, for `ssh -L`, a server that it can log in to with a key. */
+export type RouteKind = 'relay' | 'local' | 'remote' | 'dynamic' | 'remote dynamic';
+
+/** A forward that is up, and a client of it that connects to its destination. */
+export interface RoutedForward {
+  readonly forward: StartedForward;
+  readonly port: number;
+  dial(): Promise<Socket>;
+}
+
+/** A plane and, for all but a relay, a server that it can log in to with a key. */
 export class Route {
   private constructor(
     readonly kind: RouteKind,
@@ -37,8 +50,17 @@ export class Route {
     return targetOf(hopTo(this.server, { identities: [identityOf(this.keyFile)] }));
   }
 
-  forward(connect: HostPort): Promise<{ forward: StartedForward; port: number }> {
-    return this.plane.forward(connect, this.target);
+  /** Starts a forward of this kind that leads to the destination, by itself or for a client that asks for it. */
+  async forward(destination: HostPort): Promise<RoutedForward> {
+    const isAsked = this.kind === 'dynamic' || this.kind === 'remote dynamic';
+    const forward = await this.plane.begin({
+      listen: this.kind === 'remote' || this.kind === 'remote dynamic' ? onServer(ANY_PORT) : here(ANY_PORT),
+      connect: isAsked ? asked() : fixed(destination),
+      ...(this.target === undefined ? {} : { target: this.target }),
+    });
+    await this.plane.untilUp(forward);
+    const { port } = this.plane.boundOf(forward).addresses[0]!;
+    return { forward, port, dial: () => (isAsked ? dialSocks5(port, destination) : dial(port)) };
   }
 
   async close(): Promise<void> {

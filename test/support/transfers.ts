@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { eventually } from './eventually.ts';
-import { dial, readAll, readSlowly, sha256, testBytes } from './tcpPeers.ts';
+import { readAll, readSlowly, sha256, testBytes } from './tcpPeers.ts';
 
-/** Runs `test` against the port of a forward to a destination that serves with `handle`; `sockets` are the destination's open ones. */
-export type Through = (handle: (socket: Socket) => void, test: (port: number, sockets: ReadonlySet<Socket>) => Promise<void>) => Promise<void>;
+/**
+ * Runs `test` against a forward to a destination that serves with `handle`; `dial` is a client of the forward that
+ * connects, and `sockets` are the destination's open ones.
+ */
+export type Through = (handle: (socket: Socket) => void, test: (dial: () => Promise<Socket>, sockets: ReadonlySet<Socket>) => Promise<void>) => Promise<void>;
 
 /** Something that programs do with a connection and that a forward must not change. */
 export interface Transfer {
@@ -35,8 +38,8 @@ export const TRANSFERS: readonly Transfer[] = [
 async function sendUp(through: Through, size: number): Promise<void> {
   const sent = testBytes(size);
   let received: Promise<Buffer> | undefined;
-  await through((socket) => { received = readAll(socket).finally(() => socket.end('got it')); }, async (port) => {
-    const client = await dial(port);
+  await through((socket) => { received = readAll(socket).finally(() => socket.end('got it')); }, async (dial) => {
+    const client = await dial();
     client.end(sent);
     assert.equal((await readAll(client)).toString(), 'got it');
     assert.equal(sha256(await received!), sha256(sent));
@@ -45,8 +48,8 @@ async function sendUp(through: Through, size: number): Promise<void> {
 
 async function sendDown(through: Through, size: number): Promise<void> {
   const sent = testBytes(size);
-  await through((socket) => { socket.resume().end(sent); }, async (port) => {
-    const client = await dial(port);
+  await through((socket) => { socket.resume().end(sent); }, async (dial) => {
+    const client = await dial();
     assert.equal(sha256(await readAll(client)), sha256(sent));
     client.end();
   });
@@ -55,9 +58,9 @@ async function sendDown(through: Through, size: number): Promise<void> {
 async function clientEndsFirst(through: Through): Promise<void> {
   await through((socket) => {
     void readAll(socket).then((request) => { socket.end(`answer to ${request.toString()}`); });
-  }, async (port) => {
+  }, async (dial) => {
     const answers = await Promise.all(rounds(ROUNDS, async (round) => {
-      const client = await dial(port);
+      const client = await dial();
       client.end(`question ${String(round)}`);
       return (await readAll(client)).toString();
     }));
@@ -70,9 +73,9 @@ async function destinationEndsFirst(through: Through): Promise<void> {
   await through((socket) => {
     requests.push(readAll(socket).then((request) => request.toString()));
     socket.end('greeting');
-  }, async (port) => {
+  }, async (dial) => {
     await Promise.all(rounds(ROUNDS, async (round) => {
-      const client = await dial(port);
+      const client = await dial();
       assert.equal((await readAll(client)).toString(), 'greeting');
       client.end(`late ${String(round)}`);
     }));
@@ -84,8 +87,8 @@ async function destinationEndsFirst(through: Through): Promise<void> {
 async function clientWritesAndCloses(through: Through, read: typeof readAll): Promise<void> {
   const sent = testBytes(16 * MiB);
   let received: Promise<Buffer> | undefined;
-  await through((socket) => { received = read(socket).finally(() => socket.end()); }, async (port) => {
-    const client = await dial(port);
+  await through((socket) => { received = read(socket).finally(() => socket.end()); }, async (dial) => {
+    const client = await dial();
     client.write(sent);
     client.destroySoon();
     const arrived = await eventually(() => received);
@@ -98,8 +101,8 @@ async function destinationWritesAndCloses(through: Through, read: typeof readAll
   await through((socket) => {
     socket.write(sent);
     socket.destroySoon();
-  }, async (port) => {
-    const client = await dial(port);
+  }, async (dial) => {
+    const client = await dial();
     assert.equal(sha256(await read(client)), sha256(sent));
     client.end();
   });
@@ -107,8 +110,8 @@ async function destinationWritesAndCloses(through: Through, read: typeof readAll
 
 async function manyAtOnce(through: Through): Promise<void> {
   const sent = testBytes(100_000);
-  await through((socket) => { socket.pipe(socket); }, async (port) => {
-    const clients = await Promise.all(rounds(AT_ONCE, () => dial(port)));
+  await through((socket) => { socket.pipe(socket); }, async (dial) => {
+    const clients = await Promise.all(rounds(AT_ONCE, () => dial()));
     const digests = await Promise.all(clients.map(async (client) => {
       client.end(sent);
       return sha256(await readAll(client));
@@ -118,8 +121,8 @@ async function manyAtOnce(through: Through): Promise<void> {
 }
 
 async function clientResetsAtOnce(through: Through): Promise<void> {
-  await through((socket) => { socket.resume().on('end', () => socket.end()); }, async (port, sockets) => {
-    for (let round = 0; round < RESETS; round += 1) (await dial(port)).resetAndDestroy();
+  await through((socket) => { socket.resume().on('end', () => socket.end()); }, async (dial, sockets) => {
+    for (let round = 0; round < RESETS; round += 1) (await dial()).resetAndDestroy();
     await eventually(() => sockets.size === 0, { explain: () => `${String(sockets.size)} sockets are open: ${JSON.stringify([...sockets].map(stateOf))}` });
   });
 }

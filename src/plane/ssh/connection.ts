@@ -4,9 +4,11 @@ import { ForwardError, toFailure } from '../../core/failure.ts';
 import type { Progress } from '../../core/forwardState.ts';
 import type { SshHop, SshTarget } from '../../core/sshTarget.ts';
 import type { End } from '../end.ts';
+import type { Arrival } from '../listener.ts';
 import { log, type PlaneServices } from '../services.ts';
 import { ChannelEnd } from './channelEnd.ts';
 import { HopSession } from './hopSession.ts';
+import { ServerPorts, type ServerPort } from './serverPorts.ts';
 import { channelFailure, hopFailure, nextHopFailure } from './sshFailure.ts';
 import { openTransport, type Transport } from './transport.ts';
 import { WriteBudget } from './writeBudget.ts';
@@ -23,6 +25,7 @@ export class SshConnection {
   readonly #sessions: HopSession[] = [];
   readonly #budget = new WriteBudget();
   readonly #channels = new Set<ChannelEnd>();
+  #ports: ServerPorts | undefined;
   #failure: ForwardError | undefined;
   /** Called once, when the open connection breaks; not after `close()`. */
   onLost: ((error: ForwardError) => void) | undefined;
@@ -66,17 +69,32 @@ export class SshConnection {
           reject(error ?? new ForwardError('internal', 'no channel'));
           return;
         }
-        const end: ChannelEnd = new ChannelEnd(channel, this.#budget, () => this.#channels.delete(end));
-        this.#channels.add(end);
-        resolve(end);
+        resolve(this.#adopt(channel));
       });
     });
+  }
+
+  /**
+   * Has the target listen for us. Rejects with `remote-bind-refused`, or with the failure of the SSH connection when that
+   * is gone.
+   */
+  async listen(address: HostPort, onArrival: (arrival: Arrival) => void): Promise<ServerPort> {
+    const session = this.#sessions.at(-1);
+    if (session === undefined) throw new ForwardError('internal', 'an SSH connection without hops');
+    this.#ports ??= new ServerPorts(session, this.#services, (channel) => this.#adopt(channel));
+    return this.#ports.listen(address, onArrival);
   }
 
   /** Ends every channel and says goodbye on every hop; settles when nothing is left. Idempotent. */
   async close(): Promise<void> {
     this.#end(new ForwardError('cancelled', 'the SSH connection was closed'));
     await Promise.all([...this.#sessions].reverse().map((session) => session.close()));
+  }
+
+  #adopt(channel: ClientChannel): ChannelEnd {
+    const end: ChannelEnd = new ChannelEnd(channel, this.#budget, () => this.#channels.delete(end));
+    this.#channels.add(end);
+    return end;
   }
 
   async #addHop(hop: SshHop, onStep: (step: Progress['step']) => void, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { Client, type ClientChannel } from 'ssh2';
+import { Client, type AcceptConnection, type ClientChannel, type RejectConnection, type TcpConnectionDetails } from 'ssh2';
 import { ForwardError, toFailure, untrustedText } from '../../core/failure.ts';
 import type { HostPort } from '../../core/address.ts';
 import type { StartStep } from '../../core/forwardState.ts';
@@ -9,6 +9,7 @@ import { offeredAlgorithms } from './algorithms.ts';
 import { authHandler } from './authentication.ts';
 import { hostVerifier } from './hostKey.ts';
 import { answersOf, type LoginSession } from './loginSession.ts';
+import { onServerRemark } from './internals.ts';
 import { PhaseTimer } from './phaseTimer.ts';
 import { clientFailure, hopFailure, type SshPhase } from './sshFailure.ts';
 import type { Transport } from './transport.ts';
@@ -36,6 +37,10 @@ export class HopSession implements LoginSession {
   #settle: { readonly resolve: () => void; readonly reject: (error: ForwardError) => void } | undefined;
   /** Called once, when a session that was ready breaks or is closed. */
   onOver: ((error: ForwardError) => void) | undefined;
+  /** Called with every channel that the server opens for a port that it listens on for us. */
+  onChannel: ((details: TcpConnectionDetails, accept: AcceptConnection<ClientChannel>, reject: RejectConnection) => void) | undefined;
+  /** What the server last remarked, for the log; sshd says so why it refuses a forward. Untrusted, cleaned. */
+  lastRemark: string | undefined;
 
   constructor(hop: SshHop, transport: Transport, services: PlaneServices) {
     this.hop = hop;
@@ -63,6 +68,17 @@ export class HopSession implements LoginSession {
   /** Opens a channel to a destination as seen from the server; throws or calls back with ssh2's error. */
   forwardOut(origin: HostPort, connect: HostPort, callback: (error: Error | undefined, channel: ClientChannel) => void): void {
     this.#client.forwardOut(origin.host, origin.port, connect.host, connect.port, callback);
+  }
+
+  /** Asks the server to listen; throws or calls back with ssh2's error, or with the port that was granted. */
+  forwardIn(address: HostPort, callback: (error: Error | undefined, port: number) => void): void {
+    this.lastRemark = undefined;
+    this.#client.forwardIn(address.host, address.port, callback);
+  }
+
+  /** Asks the server to listen no more; throws or calls back. */
+  unforwardIn(address: HostPort, callback: () => void): void {
+    this.#client.unforwardIn(address.host, address.port, callback);
   }
 
   /** Says goodbye and settles when the transport is gone, at the latest after a short wait. Idempotent. */
@@ -118,6 +134,10 @@ export class HopSession implements LoginSession {
     client.on('end', () => { this.fail(this.#lost()); });
     client.on('close', () => { this.fail(this.#lost()); });
     client.on('banner', (text) => { this.log('info', `banner: ${untrustedText(text, 2_000)}`); });
+    client.on('tcp connection', (details, accept, reject) => {
+      if (this.onChannel === undefined) reject();
+      else this.onChannel(details, accept, reject);
+    });
     client.on('change password', () => {
       this.fail(hopFailure(this.hop, 'auth-failed', 'the server wants the password to be changed first'));
     });
@@ -151,6 +171,10 @@ export class HopSession implements LoginSession {
       // Its timer would run while a person is asked.
       readyTimeout: 0,
       strictVendor: false,
+    });
+    onServerRemark(this.#client, (text) => {
+      this.lastRemark = untrustedText(text);
+      this.log('debug', `remark: ${this.lastRemark}`);
     });
   }
 

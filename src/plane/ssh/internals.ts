@@ -1,4 +1,4 @@
-import type { Channel } from 'ssh2';
+import type { Channel, Client } from 'ssh2';
 
 /** Where one direction of a channel stands, in ssh2's own words. */
 type DirectionState = 'open' | 'eof' | 'closing' | 'closed';
@@ -20,4 +20,16 @@ export function withInternals<T extends Channel>(channel: T): T & ChannelInterna
     throw new Error('ssh2 has changed: a channel without the states of its directions');
   }
   return candidate as T & ChannelInternals;
+}
+
+/** The part of ssh2's client that hands over messages which it has no event for. */
+interface ClientInternals {
+  readonly _protocol: { readonly _handlers: Record<string, unknown> };
+}
+
+/** Calls `onRemark` with the texts of SSH_MSG_DEBUG (RFC 4253 section 11.3) of a client that has begun to connect. */
+export function onServerRemark(client: Client, onRemark: (text: string) => void): void {
+  const handlers = (client as unknown as Partial<ClientInternals>)._protocol?._handlers;
+  if (typeof handlers !== 'object') throw new Error('ssh2 has changed: a client without the handlers of its messages');
+  handlers['DEBUG'] = (_protocol: unknown, _isToBeShown: boolean, text: unknown) => { onRemark(String(text)); };
 }

@@ -57,8 +57,9 @@ function clientFailureCode(phase: SshPhase, error: { readonly level?: string; re
 
 /** The failure of a `forwardOut`, whose errors carry the reason of RFC 4254 section 5.1. */
 export function channelFailure(destination: string, error: Error & { readonly reason?: unknown }): ForwardError {
-  const code = channelFailureCode(error.reason);
-  const detail = untrustedText(`${destination}: ${error.message.replace('(SSH) Channel open failure: ', '')}`);
+  const said = error.message.replace('(SSH) Channel open failure: ', '');
+  const code = channelFailureCode(error.reason, said);
+  const detail = untrustedText(`${destination}: ${said}`);
   return new ForwardError(code, detail, { cause: error, context: { destination } });
 }
 
@@ -69,9 +70,17 @@ export function nextHopFailure(hop: SshHop, before: SshHop, error: ForwardError 
   return hopFailure(hop, codes[code] ?? code, `from ${before.name}: ${error?.message ?? 'no channel'}`, { cause: error });
 }
 
-function channelFailureCode(reason: unknown): FailureCode {
+function channelFailureCode(reason: unknown, said: string): FailureCode {
   if (reason === 1) return 'forwarding-prohibited';
-  return reason === 2 ? 'destination-refused' : 'destination-unreachable';
+  return reason === 2 && isRefusal(said) ? 'destination-refused' : 'destination-unreachable';
+}
+
+/**
+ * SSH_OPEN_CONNECT_FAILED stands for whatever kept the server from connecting. Which of it, sshd says in the description
+ * alone: strerror(3)'s words or gai_strerror(3)'s, and "open failed" where it had none. Other servers leave it empty.
+ */
+function isRefusal(said: string): boolean {
+  return said === '' || /refused/i.test(said);
 }
 
 function messageOf(error: unknown): string {

@@ -1,0 +1,87 @@
+import type { HostPort } from '../../core/address.ts';
+import { ForwardError } from '../../core/failure.ts';
+import type { Bound, Progress } from '../../core/forwardState.ts';
+import type { Clock } from '../../core/ports.ts';
+import type { StartForward } from '../../protocol/messages.ts';
+import { untilAborted } from '../abort.ts';
+import type { Arrival, Listener } from '../listener.ts';
+import type { ConnectionPool, Lease } from './connectionPool.ts';
+import type { ServerPort } from './serverPorts.ts';
+
+/** How long the end of a run waits for the server to free the port. */
+const FREE_MS = 500;
+
+/** What one run holds. */
+interface Run {
+  readonly opening: Promise<Lease>;
+  listening?: Promise<ServerPort>;
+}
+
+/** Has an SSH server listen: the near side of `ssh -R`. Each run asks anew, for the port that the one before was granted. */
+export class SshListener implements Listener {
+  readonly isLasting = false;
+  readonly #asked: HostPort;
+  readonly #pool: ConnectionPool;
+  readonly #clock: Clock;
+  readonly #onArrival: (arrival: Arrival) => void;
+  #run: Run | undefined;
+  #ending: Promise<void> = Promise.resolve();
+  #granted: number | undefined;
+  onLost: Listener['onLost'];
+
+  constructor(asked: HostPort, pool: ConnectionPool, clock: Clock, onArrival: (arrival: Arrival) => void) {
+    this.#asked = asked;
+    this.#pool = pool;
+    this.#clock = clock;
+    this.#onArrival = onArrival;
+  }
+
+  /**
+   * Connects, and asks the server to listen; rejects as connecting does, or with `remote-bind-refused`. A port that the
+   * server chose is asked for again: programs there may know it by now.
+   */
+  async open({ target }: StartForward, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Bound> {
+    if (target === undefined) throw new ForwardError('invalid-forward', 'listening on a server needs a server');
+    // What the run before held must be free before it is asked for again.
+    await this.#ending;
+    signal.throwIfAborted();
+    const opening = this.#pool.acquire(target, { onProgress, onLost: (error) => this.onLost?.(error) }, signal);
+    const run: Run = { opening };
+    this.#run = run;
+    const { connection } = await opening;
+    signal.throwIfAborted();
+    onProgress({ step: 'binding' });
+    run.listening = connection.listen({ host: this.#asked.host, port: this.#granted ?? this.#asked.port }, this.#onArrival);
+    const { address } = await untilAborted(run.listening, signal);
+    this.#granted = address.port;
+    return { addresses: [address] };
+  }
+
+  endRun(): Promise<void> {
+    const run = this.#run;
+    this.#run = undefined;
+    if (run !== undefined) this.#ending = this.#end(run);
+    return this.#ending;
+  }
+
+  close(): Promise<void> {
+    return this.endRun();
+  }
+
+  /** The port is freed before the share in the SSH connection is given back, since others may go on with that. */
+  async #end({ opening, listening }: Run): Promise<void> {
+    const freed = listening?.then((port) => port.close()).catch(() => undefined);
+    if (freed !== undefined) await this.#atMost(freed, FREE_MS);
+    await opening.then((lease) => lease.release(), () => undefined);
+  }
+
+  #atMost(promise: Promise<void>, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(ms, resolve);
+      void promise.then(() => {
+        timer.dispose();
+        resolve();
+      });
+    });
+  }
+}
