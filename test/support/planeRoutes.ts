@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { HostPort } from '../../src/core/address.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { PlaneClient, type StartedForward } from './planeClient.ts';
@@ -7,7 +8,10 @@ import { Sshd } from './sshd.ts';
 import { createSshKey, type SshKeyFile } from './sshKeys.ts';
 import { createTemporaryFolder, type TemporaryFolder } from './temporaryFolder.ts';
 
-export type RouteKind = 'relay' | 'local';
+/** A relay, one on a Node that has no borrowed reads, or a tunnel. */
+export type RouteKind = 'relay' | 'plain relay' | 'local';
+
+const WITHOUT_BORROWED_READS = join(import.meta.dirname, 'withoutUserBuffer.cjs');
 
 /** A plane and, for `ssh -L`, a server that it can log in to with a key. */
 export class Route {
@@ -21,7 +25,10 @@ export class Route {
 
   static async open(kind: RouteKind, extraConfig: readonly string[] = []): Promise<Route> {
     const folder = await createTemporaryFolder('route');
-    if (kind === 'relay') return new Route(kind, await PlaneClient.start(), folder, undefined, undefined);
+    if (kind !== 'local') {
+      const plane = await PlaneClient.start({}, kind === 'plain relay' ? WITHOUT_BORROWED_READS : undefined);
+      return new Route(kind, plane, folder, undefined, undefined);
+    }
     const key = await createSshKey(folder.join('id'));
     const sshd = await Sshd.start({ authorizedKeys: [key.publicKey], extraConfig });
     return new Route(kind, await PlaneClient.start(trusting(sshd)), folder, sshd, key);
