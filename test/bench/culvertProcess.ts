@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { PlaneClient } from '../support/planeClient.ts';
+import { eventually } from '../support/eventually.ts';
 import { trustingAll } from './trust.ts';
 
 /** What the benchmark asks of this process: an extension host with nothing in it but the product's plane. */
@@ -21,6 +22,7 @@ export interface Answer {
 const LOOP_RESOLUTION_MS = 1;
 
 const plane = await PlaneClient.start(trustingAll);
+let allForwards = 0;
 let delays: IntervalHistogram | undefined;
 
 process.on('message', (order: Order) => {
@@ -47,10 +49,13 @@ async function obey(order: Order): Promise<Answer> {
 
 async function forward({ destination, target, count = 1 }: Extract<Order, { kind: 'forward' }>): Promise<Answer> {
   const start = performance.now();
-  const { port } = await plane.forward({ host: '127.0.0.1', port: destination }, target);
-  const readyMs = performance.now() - start;
-  for (let rest = count - 1; rest > 0; rest -= 1) await plane.forward({ host: '127.0.0.1', port: destination }, target);
-  return { port, readyMs };
+  const request = {
+    connect: { host: '127.0.0.1', port: destination }, listen: [{ host: '127.0.0.1', port: 0 }], ...(target === undefined ? {} : { target }),
+  };
+  const forwards = await Promise.all(Array.from({ length: count }, () => plane.begin(request)));
+  await eventually(() => plane.payloads('up').length >= allForwards + count, { intervalMs: 0 });
+  allForwards += count;
+  return { port: plane.boundOf(forwards[0]!).addresses[0]!.port, readyMs: performance.now() - start };
 }
 
 function block(ms: number): void {
