@@ -7,7 +7,7 @@ import type { Disposable } from './lifecycle.ts';
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls `action` once after `delayMs`; disposing of the answer cancels it. */
+  /** Calls `action` once after `delayMs`, with 0 in the next turn of the loop; disposing of the answer cancels it. */
   after(delayMs: number, action: () => void): Disposable;
 }
 

@@ -6,7 +6,8 @@ export type EndClose = 'ended' | 'reset' | 'lost';
 
 /** What an end tells the relay. Nothing comes after `onClose`; `onData` never comes after `onEnd`. */
 export interface EndListener {
-  onData(chunk: Buffer): void;
+  /** A borrowed chunk is good until the call returns, or as long as the giver is paused. */
+  onData(chunk: Buffer, isBorrowed?: boolean): void;
   /** There is room again after a `write` that was answered with false. */
   onDrain(): void;
   /** The peer ended its direction in good order, and everything it sent has been given to `onData`. */
@@ -20,8 +21,8 @@ export interface End {
   attach(listener: EndListener): void;
   pause(): void;
   resume(): void;
-  /** Takes the bytes in any case; false asks to stop until `onDrain`. */
-  write(chunk: Buffer): boolean;
+  /** Takes the bytes in any case; false asks to stop until `onDrain`. Of a borrowed chunk nothing is held after true, or after `onDrain`. */
+  write(chunk: Buffer, isBorrowed?: boolean): boolean;
   /** Ends our direction once everything written has been handed over. */
   end(): void;
   /**

@@ -89,12 +89,12 @@ class Side implements EndListener {
     other.#end.attach(other);
   }
 
-  onData(chunk: Buffer): void {
+  onData(chunk: Buffer, isBorrowed = false): void {
     const other = this.#other;
     // Nobody is left to read it: thrown away, so that the peer gets to the end of what it sends.
     if (other === undefined || other.#isClosed) return;
     this.#count(chunk.length);
-    if (!other.#end.write(chunk)) this.#end.pause();
+    if (!other.#end.write(chunk, isBorrowed)) this.#end.pause();
   }
 
   onDrain(): void {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
+import { borrowReads } from './borrowedReads.ts';
 import type { End, EndListener } from './end.ts';
 import { systemCode } from './tcpConnect.ts';
 
@@ -10,23 +11,29 @@ import { systemCode } from './tcpConnect.ts';
  */
 const LINGER_MS = 10_000;
 
+/** What may wait to be written before the relay is asked to stop. */
+const QUEUED_MAX_BYTES = 256 * 1024;
+
 const NOTHING = Buffer.alloc(0);
 
 /** A connected TCP socket as an end of a relay. The socket must be half-open and paused. */
 export class TcpEnd implements End {
-  readonly #socket: Socket;
+  #socket: Socket;
   readonly #clock: Clock;
   #listener: EndListener | undefined;
   #hasFailed = false;
   #isClosed = false;
   #lingering: Disposable | undefined;
+  #isPaused = false;
+  /** Set while this connection lets the others have their turn. */
+  #turn: Disposable | undefined;
+  /** Set while a borrowed chunk waits to be written. */
+  #isHolding = false;
 
   constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
     this.#clock = clock;
-    // An error is always followed by 'close', where it is told.
-    socket.on('error', () => { this.#hasFailed = true; });
-    socket.once('close', () => { this.#onClose(); });
+    this.#watch(socket);
   }
 
   /** True once the socket is gone, by whichever side. */
@@ -40,26 +47,35 @@ export class TcpEnd implements End {
       this.#tellClose();
       return;
     }
-    this.#socket.on('drain', () => { listener.onDrain(); });
+    const borrowing = borrowReads(this.#socket, (chunk, isFull) => this.#onRead(listener, chunk, isFull));
+    if (borrowing === undefined) {
+      this.#socket.on('data', (chunk: Buffer) => { listener.onData(chunk); });
+    } else {
+      this.#socket = borrowing;
+      this.#watch(borrowing);
+    }
+    this.#socket.on('drain', () => { if (!this.#isHolding) listener.onDrain(); });
     this.#socket.on('end', () => { this.#onEnd(listener); });
-    this.#socket.on('data', (chunk: Buffer) => { listener.onData(chunk); });
     this.#socket.resume();
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#isPaused = false;
+    if (this.#turn === undefined) this.#socket.resume();
   }
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Buffer, isBorrowed = false): boolean {
     if (this.#socket.destroyed) return true;
+    if (isBorrowed) return this.#writeBorrowed(chunk);
+    this.#collect();
     this.#socket.write(chunk);
-    // Not write()'s own answer: it counts bytes that the kernel took within the call. Where this answers false, write()
-    // did too, so 'drain' will come.
-    return this.#socket.writableLength < this.#socket.writableHighWaterMark;
+    // Above the stream's own mark, so that where this answers false, write() did too and 'drain' will come.
+    return this.#socket.writableLength < QUEUED_MAX_BYTES;
   }
 
   end(): void {
@@ -82,6 +98,43 @@ export class TcpEnd implements End {
     else this.#socket.resetAndDestroy();
   }
 
+  #watch(socket: Socket): void {
+    // An error is always followed by 'close', where it is told.
+    socket.on('error', () => { this.#hasFailed = true; });
+    socket.once('close', () => { this.#onClose(); });
+  }
+
+  /** One full buffer in a turn of the loop, so that a bulk transfer leaves the others theirs. */
+  #onRead(listener: EndListener, chunk: Buffer, isFull: boolean): boolean {
+    listener.onData(chunk, true);
+    if (!isFull || this.#isPaused) return !this.#isPaused;
+    this.#turn ??= this.#clock.after(0, () => {
+      this.#turn = undefined;
+      if (!this.#isPaused) this.#socket.resume();
+    });
+    return false;
+  }
+
+  /** One system call for all that is written within this turn: an SSH connection gives its packets one by one. */
+  #collect(): void {
+    if (this.#socket.writableCorked > 0) return;
+    const socket = this.#socket;
+    socket.cork();
+    process.nextTick(() => { socket.uncork(); });
+  }
+
+  #writeBorrowed(chunk: Buffer): boolean {
+    this.#socket.write(chunk, this.#onWritten);
+    this.#isHolding = this.#socket.writableLength > 0;
+    return !this.#isHolding;
+  }
+
+  readonly #onWritten = (): void => {
+    if (!this.#isHolding || this.#socket.writableLength > 0) return;
+    this.#isHolding = false;
+    this.#listener?.onDrain();
+  };
+
   /**
    * libuv reports a reset that comes right behind data as an end (POLLHUP after a partial read, in uv__stream_io). Writing
    * nothing brings the system's own word to light: ECONNRESET when no end came before the reset, EPIPE when one did.
@@ -101,6 +154,7 @@ export class TcpEnd implements End {
   #onClose(): void {
     this.#isClosed = true;
     this.#lingering?.dispose();
+    this.#turn?.dispose();
     this.#tellClose();
   }
 

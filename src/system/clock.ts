@@ -5,6 +5,11 @@ import { onDispose } from '../core/lifecycle.ts';
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs, action) {
+    if (delayMs <= 0) {
+      // A timer would wait for a millisecond.
+      const immediate = setImmediate(action);
+      return onDispose(() => { clearImmediate(immediate); });
+    }
     const timer = setTimeout(action, delayMs);
     timer.unref();
     return onDispose(() => { clearTimeout(timer); });

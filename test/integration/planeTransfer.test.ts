@@ -9,7 +9,7 @@ import { TRANSFERS, type Through } from '../support/transfers.ts';
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-describe.each<RouteKind>(['relay', 'local', 'remote', 'dynamic', 'remote dynamic'])('%s', (kind) => {
+describe.each<RouteKind>(['relay', 'plain relay', 'local', 'remote', 'dynamic', 'remote dynamic'])('%s', (kind) => {
   let route: Route;
   beforeAll(async () => { route = await Route.open(kind); });
   afterAll(() => route.close());

@@ -51,8 +51,9 @@ export class PlaneClient {
     });
   }
 
-  static async start(answers: Answers = {}): Promise<PlaneClient> {
-    const worker = new Worker(await planeBundle());
+  /** `preload` is a script that runs in the worker before the plane. */
+  static async start(answers: Answers = {}, preload?: string): Promise<PlaneClient> {
+    const worker = new Worker(await planeBundle(), preload === undefined ? {} : { execArgv: ['--no-deprecation', '--require', preload] });
     await once(worker, 'online');
     return new PlaneClient(worker, answers);
   }

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import type { HostPort } from '../../src/core/address.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { PlaneClient, type StartedForward } from './planeClient.ts';
@@ -13,7 +14,10 @@ import { createTemporaryFolder, type TemporaryFolder } from './temporaryFolder.t
 
 const ANY_PORT: HostPort = { host: '127.0.0.1', port: 0 };
 
-export type RouteKind = 'relay' | 'local' | 'remote' | 'dynamic' | 'remote dynamic';
+const WITHOUT_BORROWED_READS = join(import.meta.dirname, 'withoutUserBuffer.cjs');
+
+/** `plain relay` is one on a Node that has no borrowed reads. */
+export type RouteKind = 'relay' | 'plain relay' | 'local' | 'remote' | 'dynamic' | 'remote dynamic';
 
 /** A forward that is up, and a client of it that connects to its destination. */
 export interface RoutedForward {
@@ -34,7 +38,10 @@ export class Route {
 
   static async open(kind: RouteKind, extraConfig: readonly string[] = []): Promise<Route> {
     const folder = await createTemporaryFolder('route');
-    if (kind === 'relay') return new Route(kind, await PlaneClient.start(), folder, undefined, undefined);
+    if (kind === 'relay' || kind === 'plain relay') {
+      const plane = await PlaneClient.start({}, kind === 'plain relay' ? WITHOUT_BORROWED_READS : undefined);
+      return new Route(kind, plane, folder, undefined, undefined);
+    }
     const key = await createSshKey(folder.join('id'));
     const sshd = await Sshd.start({ authorizedKeys: [key.publicKey], extraConfig });
     return new Route(kind, await PlaneClient.start(trusting(sshd)), folder, sshd, key);

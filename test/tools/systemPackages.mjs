@@ -18,13 +18,16 @@ const PACKAGES = [
   { program: 'python3', name: 'python3' },
 ];
 
-/** Installs what is missing where that is possible without asking; elsewhere says what to run. */
-export async function installSystemPackages() {
-  const missing = PACKAGES.filter(({ program, name }) => !isPresent(program, name)).map(({ name }) => name);
+/**
+ * Installs what is missing where that is possible without asking; elsewhere says what to run.
+ * @param {readonly { readonly program: string, readonly name: string }[]} [more] What is needed beside what the tests need.
+ */
+export async function installSystemPackages(more = []) {
+  const missing = [...PACKAGES, ...more].filter(({ program, name }) => !isPresent(program, name)).map(({ name }) => name);
   if (missing.length === 0) return;
   const install = ['install', '--yes', '--no-install-recommends', ...missing];
   if (process.getuid?.() !== 0 || findProgram('apt-get') === undefined) {
-    throw new Error(`These tests need ${missing.join(', ')}. On Debian or Ubuntu, run:\n\n    ${manualCommand(install)}\n`);
+    throw new Error(`This needs ${missing.join(', ')}. On Debian or Ubuntu, run:\n\n    ${manualCommand(install)}\n`);
   }
   await timed(`Installing ${missing.join(', ')} (apt-get, about 60 s)`, async () => {
     // Without a terminal no package may ask; and a package's service must not start beside the tests' own servers.

@@ -1,10 +1,13 @@
 import type { ClientChannel } from 'ssh2';
 import type { End, EndClose, EndListener } from '../end.ts';
-import { withInternals, type ChannelInternals } from './internals.ts';
+import { acknowledge, withInternals, type ChannelInternals } from './internals.ts';
 import type { WriteBudget } from './writeBudget.ts';
 
 /** What may wait in a channel for the server's window before the relay is asked to stop. */
 const QUEUED_MAX_BYTES = 256 * 1024;
+
+/** Less than this is no bulk transfer, and more may wait behind it. */
+const SMALL_BYTES = 16 * 1024;
 
 /** A forwarding channel of an SSH connection as an end of a relay. */
 export class ChannelEnd implements End {
@@ -12,6 +15,7 @@ export class ChannelEnd implements End {
   readonly #budget: WriteBudget;
   #listener: EndListener | undefined;
   #isFull = false;
+  #queuedMaxBytes = QUEUED_MAX_BYTES;
   /** Set once it is over for the relay; ssh2's channel may still wait for the server's last word. */
   #closedBy: EndClose | undefined;
 
@@ -41,8 +45,9 @@ export class ChannelEnd implements End {
       listener.onClose(this.#closedBy);
       return;
     }
-    this.#channel.on('data', (chunk: Buffer) => { if (this.#closedBy === undefined) listener.onData(chunk); });
+    this.#channel.on('data', (chunk: Buffer) => { this.#onData(listener, chunk); });
     this.#channel.resume();
+    acknowledge(this.#channel);
   }
 
   pause(): void {
@@ -53,8 +58,9 @@ export class ChannelEnd implements End {
     this.#channel.resume();
   }
 
-  write(chunk: Buffer): boolean {
+  write(chunk: Buffer, isBorrowed = false): boolean {
     if (this.#channel.outgoing.state !== 'open') return true;
+    this.#queuedMaxBytes = isBorrowed ? 0 : QUEUED_MAX_BYTES;
     this.#channel.write(chunk, this.#onWritten);
     if (!this.#isOverfull) return true;
     this.#isFull = true;
@@ -86,8 +92,14 @@ export class ChannelEnd implements End {
     else this.#shut('lost');
   }
 
+  #onData(listener: EndListener, chunk: Buffer): void {
+    if (this.#closedBy !== undefined) return;
+    listener.onData(chunk);
+    if (chunk.length < SMALL_BYTES) acknowledge(this.#channel);
+  }
+
   get #isOverfull(): boolean {
-    return this.#channel.writableLength > QUEUED_MAX_BYTES || this.#budget.isCongested;
+    return this.#channel.writableLength > this.#queuedMaxBytes || this.#budget.isCongested;
   }
 
   readonly #onWritten = (): void => {

@@ -13,6 +13,32 @@ export interface ChannelInternals {
   readonly outgoing: { state: DirectionState };
 }
 
+/** What answers for the window of a channel, where this ssh2 has it. */
+interface WindowInternals {
+  readonly incoming: { window?: number };
+  readonly outgoing: { readonly id?: number; readonly state: DirectionState };
+  readonly _client?: { readonly _protocol?: { channelWindowAdjust?: (channel: number, bytes: number) => void } };
+}
+
+/** The window that ssh2 grants for a channel (MAX_WINDOW of its Channel.js). */
+const WINDOW_BYTES = 2 * 1024 * 1024;
+
+/**
+ * Gives the server back at once what it may send (RFC 4254 section 5.2), be it nothing, where ssh2 would wait for half the
+ * window: a packet of ours acknowledges those of the server. sshd leaves Nagle's algorithm on for connections that only
+ * forward, and holds back the second of two small packets, such as a greeting behind the channel's confirmation or an end
+ * behind the last answer, until our system's delayed acknowledgement, 40 ms later. Does nothing where ssh2 is not as expected.
+ */
+export function acknowledge(channel: Channel): void {
+  const { incoming, outgoing, _client: client } = channel as unknown as WindowInternals;
+  const protocol = client?._protocol;
+  if (outgoing.state !== 'open' || typeof outgoing.id !== 'number' || typeof incoming.window !== 'number') return;
+  if (typeof protocol?.channelWindowAdjust !== 'function') return;
+  const credit = Math.max(0, WINDOW_BYTES - incoming.window);
+  incoming.window += credit;
+  protocol.channelWindowAdjust(outgoing.id, credit);
+}
+
 /** The channel with its internals; throws when this ssh2 has others than 1.17. */
 export function withInternals<T extends Channel>(channel: T): T & ChannelInternals {
   const candidate = channel as T & Partial<ChannelInternals>;

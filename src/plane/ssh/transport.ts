@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SshHop } from '../../core/sshTarget.ts';
 import { log, type PlaneServices } from '../services.ts';
@@ -22,9 +23,25 @@ export async function openTransport(hop: SshHop, services: PlaneServices, signal
   }
   const options = { address: { host: hop.host, port: hop.port }, allowHalfOpen: false, timeoutMs: hop.connectTimeoutMs, clock: services.clock };
   try {
-    const stream = await connectTcp(options, signal);
+    const stream = collectWrites(await connectTcp(options, signal));
     return { stream, ...(stream.remoteAddress === undefined ? {} : { address: stream.remoteAddress }) };
   } catch (error) {
     throw connectFailure(hop, error);
   }
+}
+
+/**
+ * One system call for all that is written within one turn of the loop: ssh2 writes a packet in up to three pieces, and a
+ * burst of packets one by one.
+ */
+function collectWrites(socket: Socket): Socket {
+  const write = socket.write.bind(socket) as (...parameters: unknown[]) => boolean;
+  const collecting = (...parameters: unknown[]): boolean => {
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => { socket.uncork(); });
+    }
+    return write(...parameters);
+  };
+  return Object.assign(socket, { write: collecting });
 }

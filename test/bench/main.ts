@@ -1,0 +1,126 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { program } from './contestant.ts';
+import { culvert } from './culvert.ts';
+import { connectionsSample, idleMemorySample, mainLoopSample, manyForwardsSample, readySamples, roundTripSample, startHelper, throughputSample, type Scale } from './measurements.ts';
+import { describeMachine, renderTable } from './report.ts';
+import { BenchServer, CIPHER } from './server.ts';
+import { interleave, type Figure, type Row, type Sample, type Target } from './series.ts';
+
+const FULL: Scale = { rounds: 5, seconds: 3, streams: [1, 8, 64] };
+const QUICK: Scale = { rounds: 1, seconds: 1, streams: [1, 64] };
+const LINK_MS = 25;
+
+const [resultsFolder = '.', sourceFolder = '.', ...words] = process.argv.slice(2);
+const scale = words.includes('--quick') ? QUICK : FULL;
+const only = words.find((word) => !word.startsWith('--'));
+const rows: Row[] = [];
+
+type Contestants = Readonly<Record<string, Sample>>;
+
+/** Measures one thing for all contestants and adds a row for each of its figures that is given here. */
+async function measure(what: string, samples: Contestants, figures: Readonly<Record<string, Omit<Row, 'figures' | 'what'> & { readonly what?: string }>>, rounds = scale.rounds): Promise<void> {
+  if (only !== undefined && !what.includes(only)) return;
+  process.stderr.write(`▸ ${what}:`);
+  const found = await interleave(samples, rounds, (name) => process.stderr.write(` ${name}`));
+  process.stderr.write('\n');
+  for (const [figure, row] of Object.entries(figures)) rows.push({ ...row, what: `${what}${row.what === undefined ? '' : `, ${row.what}`}`, figures: valued(found.get(figure)) });
+}
+
+function valued(figures: readonly Figure[] | undefined): readonly Figure[] {
+  return (figures ?? []).filter(({ values }) => values.every(Number.isFinite));
+}
+
+function more(unit: string, ...targets: readonly Target[]): Omit<Row, 'figures' | 'what'> {
+  return { unit, isMoreBetter: true, targets };
+}
+
+function less(unit: string, ...targets: readonly Target[]): Omit<Row, 'figures' | 'what'> {
+  return { unit, isMoreBetter: false, targets };
+}
+
+function against(name: string, atLeast: number): Target {
+  return { against: name, atLeast };
+}
+
+const splice = join(resultsFolder, 'spliceRelay');
+execFileSync('gcc', ['-O2', '-Wall', '-o', splice, join(sourceFolder, 'spliceRelay.c')]);
+const relays = [
+  culvert(),
+  program('socat', (listen, to) => ['socat', `TCP-LISTEN:${String(listen)},bind=127.0.0.1,fork,reuseaddr,backlog=1024`, `TCP:127.0.0.1:${String(to)}`]),
+  program('socat -b 262144', (listen, to) => ['socat', '-b', '262144', `TCP-LISTEN:${String(listen)},bind=127.0.0.1,fork,reuseaddr,backlog=1024`, `TCP:127.0.0.1:${String(to)}`]),
+  program('splice', (listen, to) => [splice, String(listen), String(to)]),
+];
+const server = await BenchServer.start();
+const SAME = `ssh -L (${CIPHER.replace('@openssh.com', '')})`;
+const tunnels = [culvert(server.target()), server.ssh(CIPHER), server.ssh()];
+
+function each(contestants: typeof relays, sampleOf: (contestant: (typeof relays)[number]) => Sample): Contestants {
+  return Object.fromEntries(contestants.map((contestant) => [contestant.name, sampleOf(contestant)]));
+}
+
+async function measureBulk(): Promise<void> {
+  for (const streams of scale.streams) {
+    for (const direction of ['down', 'up'] as const) {
+      const label = `${String(streams)} stream${streams === 1 ? '' : 's'} ${direction}`;
+      await measure(`relay, ${label}`, each(relays, (it) => throughputSample(it, direction, streams, scale.seconds)), {
+        throughput: more('MB/s', ...(streams === 1 ? [against('socat', 4), against('socat -b 262144', 1), against('splice', 1)] : [against('socat -b 262144', 1)])),
+        ...(streams === 1 ? { cpu: { ...less('s/GB', against('socat -b 262144', 1)), what: 'CPU' } } : {}),
+      });
+      await measure(`-L, ${label}`, each(tunnels, (it) => throughputSample(it, direction, streams, scale.seconds)), {
+        throughput: more('MB/s', against(SAME, direction === 'up' ? (streams === 1 ? 1.1 : 1) : (streams === 1 ? 1 : 0.9)), ...(streams === 1 && direction === 'down' ? [against('ssh -L', 1.25)] : [])),
+        ...(streams === 1 ? { cpu: { ...less('s/GB', against(SAME, 1)), what: 'CPU' } } : {}),
+      });
+    }
+  }
+}
+
+async function measureSmall(): Promise<void> {
+  const trips = { idle: less('ms'), idle99: { ...less('ms'), what: 'p99' }, beside: { ...less('ms'), what: 'beside a bulk stream' }, beside99: { ...less('ms'), what: 'beside a bulk stream, p99' }, bulk: { ...more('MB/s'), what: 'that bulk stream' } };
+  await measure('relay, round trip', each(relays, (it) => roundTripSample(it, scale.seconds)), trips);
+  await measure('-L, round trip', each(tunnels, (it) => roundTripSample(it, scale.seconds)), trips);
+  const rates = (client: Target, last?: Target): Record<string, Omit<Row, 'figures' | 'what'> & { what: string }> => ({
+    client: { ...more('/s', client), what: 'the client closing first' },
+    server: { ...more('/s', ...(last === undefined ? [] : [last])), what: 'the server closing first' },
+    eight: { ...more('/s'), what: 'eight at once' },
+  });
+  await measure('relay, new connections', each(relays, (it) => connectionsSample(it, scale.seconds)), rates(against('socat', 3)));
+  await measure('-L, new connections', each(tunnels, (it) => connectionsSample(it, scale.seconds)), rates(against(SAME, 1), against('ssh -L', 80)));
+  await measure('relay, idle connection', each(relays.slice(0, 2), (it) => idleMemorySample(it, 200)), { memory: less('kB') });
+  await measure('-L, idle connection', each(tunnels, (it) => idleMemorySample(it, 200)), { memory: less('kB') });
+}
+
+async function measureHost(): Promise<void> {
+  await measure('connect to ready', readySamples(server), { ready: less('ms', against('stock ssh2', 0.25)) }, scale.rounds * 3);
+  const loop = { blocked: { ...less('ms'), what: 'round trip p99 while the main loop is blocked 200 of 250 ms' }, delay: { ...less('ms'), what: 'main loop delay p99 at full speed' } };
+  await measure('relay, main loop', { culvert: mainLoopSample(undefined, scale.seconds) }, loop);
+  await measure('-L, main loop', { culvert: mainLoopSample(server, scale.seconds) }, loop);
+  await measure('1,000 forwards', { culvert: manyForwardsSample(1_000, scale.seconds) }, {
+    each: { ...less('µs'), what: 'to start one' }, memory: { ...less('kB'), what: 'memory of one' }, idle: { ...less('%'), what: 'CPU of all, idle' },
+  });
+}
+
+async function measureLink(): Promise<void> {
+  const link = await startHelper('delayLink', String(LINK_MS), String(server.sshd.port));
+  const far = [culvert(server.target(link.port)), server.ssh(CIPHER, link.port)];
+  await measure('-L over a 50 ms link, 1 stream down', each(far, (it) => throughputSample(it, 'down', 1, scale.seconds)), { throughput: more('MB/s', against(SAME, 10)) });
+  await measure('-L over a 50 ms link, 8 streams up', each(far, (it) => throughputSample(it, 'up', 8, scale.seconds)), { throughput: more('MB/s', against(SAME, 2)) });
+  await link.close();
+}
+
+try {
+  await measureBulk();
+  await measureSmall();
+  await measureHost();
+  await measureLink();
+} finally {
+  await server.close();
+}
+const machine = describeMachine(CIPHER);
+console.log(`\n${machine.join('\n')}\n\n${renderTable(rows)}`);
+mkdirSync(resultsFolder, { recursive: true });
+const file = join(resultsFolder, 'bench.json');
+writeFileSync(file, JSON.stringify({ machine, scale, rows }, undefined, 2));
+console.log(`\nAll figures: ${file}`);
+process.exit();

@@ -1,0 +1,169 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { Client } from 'ssh2';
+import { readFile } from 'node:fs/promises';
+import { descendantsOf } from '../support/processes.ts';
+import { end, type Contestant, type Way } from './contestant.ts';
+import { CulvertProcess } from './culvert.ts';
+import { measureConnections, measureRoundTrips, open, percentile } from './roundTrips.ts';
+import type { BenchServer } from './server.ts';
+import type { Sample } from './series.ts';
+import { cpuSecondsOf, measureThroughput, startSink, type Direction } from './throughput.ts';
+
+export interface Scale {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly streams: readonly number[];
+}
+
+/** A helper in a process of its own, which says its port once it listens. */
+export async function startHelper(name: string, ...words: readonly string[]): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const child: ChildProcess = fork(join(import.meta.dirname, `${name}.mjs`), words);
+  const [port] = (await once(child, 'message')) as [number];
+  return { port, close: () => end(child) };
+}
+
+/** Bulk data one way over a number of streams. */
+export function throughputSample(contestant: Contestant, direction: Direction, streams: number, seconds: number): Sample {
+  return async () => {
+    const sink = await startSink();
+    const way = await contestant.open(sink.port);
+    try {
+      const { bytesPerSecond, cpuSecondsPerGB } = await measureThroughput(way, direction, streams, seconds);
+      return { throughput: bytesPerSecond / 1e6, cpu: cpuSecondsPerGB };
+    } finally {
+      await way.close();
+      await sink.close();
+    }
+  };
+}
+
+/** Round trips while nothing else goes on, and beside one bulk stream. */
+export function roundTripSample(contestant: Contestant, seconds: number): Sample {
+  return () => withEcho(contestant, async (way) => {
+    const idle = await measureRoundTrips(way.port, seconds * 1000);
+    const bulk = await open(way.port);
+    let received = 0;
+    bulk.on('data', (chunk: Buffer) => { received += chunk.length; });
+    bulk.write('s');
+    const start = performance.now();
+    const busy = await measureRoundTrips(way.port, seconds * 1000);
+    const bulkMBs = received / 1e3 / (performance.now() - start);
+    bulk.destroy();
+    return { idle: percentile(idle, 0.5), idle99: percentile(idle, 0.99), beside: percentile(busy, 0.5), beside99: percentile(busy, 0.99), bulk: bulkMBs };
+  });
+}
+
+/** New connections in a second. */
+export function connectionsSample(contestant: Contestant, seconds: number): Sample {
+  return () => withEcho(contestant, async (way) => ({
+    client: await measureConnections(way.port, 'client', 1, seconds * 1000),
+    server: await measureConnections(way.port, 'server', 1, seconds * 1000),
+    eight: await measureConnections(way.port, 'client', 8, seconds * 1000),
+  }));
+}
+
+/** Resident memory that an idle connection costs, in kB. */
+export function idleMemorySample(contestant: Contestant, count: number): Sample {
+  return () => withEcho(contestant, async (way) => {
+    const touch = async (): Promise<void> => {
+      const socket = await open(way.port);
+      socket.write('e');
+      await once(socket, 'data');
+      sockets.push(socket);
+    };
+    const sockets: Awaited<ReturnType<typeof open>>[] = [];
+    for (let warm = 0; warm < count / 5; warm += 1) await touch();
+    const before = residentKB(way.pid);
+    for (let round = 0; round < count; round += 1) await touch();
+    const after = residentKB(way.pid);
+    for (const socket of sockets) socket.destroy();
+    return { memory: (after - before) / count };
+  });
+}
+
+/** From the order to a forward that is up, beside the time of ssh2 as it comes to its `ready`. */
+export function readySamples(server: BenchServer): Readonly<Record<string, Sample>> {
+  return {
+    culvert: async () => {
+      const process = await CulvertProcess.start();
+      const { readyMs } = await process.forward(1, server.target());
+      await process.close();
+      return { ready: readyMs };
+    },
+    'stock ssh2': async () => {
+      const privateKey = await readFile(server.privateKeyPath);
+      const client = new Client();
+      const start = performance.now();
+      client.connect({ host: '127.0.0.1', port: server.sshd.port, username: server.sshd.userName, privateKey, hostVerifier: () => true });
+      await once(client, 'ready');
+      const readyMs = performance.now() - start;
+      client.end();
+      return { ready: readyMs };
+    },
+  };
+}
+
+/** The extension host's main loop blocked by a neighbour; and its delay while a tunnel runs flat out. */
+export function mainLoopSample(server: BenchServer | undefined, seconds: number): Sample {
+  return async () => {
+    const echo = await startHelper('echoProcess');
+    const process = await CulvertProcess.start();
+    const { port } = await process.forward(echo.port, server?.target());
+    const bulk = await open(port);
+    bulk.resume().write('s');
+    await process.ask({ kind: 'watch-loop' });
+    await measureRoundTrips(port, seconds * 1000);
+    const { loopDelayP99Ms = Number.NaN } = await process.ask({ kind: 'loop-delay' });
+    bulk.destroy();
+    await process.ask({ kind: 'block' });
+    const blocked = await measureRoundTrips(port, seconds * 1000);
+    await process.close();
+    await echo.close();
+    return { blocked: percentile(blocked, 0.99), delay: loopDelayP99Ms };
+  };
+}
+
+/** What a listening forward costs: time to start, memory, and processor time while nothing happens. */
+export function manyForwardsSample(count: number, seconds: number): Sample {
+  return async () => {
+    const process = await CulvertProcess.start();
+    await process.forward(1, undefined, 10);
+    const before = residentKB(process.pid);
+    const start = performance.now();
+    await process.forward(1, undefined, count);
+    const eachMs = (performance.now() - start) / count;
+    const eachKB = (residentKB(process.pid) - before) / count;
+    const cpu = cpuSecondsOf(process.pid);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    const idlePercent = ((cpuSecondsOf(process.pid) - cpu) / seconds) * 100;
+    await process.close();
+    return { each: eachMs * 1000, memory: eachKB, idle: idlePercent };
+  };
+}
+
+async function withEcho<T>(contestant: Contestant, measure: (way: Way) => Promise<T>): Promise<T> {
+  const echo = await startHelper('echoProcess');
+  const way = await contestant.open(echo.port);
+  try {
+    return await measure(way);
+  } finally {
+    await way.close();
+    await echo.close();
+  }
+}
+
+/** Of the forwarding process and all that it started: some peers fork for each connection. */
+function residentKB(pid: number): number {
+  return [pid, ...descendantsOf(pid)].reduce((sum, each) => sum + residentOf(each), 0);
+}
+
+function residentOf(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,48 @@
+import { execFileSync } from 'node:child_process';
+import { cpus, totalmem } from 'node:os';
+import { median, ratioTo, type Figure, type Row } from './series.ts';
+
+/** What the figures were taken on: programs, cipher, buffers, machine. */
+export function describeMachine(cipher: string): string[] {
+  const [cpu] = cpus();
+  return [
+    `${String(cpus().length)} × ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; Node.js ${process.versions.node}`,
+    `${firstLine('ssh', ['-V'])}; ssh2 ${SSH2_VERSION}; ${firstLine('socat', ['-V']).replace(/ on .*/, '')}; ${firstLine('iperf3', ['--version'])}`,
+    `Cipher of the product and of the peer that has one in its name: ${cipher}. socat: 8 KiB buffer, or -b 262144; both without TCP_NODELAY.`,
+  ];
+}
+
+declare const SSH2_VERSION: string;
+
+function firstLine(program: string, words: readonly string[]): string {
+  const text = execFileSync('sh', ['-c', '"$0" "$@" 2>&1', program, ...words], { encoding: 'utf8' });
+  return text.split('\n').find((line) => /\d/.test(line))?.trim() ?? program;
+}
+
+/** The table as Markdown: what, each contestant's median with its extremes, and the ratios beside their targets. */
+export function renderTable(rows: readonly Row[]): string {
+  const lines = ['| what | culvert | peers | ratio (target) |', '|---|---|---|---|'];
+  for (const row of rows) {
+    const own = row.figures.find(({ contestant }) => contestant === 'culvert');
+    const peers = row.figures.filter(({ contestant }) => contestant !== 'culvert');
+    lines.push(`| ${row.what} | ${own === undefined ? '–' : show(own, row.unit)} | ${peers.map((peer) => `${peer.contestant} ${show(peer, row.unit)}`).join('<br>')} | ${ratios(row)} |`);
+  }
+  return lines.join('\n');
+}
+
+function ratios(row: Row): string {
+  return row.targets.map((target) => {
+    const ratio = ratioTo(row, target.against);
+    const isMet = row.isMoreBetter ? ratio >= target.atLeast : ratio <= target.atLeast;
+    return `${ratio.toFixed(2)}× ${target.against} (${row.isMoreBetter ? '≥' : '≤'} ${String(target.atLeast)}${isMet ? '' : ', missed'})`;
+  }).join('<br>');
+}
+
+function show({ values }: Figure, unit: string): string {
+  const range = values.length > 1 ? ` (${round(Math.min(...values))}–${round(Math.max(...values))})` : '';
+  return `${round(median(values))}${range} ${unit}`;
+}
+
+function round(value: number): string {
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}

@@ -1,0 +1,60 @@
+import { execFile, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { descendantsOf } from '../support/processes.ts';
+import { eventually } from '../support/eventually.ts';
+import { findFreePort } from '../support/freePort.ts';
+import { end, type Way } from './contestant.ts';
+
+const run = promisify(execFile);
+
+/** Linux counts processor time in this many ticks a second (proc(5), `_SC_CLK_TCK`). */
+const TICKS_PER_SECOND = 100;
+
+export type Direction = 'up' | 'down';
+
+export interface Throughput {
+  readonly bytesPerSecond: number;
+  /** Processor seconds of the forwarding process per 10^9 bytes. */
+  readonly cpuSecondsPerGB: number;
+}
+
+/** A cheap end for bulk data: iperf3, so that it is the way that is measured and not the end. */
+export async function startSink(): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const port = await findFreePort();
+  const child = spawn('iperf3', ['-s', '-B', '127.0.0.1', '-p', String(port), '--forceflush'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.on('data', (text: Buffer) => { output = (output + text.toString()).slice(-2_000); });
+  await eventually(() => output.includes('Server listening'));
+  return { port, close: () => end(child) };
+}
+
+interface Report {
+  readonly error?: string;
+  readonly end: { readonly sum_received: { readonly bytes: number; readonly bits_per_second: number } };
+}
+
+/** Sends as fast as it goes for some seconds. */
+export async function measureThroughput(way: Way, direction: Direction, streams: number, seconds: number): Promise<Throughput> {
+  const before = cpuSecondsOf(way.pid);
+  const words = ['-c', '127.0.0.1', '-p', String(way.port), '-J', '-t', String(seconds), '-P', String(streams), ...(direction === 'down' ? ['-R'] : [])];
+  const { stdout } = await run('iperf3', words, { maxBuffer: 64 * 1024 * 1024, timeout: (seconds + 30) * 1000 });
+  const { error, end: { sum_received: received } } = JSON.parse(stdout) as Report;
+  if (error !== undefined) throw new Error(`iperf3: ${error}`);
+  const cpuSeconds = cpuSecondsOf(way.pid) - before;
+  return { bytesPerSecond: received.bits_per_second / 8, cpuSecondsPerGB: cpuSeconds / (received.bytes / 1e9) };
+}
+
+/** Of a process, of those below it, and of those that it had and that ended (proc(5), fields 14 to 17). */
+export function cpuSecondsOf(pid: number): number {
+  return [pid, ...descendantsOf(pid)].reduce((sum, each) => sum + ticksOf(each), 0) / TICKS_PER_SECOND;
+}
+
+function ticksOf(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${String(pid)}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+    return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  } catch {
+    return 0;
+  }
+}
