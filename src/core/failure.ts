@@ -24,6 +24,7 @@ export type FailureCode =
   | 'auth-failed'
   | 'auth-cancelled'
   | 'identity-unreadable'
+  | 'remote-bind-refused'
   | 'forwarding-prohibited'
   | 'destination-refused'
   | 'destination-unreachable'

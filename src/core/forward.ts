@@ -39,6 +39,8 @@ export interface Connection {
   readonly origin: HostPort;
   /** The address of the listener that accepted it. */
   readonly accepted: HostPort;
+  /** What it asked for (`db:5432`), where each connection chooses for itself; untrusted text, cleaned. */
+  readonly destination?: string;
   readonly openedAt: number;
   /** Bytes from the origin to the destination. */
   readonly bytesUp: number;

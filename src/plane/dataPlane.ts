@@ -88,7 +88,8 @@ export class DataPlane {
   }
 
   #createDialer({ connect, target }: StartForward): Dialer {
-    if (target === undefined) return new TcpDialer(connect, this.#services.clock);
-    return new SshDialer(connect, target, this.#pool);
+    if (connect.kind === 'asked') throw new ForwardError('internal', 'asking each connection is not there yet');
+    if (target === undefined) return new TcpDialer(connect.address, this.#services.clock);
+    return new SshDialer(connect.address, target, this.#pool);
   }
 }

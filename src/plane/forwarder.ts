@@ -3,7 +3,7 @@ import type { HostPort } from '../core/address.ts';
 import { ForwardError, toFailure, type Failure, type FailureCode } from '../core/failure.ts';
 import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
 import type { Bound } from '../core/forwardState.ts';
-import type { StartForward } from '../protocol/messages.ts';
+import type { ListenPole, StartForward } from '../protocol/messages.ts';
 import { ConnectionTable, isSameTraffic, type ConnectionRow } from './connectionTable.ts';
 import type { Dialer } from './dialer.ts';
 import { Parking } from './parking.ts';
@@ -36,7 +36,7 @@ interface Accepted {
 /** A running forward: a listener whose connections are relayed to what a dialer opens. */
 export class Forwarder {
   readonly #id: string;
-  readonly #listen: readonly HostPort[];
+  readonly #listen: ListenPole;
   readonly #services: PlaneServices;
   readonly #createDialer: (request: StartForward) => Dialer;
   readonly #table: ConnectionTable;
@@ -61,8 +61,7 @@ export class Forwarder {
 
   /** Whether the listener of this forwarder can serve the request. */
   canServe(request: StartForward): boolean {
-    return !this.#isStopped && request.listen.length === this.#listen.length
-      && request.listen.every(({ host, port }, index) => this.#listen[index]?.host === host && this.#listen[index].port === port);
+    return !this.#isStopped && isSamePole(request.listen, this.#listen);
   }
 
   /** Begins a new generation once `after` has settled; the outcome is told by events. The generation before is over. */
@@ -108,7 +107,7 @@ export class Forwarder {
       await after;
       signal.throwIfAborted();
       control.emit('progress', { id, generation, progress: { step: 'binding' } });
-      this.#binding ??= this.#listener.bind(this.#listen);
+      this.#binding ??= this.#listener.bind(addressesOf(this.#listen));
       const bound = await this.#binding;
       isUnbound = false;
       signal.throwIfAborted();
@@ -216,6 +215,16 @@ export class Forwarder {
     const told = { id: this.#id, generation: run.generation };
     this.#services.control.emit('destination', failure === undefined ? told : { ...told, failure });
   }
+}
+
+function isSamePole(one: ListenPole, other: ListenPole): boolean {
+  const [some, others] = [addressesOf(one), addressesOf(other)];
+  return some.length === others.length && some.every(({ host, port }, index) => others[index]?.host === host && others[index].port === port);
+}
+
+function addressesOf(pole: ListenPole): readonly HostPort[] {
+  if (pole.side === 'server') throw new ForwardError('internal', 'listening on the server is not there yet');
+  return pole.addresses;
 }
 
 /** Why a connection ends whose destination was not reached. */

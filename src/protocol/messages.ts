@@ -56,12 +56,27 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 export interface StartForward {
   readonly id: string;
   readonly generation: number;
-  /** The addresses to bind, already spelt out; with port 0 in the first, the others take the port it got. At least one must be had. */
-  readonly listen: readonly HostPort[];
-  readonly connect: HostPort;
+  readonly listen: ListenPole;
+  readonly connect: ConnectPole;
   /** Absent for a relay. */
   readonly target?: SshTarget;
 }
+
+/**
+ * Where connections arrive: addresses here, already spelt out (with port 0 in the first, the others take the port it got;
+ * at least one must be had), or one on the SSH server, where port 0 is the server's choice.
+ */
+export type ListenPole =
+  | { readonly side: 'here'; readonly addresses: readonly HostPort[] }
+  | { readonly side: 'server'; readonly address: HostPort };
+
+/**
+ * Where connections go: to one destination, or to whichever each of them asks for by SOCKS or HTTP. `permitted` holds the
+ * `host:port` patterns of PermitRemoteOpen (ssh_config(5)); absent, everything is permitted.
+ */
+export type ConnectPole =
+  | { readonly kind: 'fixed'; readonly address: HostPort }
+  | { readonly kind: 'asked'; readonly permitted?: readonly string[] };
 
 export interface HostKeyQuestion {
   /** The hop's name, for people. */

@@ -93,7 +93,11 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const target = spec.kind === 'local' ? await this.#preparation.resolveTarget(spec, signal) : undefined;
     if (signal.aborted) return;
     await this.#host.request('start', {
-      id, generation, listen: bindAddresses(spec.listen), connect: spec.connect, ...(target === undefined ? {} : { target }),
+      id,
+      generation,
+      listen: { side: 'here', addresses: bindAddresses(spec.listen) },
+      connect: { kind: 'fixed', address: spec.connect },
+      ...(target === undefined ? {} : { target }),
     });
   }
 

@@ -122,6 +122,11 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   'identity-unreadable': (facts, detail) => ({
     summary: 'key file cannot be used', sentence: `The key file${facts.suffix('path', ' ')} cannot be used: ${facts.reason(detail)}`, remedies: [RETRY],
   }),
+  'remote-bind-refused': (facts) => ({
+    summary: 'server refuses to listen',
+    sentence: `${capitalised(facts.server())} let you in but does not listen${facts.suffix('address', ' on ')}. The port may be taken there, or its sshd_config forbids it: AllowTcpForwarding, PermitListen and GatewayPorts decide.`,
+    remedies: [RETRY, EDIT],
+  }),
   'forwarding-prohibited': (facts) => ({
     summary: 'server forbids forwarding',
     sentence: `${capitalised(facts.server())} let you in but forbids this forward. In its sshd_config, AllowTcpForwarding and PermitOpen decide.`,

@@ -5,6 +5,7 @@ import type { HostPort } from '../../src/core/address.ts';
 import { eventually } from '../support/eventually.ts';
 import { PlaneClient } from '../support/planeClient.ts';
 import { planeBundle } from '../support/planeBundle.ts';
+import { fixed, here } from '../support/poles.ts';
 import { dial, outcome, readAll, serve, type TestServer } from '../support/tcpPeers.ts';
 
 const FIRST: HostPort = { host: '127.0.0.1', port: 0 };
@@ -63,7 +64,7 @@ describe('a listener of the plane', () => {
 
   it('fails when the first address is taken, and holds nothing then', async () => {
     const other = await serve(() => undefined);
-    const forward = await plane.begin({ connect: FIRST, listen: [{ host: '127.0.0.1', port: other.port }, { host: '::1', port: other.port }] });
+    const forward = await plane.begin({ connect: fixed(FIRST), listen: here({ host: '127.0.0.1', port: other.port }, { host: '::1', port: other.port }) });
     const lost = await plane.untilLost(forward);
     expect(lost).toMatchObject({ isUnbound: true, failure: { code: 'address-in-use', context: { host: '127.0.0.1', port: other.port } } });
     const free = await serve(() => undefined, other.port, '::1');
@@ -72,14 +73,14 @@ describe('a listener of the plane', () => {
   });
 
   it('fails when it has none of its addresses', async () => {
-    const forward = await plane.begin({ connect: FIRST, listen: [{ host: '203.0.113.7', port: 0 }] });
+    const forward = await plane.begin({ connect: fixed(FIRST), listen: here({ host: '203.0.113.7', port: 0 }) });
     expect(await plane.untilLost(forward)).toMatchObject({ isUnbound: true, failure: { code: 'address-not-available' } });
   });
 
   it('can be started again after it failed to bind', async () => {
     const other = await serve(() => undefined);
-    const listen = [{ host: '127.0.0.1', port: other.port }];
-    const connect = { host: server.host, port: server.port };
+    const listen = here({ host: '127.0.0.1', port: other.port });
+    const connect = fixed(server);
     const forward = await plane.begin({ connect, listen });
     await plane.untilLost(forward);
     await other.close();
@@ -91,8 +92,8 @@ describe('a listener of the plane', () => {
 
   it('moves to other addresses when it is started with them', async () => {
     const { forward, port } = await plane.forward(server);
-    const connect = { host: server.host, port: server.port };
-    const moved = await plane.begin({ id: forward.id, generation: 2, connect, listen: [{ host: '127.0.0.2', port }] });
+    const connect = fixed(server);
+    const moved = await plane.begin({ id: forward.id, generation: 2, connect, listen: here({ host: '127.0.0.2', port }) });
     await plane.untilUp(moved);
     expect(await echo('127.0.0.2', port)).toBe('hello');
     await expect(dial(port, '127.0.0.1')).rejects.toThrow('ECONNREFUSED');
@@ -101,7 +102,7 @@ describe('a listener of the plane', () => {
 
   it('keeps its address when it is started again with the same', async () => {
     const { forward, port } = await plane.forward(server);
-    const again = await plane.begin({ id: forward.id, generation: 2, connect: { host: server.host, port: server.port }, listen: [FIRST] });
+    const again = await plane.begin({ id: forward.id, generation: 2, connect: fixed(server), listen: here(FIRST) });
     await plane.untilUp(again);
     expect(plane.boundOf(again)).toEqual({ addresses: [{ host: '127.0.0.1', port }] });
     expect(await echo('127.0.0.1', port)).toBe('hello');
@@ -110,7 +111,7 @@ describe('a listener of the plane', () => {
 
   it('stops at once while it still binds, and then nothing listens', async () => {
     const port = (await serveAndFree()).port;
-    const forward = await plane.begin({ connect: FIRST, listen: [{ host: '127.0.0.1', port }] });
+    const forward = await plane.begin({ connect: fixed(FIRST), listen: here({ host: '127.0.0.1', port }) });
     await plane.stop(forward);
     const free = await serve(() => undefined, port);
     await free.close();
@@ -174,7 +175,7 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a plan
         console.log(JSON.stringify(message.payload));
         process.exit();
       });
-      const params = { id: 'low', generation: 1, connect: { host: '127.0.0.1', port: 1 }, listen: [{ host: '127.0.0.1', port: 81 }] };
+      const params = { id: 'low', generation: 1, connect: { kind: 'fixed', address: { host: '127.0.0.1', port: 1 } }, listen: { side: 'here', addresses: [{ host: '127.0.0.1', port: 81 }] } };
       worker.postMessage({ type: 'request', id: 1, method: 'start', params });`;
     const command = ['--bounding-set=-net_bind_service', process.execPath, '-e', script];
     const child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'inherit'] });

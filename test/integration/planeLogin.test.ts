@@ -6,6 +6,7 @@ import type { SshHop } from '../../src/core/sshTarget.ts';
 import type { SecretAnswer, SecretQuestion } from '../../src/protocol/messages.ts';
 import { PlaneClient, type StartedForward } from '../support/planeClient.ts';
 import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
+import { fixed, here } from '../support/poles.ts';
 import { run } from '../support/processes.ts';
 import { startSshAgent, type SshAgent } from '../support/sshAgent.ts';
 import { Sshd, type SshdOptions } from '../support/sshd.ts';
@@ -13,7 +14,7 @@ import { createSshKey, type SshKeyFile } from '../support/sshKeys.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 import { canCreateTestUser, createTestUser, type TestUser } from '../support/testUser.ts';
 
-const LISTEN = [{ host: '127.0.0.1', port: 0 }];
+const LISTEN = { host: '127.0.0.1', port: 0 };
 const PASSPHRASE = 'correct horse';
 
 let folder: TemporaryFolder;
@@ -40,7 +41,7 @@ async function startServer(options: SshdOptions): Promise<void> {
 }
 
 function begin(overrides: Partial<SshHop>): Promise<StartedForward> {
-  return plane.begin({ connect: { host: '127.0.0.1', port: 9 }, listen: LISTEN, target: targetOf(hopTo(sshd, overrides)) });
+  return plane.begin({ connect: fixed({ host: '127.0.0.1', port: 9 }), listen: here(LISTEN), target: targetOf(hopTo(sshd, overrides)) });
 }
 
 async function expectLogin(overrides: Partial<SshHop>): Promise<void> {

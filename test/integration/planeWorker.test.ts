@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { planeBundle } from '../support/planeBundle.ts';
 import { openDescriptors } from '../support/planeRoutes.ts';
+import { fixed, here } from '../support/poles.ts';
 import { dial, outcome, serve, type TestServer } from '../support/tcpPeers.ts';
 
 interface Told {
@@ -28,7 +29,7 @@ describe('the worker of the plane', () => {
   afterEach(() => server.close());
 
   async function clientOfForward(): Promise<ReturnType<typeof dial>> {
-    const params = { id: 'one', generation: 1, connect: { host: server.host, port: server.port }, listen: [{ host: '127.0.0.1', port: 0 }] };
+    const params = { id: 'one', generation: 1, connect: fixed(server), listen: here({ host: '127.0.0.1', port: 0 }) };
     worker.postMessage({ type: 'request', id: 1, method: 'start', params });
     const bound = await eventually(() => told.find(({ name }) => name === 'bound')?.payload?.bound);
     await eventually(() => told.some(({ name }) => name === 'up'));

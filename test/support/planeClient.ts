@@ -10,6 +10,7 @@ import type { ControlRequests, PlaneEvents, PlaneRequests, StartForward } from '
 import { RpcEndpoint, type Handlers, type RpcEvent } from '../../src/protocol/rpc.ts';
 import { eventually } from './eventually.ts';
 import { planeBundle } from './planeBundle.ts';
+import { fixed, here } from './poles.ts';
 
 const LOOPBACK: HostPort = { host: '127.0.0.1', port: 0 };
 
@@ -62,7 +63,7 @@ export class PlaneClient {
 
   /** Starts a forward and waits until it is up. */
   async forward(connect: HostPort, target?: SshTarget, listen: readonly HostPort[] = [LOOPBACK]): Promise<{ forward: StartedForward; port: number }> {
-    const forward = await this.begin({ connect: { host: connect.host, port: connect.port }, listen, ...(target === undefined ? {} : { target }) });
+    const forward = await this.begin({ connect: fixed(connect), listen: here(...listen), ...(target === undefined ? {} : { target }) });
     await this.untilUp(forward);
     return { forward, port: this.boundOf(forward).addresses[0]!.port };
   }

@@ -2,6 +2,7 @@ import type { HostPort } from '../../src/core/address.ts';
 import type { SshHop } from '../../src/core/sshTarget.ts';
 import { PlaneClient, type StartedForward } from './planeClient.ts';
 import { hopTo, identityOf, targetOf, trusting } from './planeTargets.ts';
+import { fixed, here } from './poles.ts';
 import { Sshd, type SshdOptions } from './sshd.ts';
 import { createSshKey, type SshKeyFile } from './sshKeys.ts';
 import { dial, readAll, serve, type TestServer } from './tcpPeers.ts';
@@ -46,8 +47,8 @@ export class Tunnels {
   /** Starts a forward over these hops to the echo and waits for nothing; with `after`, the next run of that forward. */
   begin(hops: readonly SshHop[], after?: StartedForward): Promise<StartedForward> {
     return this.plane.begin({
-      connect: { host: this.echo.host, port: this.echo.port },
-      listen: LISTEN,
+      connect: fixed(this.echo),
+      listen: here(...LISTEN),
       target: targetOf(...hops),
       ...(after === undefined ? {} : { id: after.id, generation: after.generation + 1 }),
     });

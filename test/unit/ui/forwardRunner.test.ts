@@ -11,6 +11,7 @@ import type { RpcEvent } from '../../../src/protocol/rpc.ts';
 import { PlaneRunner, type Preparation } from '../../../src/ui/forwardRunner.ts';
 import type { PlaneHost } from '../../../src/ui/planeHost.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
+import { fixed, here } from '../../support/poles.ts';
 import { deferred, define, failure, FakeLog, NOW, RELAY } from './samples.ts';
 
 const TARGET: SshTarget = { key: 'k', hops: [] };
@@ -73,7 +74,7 @@ describe('starting', () => {
     expect(order).toEqual(['allow a', 'resolve bastion']);
     expect(host.requests).toEqual([{
       method: 'start',
-      params: { id: 'a', generation: 7, listen: [{ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }], connect: { host: 'db', port: 5432 }, target: TARGET },
+      params: { id: 'a', generation: 7, listen: here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), connect: fixed({ host: 'db', port: 5432 }), target: TARGET },
     }]);
   });
 
@@ -82,7 +83,7 @@ describe('starting', () => {
     runner.start(define('a', { spec: { ...RELAY, listen: { host: '*', port: 80 } } }), 1);
     await turn();
     expect(host.requests).toEqual([{
-      method: 'start', params: { id: 'a', generation: 1, listen: [{ host: '0.0.0.0', port: 80 }, { host: '::', port: 80 }], connect: { host: 'far', port: 80 } },
+      method: 'start', params: { id: 'a', generation: 1, listen: here({ host: '0.0.0.0', port: 80 }, { host: '::', port: 80 }), connect: fixed({ host: 'far', port: 80 }) },
     }]);
   });
 
