@@ -4,8 +4,9 @@ import type { CloseReason, Connection, ConnectionPhase } from '../../../src/core
 import { NO_TRAFFIC } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound, ForwardState, StartStep } from '../../../src/core/forwardState.ts';
+import { describeSpec, isWide } from '../../../src/ui/describeSpec.ts';
 import {
-  describeProgress, describeSpec, describeState, formatPoles, isWide, localAddress, localEnd, presentAddresses, presentConnection, presentForward, presentStatus,
+  describeProgress, describeState, formatPoles, localAddress, localEnd, presentAddresses, presentConnection, presentForward, presentStatus,
   serverOf, titleOf,
 } from '../../../src/ui/present.ts';
 import { BOTH_LOOPBACKS, connectionOf, failure, forwardOf, LOCAL, NOW, RELAY, STATES } from './samples.ts';
