@@ -27,7 +27,7 @@ function shortListen(spec: ForwardSpec, port: string): string {
 }
 
 /** What will happen, in plain words. */
-export function describeSpec(spec: ForwardSpec): string {
+export function describeSpec(spec: Described): string {
   return `${describePoles(spec)}${isProxy(spec) ? '; ' : ' '}${describeWay(spec)}`;
 }
 

@@ -109,11 +109,11 @@ function previewItem(reading: Reading, text: string, isOther: boolean, options: 
 
 /** Two lines, so that neither is cut off: what connects where, and on which way. Another meaning of a text says first how it differs. */
 function singleItem(spec: ForwardSpec | SshRule, isOther: boolean, result: BoxResult, { portHint }: BoxOptions, notes: readonly string[]): Item {
-  const way = result.kind === 'needs-target' ? `${describeWay(spec)}: Enter to choose the server` : describeWay(spec);
+  const toChoose = result.kind === 'needs-target' ? ': Enter to choose the server' : '';
   const hint = listensOnServer(spec) ? undefined : portHint(spec.listen.port);
   const other = isOther ? otherLabel(spec) : undefined;
-  const said = other === undefined ? way : `${describePoles(spec)} ${way}`;
-  const detail = [...notes, `${said}.`, warningOf(spec), hint].filter((part) => part !== undefined).join(' ');
+  const said = other === undefined ? describeWay(spec) : describeSpec(spec);
+  const detail = [...notes, `${said}${toChoose}.`, warningOf(spec), hint].filter((part) => part !== undefined).join(' ');
   return { label: `$(${KIND_ICONS[spec.kind]}) ${other ?? describePoles(spec)}`, detail, alwaysShow: true, result };
 }
 
