@@ -2,6 +2,7 @@ import { LOOPBACK_HOST, type HostPort } from '../core/address.ts';
 import type { Failure, FailureContext } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import { findConflict } from '../core/forwardConflict.ts';
+import { listensOnServer } from '../core/forwardSpec.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { boundOf } from '../core/forwardState.ts';
 import { bindAddresses, formatForward } from '../core/forwardText.ts';
@@ -74,7 +75,7 @@ async function holderOf(port: number, definition: ForwardDefinition, model: Forw
 }
 
 function ownForwardOn({ host, port }: HostPort, exceptId: string, model: ForwardModel): string | undefined {
-  const own = model.forwards.find(({ definition, state }) => definition.id !== exceptId
+  const own = model.forwards.find(({ definition, state }) => definition.id !== exceptId && !listensOnServer(definition.spec)
     && boundOf(state)?.addresses.some((address) => isInTheWay(address, { host, port })) === true);
   return own === undefined ? undefined : titleOf(own);
 }
