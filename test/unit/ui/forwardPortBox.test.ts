@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { BoxOptions } from '../../../src/ui/forwardPortBox.ts';
 import { formatForward, formatRule } from '../../../src/core/forwardText.ts';
 import { showForwardPortBox } from '../../../src/ui/forwardPortBox.ts';
-import { FakeQuickInput } from './fakeQuickInput.ts';
+import type { FakeQuickInput } from './fakeQuickInput.ts';
 import { DYNAMIC, LOCAL } from './samples.ts';
 
 const input = vi.hoisted(() => ({ current: undefined as FakeQuickInput | undefined }));

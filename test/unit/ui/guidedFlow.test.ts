@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { ForwardKind } from '../../../src/core/forwardSpec.ts';
 import { formatForward } from '../../../src/core/forwardText.ts';
 import { guideForward } from '../../../src/ui/guidedFlow.ts';
-import { FakeQuickInput } from './fakeQuickInput.ts';
+import type { FakeQuickInput } from './fakeQuickInput.ts';
 
 const input = vi.hoisted(() => ({ current: undefined as FakeQuickInput | undefined }));
 vi.mock('vscode', async () => {
@@ -15,8 +15,8 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 const OPTIONS = { hosts: [{ alias: 'remhost', detail: 'me@remhost' }], proposePort: async (port: number) => (port === 1080 ? 1081 : port) };
 
-/** Answers each step with a text, by Enter alone (''), or by going back, and takes down the titles. */
-async function walk(guide: ForwardKind, ...answers: readonly (string | 'back')[]) {
+/** Answers each step with a text, by Enter alone (''), or by going back ('back'), and takes down the titles. */
+async function walk(guide: ForwardKind, ...answers: readonly string[]) {
   const result = guideForward(guide, OPTIONS);
   const titles: string[] = [];
   for (const answer of answers) {
