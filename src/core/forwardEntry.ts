@@ -1,14 +1,14 @@
 import { untrustedText } from './failure.ts';
 import type { ForwardDefinition } from './forward.ts';
-import type { ForwardSpec } from './forwardSpec.ts';
-import { parseDestination, parseForward, type Reading } from './forwardParser.ts';
+import type { ForwardSpec, SshRule } from './forwardSpec.ts';
+import { parseDestination, parseForward, withTarget, type Reading } from './forwardParser.ts';
 import { connectsToItself, formatDestination, formatRule, isSameSpec } from './forwardText.ts';
 
 /** One entry of the setting `culvert.forwards`, as people write it. */
 export interface ForwardEntry {
   readonly id?: string;
   readonly name?: string;
-  /** ssh(1)'s notation: `[bind:]port:host:hostport` or one of its shorter forms. */
+  /** ssh(1)'s notation: `[bind:]port:host:hostport` or one of its shorter forms, after `-R` or `-D` where it is not a -L. */
   readonly forward: string;
   /** The SSH server, `[user@]host[:port]`; absent for a local relay. */
   readonly target?: string;
@@ -115,24 +115,27 @@ function readEntry(raw: unknown): WithoutId | string {
 function readSpec(forward: string, target: string | undefined): ForwardSpec | string {
   const parsed = parseForward(forward, { sshHosts: new Set() });
   if (!parsed.isValid) return `"forward": ${parsed.problem.message}`;
-  const reading = parsed.readings.find(({ kind }) => kind === 'forward') ?? parsed.readings[0];
-  if (target === undefined) {
-    if (reading.kind === 'forward') return reading.spec;
-    const { listen, connect } = reading.poles;
-    return `${connectsToItself(listen, connect) ? 'This forward would connect to itself' : 'The SSH server is missing'}: add "target" with the SSH server.`;
-  }
+  const [first] = parsed.readings;
+  if (first.kind === 'forwards' || (first.kind === 'needs-target' && first.rules.length > 1)) return '"forward": This command means several forwards: write an entry for each.';
+  // Here nobody sees a preview that names it.
+  if (parsed.notTakenOver.length > 0) return `"forward": ${parsed.notTakenOver.join(', ')} cannot be taken over from a command: put it into ~/.ssh/config for this server.`;
+  if (target === undefined) return first.kind === 'forward' ? first.spec : withoutServer(first.rules[0]);
   const destination = parseDestination(target);
   if (!destination.isValid) return `"target": ${destination.problem.message}`;
-  if (reading.kind === 'forward' && reading.spec.kind === 'local') return 'The server is named twice: in "forward" and in "target".';
-  return { kind: 'local', ...polesOf(parsed.readings), target: destination.destination };
+  const rule = ruleOf(parsed.readings);
+  return rule === undefined ? 'The server is named twice: in "forward" and in "target".' : withTarget(rule, destination.destination);
 }
 
-function polesOf(readings: readonly Reading[]): { listen: ForwardSpec['listen']; connect: ForwardSpec['connect'] } {
-  for (const reading of readings) {
-    if (reading.kind === 'needs-target') return reading.poles;
-    if (reading.spec.kind === 'relay') return { listen: reading.spec.listen, connect: reading.spec.connect };
-  }
-  throw new RangeError('every text without a server reads as a relay or lacks its server');
+function withoutServer(rule: SshRule): string {
+  const isItself = rule.kind === 'local' && connectsToItself(rule.listen, rule.connect);
+  return `${isItself ? 'This forward would connect to itself' : 'The SSH server is missing'}: add "target" with the SSH server.`;
+}
+
+/** What to do through the server that is named apart; undefined when the text names its own. */
+function ruleOf([first]: readonly [Reading, ...Reading[]]): SshRule | undefined {
+  if (first.kind === 'needs-target') return first.rules[0];
+  if (first.kind === 'forwards' || first.spec.kind !== 'relay') return undefined;
+  return { kind: 'local', listen: first.spec.listen, connect: first.spec.connect };
 }
 
 function idOf(raw: unknown): string | undefined {

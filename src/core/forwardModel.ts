@@ -25,6 +25,8 @@ interface Entry {
   generation: number;
   /** Whether a transient failure leads to a retry: it was up once, or was started to stay. */
   isPersistent: boolean;
+  /** It listened once since it was started. */
+  wasUp: boolean;
   /** Times of the retries so far, to give up on what never holds. */
   retries: number[];
   retryTimer: Disposable | undefined;
@@ -106,6 +108,7 @@ export class ForwardModel implements Disposable {
     if (entry.state.phase === 'starting' || entry.state.phase === 'listening') return;
     if (entry.state.phase !== 'retrying') {
       entry.isPersistent = options.isPersistent;
+      entry.wasUp = false;
       entry.retries = [];
     }
     this.#run(id, entry);
@@ -138,7 +141,7 @@ export class ForwardModel implements Disposable {
     const entry = this.#entries.get(definition.id);
     if (entry === undefined) {
       this.#entries.set(definition.id, {
-        definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, retries: [], retryTimer: undefined, startAgain: undefined,
+        definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, startAgain: undefined,
       });
       return;
     }
@@ -211,7 +214,7 @@ export class ForwardModel implements Disposable {
 
   /** How long to wait before the next try; undefined when this failure is final. */
   #retryDelayMs(entry: Entry, failure: Failure): number | undefined {
-    if (!isTransient(failure.code) || !entry.isPersistent) return undefined;
+    if (!mayHeal(failure, entry.wasUp) || !entry.isPersistent) return undefined;
     const now = this.#clock.now();
     entry.retries = entry.retries.filter((at) => now - at < RETRY_WINDOW_MS);
     if (entry.retries.length >= MAX_RETRIES) return undefined;
@@ -238,11 +241,19 @@ export class ForwardModel implements Disposable {
     if (state === entry.state) return;
     const before = entry.state;
     entry.state = state;
-    if (state.phase === 'listening') entry.isPersistent = true;
+    if (state.phase === 'listening') {
+      entry.isPersistent = true;
+      entry.wasUp = true;
+    }
     if (state.phase !== 'retrying') entry.retryTimer?.dispose();
     if (!isActive(state)) entry.traffic = NO_TRAFFIC;
     this.#changes.fire({ kind: 'state', id, before });
   }
+}
+
+/** A server that has not noticed yet that the connection is lost holds the port of a -R for it, and lets go in time. */
+function mayHeal({ code }: Failure, wasUp: boolean): boolean {
+  return isTransient(code) || (code === 'remote-bind-refused' && wasUp);
 }
 
 /** Active, and nobody has asked it to stop. */

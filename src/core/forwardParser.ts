@@ -1,23 +1,25 @@
-import { LOOPBACK_HOST, MAX_PORT, WILDCARD_HOST, isLoopback, type HostPort } from './address.ts';
-import { untrustedText } from './failure.ts';
-import type { ForwardSpec, SshDestination } from './forwardSpec.ts';
-import { connectsToItself, quoted, slicePiece, splitColons, splitWords, TextError, type Piece, type TextProblem } from './forwardText.ts';
-import { isSshCommand, readSshArguments } from './sshArguments.ts';
+import { LOOPBACK_HOST, WILDCARD_HOST, isLoopback, type HostPort } from './address.ts';
+import { destinationOf, isNumber, readBindHost, readDestination, readHost, readPort, readUser, splitFields } from './fieldParser.ts';
+import { isProxy, listensOnServer, type ForwardSpec, type SshDestination, type SshRule, type SshSpec } from './forwardSpec.ts';
+import { connectsToItself, formatRule, quoted, slicePiece, splitColons, splitWords, TextError, type Piece, type TextProblem } from './forwardText.ts';
+import { isSshCommand, readSshArguments, type SshArguments } from './sshArguments.ts';
 
-/** The two poles of a forward whose SSH server, if any, is still open. */
-export interface Poles {
-  readonly listen: HostPort;
-  readonly connect: HostPort;
-}
-
-/** One meaning of a text: a whole forward, or one that lacks its SSH server. */
+/** One meaning of a text: a whole forward, the several of one command, or what lacks its SSH server. */
 export type Reading =
   | { readonly kind: 'forward'; readonly spec: ForwardSpec }
-  | { readonly kind: 'needs-target'; readonly poles: Poles };
+  | { readonly kind: 'forwards'; readonly specs: readonly SshSpec[] }
+  | { readonly kind: 'needs-target'; readonly rules: readonly [SshRule, ...SshRule[]] };
 
-export type ParseResult =
-  | { readonly isValid: true; readonly readings: readonly [Reading, ...Reading[]]; readonly leftOut: readonly string[] }
-  | { readonly isValid: false; readonly problem: TextProblem };
+/** What a text means, the most plausible reading first, and what a command said besides. */
+export interface Readings {
+  readonly readings: readonly [Reading, ...Reading[]];
+  /** What means nothing for a forward. */
+  readonly leftOut: readonly string[];
+  /** What decides how the server is reached or who logs in, and belongs into ssh_config. */
+  readonly notTakenOver: readonly string[];
+}
+
+export type ParseResult = ({ readonly isValid: true } & Readings) | { readonly isValid: false; readonly problem: TextProblem };
 
 export interface ParseContext {
   /** The aliases of the user's ssh_config: they tell `db:5432` the server from `db:5432` the destination. */
@@ -26,7 +28,7 @@ export interface ParseContext {
 
 /**
  * Reads what people type for a forward: ssh(1)'s `[bind:]port:host:hostport`, its shorter forms, with a server after it,
- * or a whole ssh command. The first reading is the most plausible one.
+ * or a whole ssh command with -L, -R and -D. The first reading is the most plausible one.
  */
 export function parseForward(text: string, context: ParseContext): ParseResult {
   try {
@@ -47,7 +49,15 @@ export function parseDestination(text: string): { readonly isValid: true; readon
   }
 }
 
-type Readings = { readonly readings: readonly [Reading, ...Reading[]]; readonly leftOut: readonly string[] };
+/** The same rule with its server. */
+export function withTarget(rule: SshRule, target: SshDestination): SshSpec {
+  return { ...rule, target };
+}
+
+interface Poles {
+  readonly listen: HostPort;
+  readonly connect: HostPort;
+}
 
 /** Far above any real command; what is longer costs time at every key. */
 const MAX_TEXT_LENGTH = 4_000;
@@ -61,31 +71,84 @@ function readText(text: string, context: ParseContext): Readings {
   const arrow = splitArrow(words);
   const [target, extra] = arrow?.rest ?? words.slice(1);
   if (extra !== undefined) throw new TextError(`${quoted(extra.text)} is one word too many: write the forward, a space, and the SSH server.`, extra);
-  if (arrow === undefined && target === undefined) return { readings: readWithoutTarget(first, context), leftOut: [] };
+  if (arrow === undefined && target === undefined) return alone(readWithoutTarget(first, context));
   const poles = arrow === undefined ? readPoles(first) : { listen: readListen(arrow.listen), connect: readConnect(arrow.connect) };
-  return { readings: target === undefined ? relayOrTunnel(poles) : [local(poles, readDestination(target))], leftOut: [] };
+  if (target === undefined) return alone(relayOrTunnel(poles));
+  const isPort = arrow === undefined && isNumber(first.text);
+  const rules: readonly SshRule[] = [{ kind: 'local', ...poles }, isPort ? { kind: 'dynamic', listen: poles.listen } : { kind: 'remote', ...poles }];
+  return alone(forwards(rules, readDestination(target)));
+}
+
+function alone(readings: readonly Reading[]): Readings {
+  return { readings: readings as [Reading, ...Reading[]], leftOut: [], notTakenOver: [] };
+}
+
+function forwards(rules: readonly SshRule[], target: SshDestination): readonly Reading[] {
+  return rules.map((rule) => ({ kind: 'forward', spec: withTarget(rule, target) }));
 }
 
 function readCommand(words: readonly Piece[]): Readings {
-  const { rule, destination, port, user, isGateway, leftOut } = readSshArguments(words);
-  let poles = readPoles(rule);
-  // -g widens only what names no bind address: an explicit "localhost" stays one (OpenSSH, channel_fwd_bind_addr).
-  if (isGateway && splitColons(rule).length < 4) poles = { ...poles, listen: { ...poles.listen, host: WILDCARD_HOST } };
-  if (destination === undefined) return { readings: [{ kind: 'needs-target', poles }], leftOut };
+  const command = readSshArguments(words);
+  const { leftOut, notTakenOver } = command;
+  const rules = readRules(command);
+  const target = readCommandTarget(command);
+  if (target === undefined) return { readings: [{ kind: 'needs-target', rules }], leftOut, notTakenOver };
+  const specs = rules.map((rule) => withTarget(rule, target));
+  const [spec] = specs;
+  return { readings: [spec !== undefined && specs.length === 1 ? { kind: 'forward', spec } : { kind: 'forwards', specs }], leftOut, notTakenOver };
+}
+
+/** What is said twice counts once, as in ssh(1). */
+function readRules({ rules, isGateway }: SshArguments): [SshRule, ...SshRule[]] {
+  const unique = new Map<string, SshRule>();
+  for (const { flag, text } of rules) {
+    const rule = FLAGS[flag](text);
+    // -g widens only what listens here and names no address: an explicit "localhost" stays one (OpenSSH, channel_fwd_bind_addr).
+    const isWidened = isGateway && !listensOnServer(rule) && splitColons(text).length < (isProxy(rule) ? 2 : 4);
+    const read: SshRule = isWidened ? { ...rule, listen: { ...rule.listen, host: WILDCARD_HOST } } : rule;
+    unique.set(formatRule(read), read);
+  }
+  return [...unique.values()] as [SshRule, ...SshRule[]];
+}
+
+const FLAGS: Readonly<Record<'L' | 'R' | 'D', (text: Piece) => SshRule>> = {
+  L: (text) => ({ kind: 'local', ...readPoles(text) }),
+  R: readRemoteRule,
+  D: (text) => ({ kind: 'dynamic', listen: readProxyListen(text, 'D') }),
+};
+
+/** As in ssh(1), a -R that names no destination is a proxy. */
+function readRemoteRule(text: Piece): SshRule {
+  return splitRule(text).length < 3 ? { kind: 'remote-dynamic', listen: readProxyListen(text, 'R') } : { kind: 'remote', ...readPoles(text) };
+}
+
+/** `[bind:]port`. */
+function readProxyListen(text: Piece, flag: 'R' | 'D'): HostPort {
+  const [a, b, extra] = splitRule(text);
+  if (extra !== undefined) throw new TextError(`-${flag} takes a port, or address:port: whoever uses the proxy says where to go.`, text);
+  if (b === undefined) return { host: LOOPBACK_HOST, port: readPort(a, 'listen') };
+  if (isNumber(a.text)) throw new TextError(proxyAddressProblem(a, b, flag), a);
+  return { host: readBindHost(a), port: readPort(b, 'listen') };
+}
+
+/** ssh takes the first of two numbers for an address, which nobody means. */
+function proxyAddressProblem(a: Piece, b: Piece, flag: 'R' | 'D'): string {
+  const meant = flag === 'R' ? `-R ${a.text}:localhost:${b.text}` : `-D ${a.text}`;
+  return `${quoted(a.text)} is not an address to listen on: did you mean ${quoted(meant)}?`;
+}
+
+function readCommandTarget({ destination, port, user }: SshArguments): SshDestination | undefined {
+  if (destination === undefined) return undefined;
   const target = readDestination(destination);
   const explicitPort = firstSaid(port, port && readPort(port, 'connect'), destination, target.port);
   const explicitUser = firstSaid(user, user && readUser(user), destination, target.user);
-  return { readings: [local(poles, destinationOf(target.host, explicitUser, explicitPort))], leftOut };
+  return destinationOf(target.host, explicitUser, explicitPort);
 }
 
 /** What is said twice, by an option and in the destination, counts where it comes first, as in ssh(1). */
 function firstSaid<T>(option: Piece | undefined, byOption: T | undefined, destination: Piece, inDestination: T | undefined): T | undefined {
   const isOptionFirst = option !== undefined && option.start < destination.start;
   return isOptionFirst ? byOption : inDestination ?? byOption;
-}
-
-function local(poles: Poles, target: SshDestination): Reading {
-  return { kind: 'forward', spec: { kind: 'local', ...poles, target } };
 }
 
 /** Without a server the text is a relay, or the server is still to be chosen; `host:port` may name the server itself. */
@@ -100,12 +163,13 @@ function readWithoutTarget(rule: Piece, { sshHosts }: ParseContext): readonly [R
   const [relay] = readings;
   const isHostAndPort = parts.length === 2 && only !== undefined && !isNumber(only.text);
   if (relay.kind !== 'forward' || !isHostAndPort || isLoopback(poles.connect.host)) return readings;
-  const server = local({ listen: poles.listen, connect: { host: LOOPBACK_HOST, port: poles.connect.port } }, { host: poles.connect.host });
+  const connect: HostPort = { host: LOOPBACK_HOST, port: poles.connect.port };
+  const server: Reading = { kind: 'forward', spec: { kind: 'local', listen: poles.listen, connect, target: { host: poles.connect.host } } };
   return sshHosts.has(poles.connect.host) ? [server, relay] : [relay, server];
 }
 
 function relayOrTunnel(poles: Poles): readonly [Reading, ...Reading[]] {
-  const viaServer: Reading = { kind: 'needs-target', poles };
+  const viaServer: Reading = { kind: 'needs-target', rules: [{ kind: 'local', ...poles }] };
   if (connectsToItself(poles.listen, poles.connect)) return [viaServer];
   return [{ kind: 'forward', spec: { kind: 'relay', ...poles } }, viaServer];
 }
@@ -117,13 +181,6 @@ function splitRule(rule: Piece): [Piece, ...Piece[]] {
   if (socket !== undefined) throw new TextError(`${quoted(socket.text)} is a path: Unix sockets cannot be forwarded yet.`, socket);
   if (parts.length > 4) throw new TextError('Too many parts. An IPv6 address needs brackets, as in [::1].', rule);
   return parts as [Piece, ...Piece[]];
-}
-
-function splitFields(piece: Piece): Piece[] {
-  const parts = splitColons(piece);
-  const wrong = parts.find(({ text }) => /[[\]]/.test(text) && !/^\[[^[\]]*\]$/.test(text));
-  if (wrong !== undefined) throw new TextError('The brackets around this address do not match.', wrong);
-  return parts;
 }
 
 function readPoles(rule: Piece): Poles {
@@ -160,73 +217,6 @@ function samePort(port: number): Poles {
   return { listen: { host: LOOPBACK_HOST, port }, connect: { host: LOOPBACK_HOST, port } };
 }
 
-function readPort(piece: Piece, pole: 'listen' | 'connect'): number {
-  if (piece.text === '') throw new TextError('A port is missing here.', piece);
-  if (!isNumber(piece.text)) throw new TextError(`${quoted(piece.text)} is not a port: a port is a number from 1 to ${String(MAX_PORT)}.`, piece);
-  const port = Number(piece.text);
-  if (port > MAX_PORT) throw new TextError(`Port ${untrustedText(piece.text, 20)} is above ${String(MAX_PORT)}.`, piece);
-  if (port === 0 && pole === 'connect') throw new TextError('Port 0 cannot be connected to.', piece);
-  return port;
-}
-
-function readBindHost(piece: Piece): string {
-  if (piece.text === '' || piece.text === WILDCARD_HOST) return WILDCARD_HOST;
-  const host = readHost(piece);
-  return host.toLowerCase() === LOOPBACK_HOST ? LOOPBACK_HOST : host;
-}
-
-/** What OpenSSH's valid_hostname() refuses in names that come from people, besides what no host name can hold. */
-const NOT_IN_HOSTS = /[\s\p{Cc}\p{Cf}\p{Cs}'"`$\\;&<>|(){},@/*?]/u;
-const NOT_IN_USERS = /[\s\p{Cc}\p{Cf}\p{Cs}'"`;&<>|(){}]/u;
-const MAX_HOST_LENGTH = 253;
-
-function readHost(piece: Piece): string {
-  const host = piece.text.startsWith('[') && piece.text.endsWith(']') ? piece.text.slice(1, -1) : piece.text;
-  if (host === '') throw new TextError('A host is missing here.', piece);
-  if (host.startsWith('-')) throw new TextError('A host cannot begin with "-".', piece);
-  const wrong = NOT_IN_HOSTS.exec(host)?.[0];
-  if (wrong !== undefined) throw new TextError(`A host cannot contain ${describeCharacter(wrong)}.`, piece);
-  if (host.includes(':') && !isIpv6(host)) throw new TextError(`${quoted(host)} is not an IPv6 address.`, piece);
-  if (host.length > MAX_HOST_LENGTH) throw new TextError(`A host name has at most ${String(MAX_HOST_LENGTH)} characters.`, piece);
-  return host;
-}
-
-function readDestination(piece: Piece): SshDestination {
-  const scheme = /^ssh:\/\//i.exec(piece.text)?.[0].length ?? 0;
-  const end = scheme > 0 && piece.text.endsWith('/') ? piece.text.length - 1 : piece.text.length;
-  const rest = slicePiece(piece, scheme, end);
-  const at = rest.text.lastIndexOf('@');
-  const before = slicePiece(rest, 0, Math.max(0, at));
-  const user = at === -1 ? undefined : readUser(before, scheme > 0 ? percentDecoded(before) : before.text);
-  const address = slicePiece(rest, at + 1);
-  // As in ssh(1), an IPv6 address needs no brackets where no port follows.
-  if (isIpv6(address.text)) return destinationOf(address.text, user, undefined);
-  const [host, port, extra] = splitFields(address);
-  if (host === undefined || extra !== undefined) throw new TextError('This is not an SSH server: write user@host:port.', piece);
-  return destinationOf(readHost(host), user, port === undefined ? undefined : readPort(port, 'connect'));
-}
-
-function readUser(piece: Piece, user = piece.text): string {
-  if (user === '') throw new TextError('A user name is missing here.', piece);
-  if (user.startsWith('-')) throw new TextError('A user name cannot begin with "-".', piece);
-  const wrong = NOT_IN_USERS.exec(user)?.[0];
-  if (wrong !== undefined) throw new TextError(`A user name cannot contain ${describeCharacter(wrong)}.`, piece);
-  return user;
-}
-
-function destinationOf(host: string, user: string | undefined, port: number | undefined): SshDestination {
-  return { host, ...(user === undefined ? {} : { user }), ...(port === undefined ? {} : { port }) };
-}
-
-/** RFC 3986 section 2.1, for the user in `ssh://user@host`. */
-function percentDecoded(piece: Piece): string {
-  try {
-    return decodeURIComponent(piece.text);
-  } catch {
-    throw new TextError('This is not an SSH server: "%" must be followed by two hexadecimal digits.', piece);
-  }
-}
-
 /** `2323 -> 23`: the arrow may stand alone or touch either side. */
 function splitArrow(words: readonly Piece[]): { readonly listen: Piece; readonly connect: Piece; readonly rest: readonly Piece[] } | undefined {
   const index = words.findIndex(({ text }) => ARROW.test(text));
@@ -244,15 +234,3 @@ function splitArrow(words: readonly Piece[]): { readonly listen: Piece; readonly
 }
 
 const ARROW = /->|=>|→/;
-
-function isIpv6(text: string): boolean {
-  return /^[\da-f:.]+(?:%[\w.-]+)?$/i.test(text) && (text.includes('::') || text.split(':').length > 6);
-}
-
-function isNumber(text: string): boolean {
-  return /^\d+$/.test(text);
-}
-
-function describeCharacter(character: string): string {
-  return /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(character) ? 'a control character' : `"${character}"`;
-}

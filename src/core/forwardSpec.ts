@@ -15,6 +15,30 @@ export interface LocalSpec {
   readonly target: SshDestination;
 }
 
+/** `ssh -R`: listens on the SSH server, connects from here. */
+export interface RemoteSpec {
+  readonly kind: 'remote';
+  /** On the server; with port 0 the server chooses one. */
+  readonly listen: HostPort;
+  readonly connect: HostPort;
+  readonly target: SshDestination;
+}
+
+/** `ssh -D`: a proxy that listens here and connects from the SSH server, wherever each connection asks to go. */
+export interface DynamicSpec {
+  readonly kind: 'dynamic';
+  readonly listen: HostPort;
+  readonly target: SshDestination;
+}
+
+/** `ssh -R port`: a proxy that listens on the SSH server and connects from here. */
+export interface RemoteDynamicSpec {
+  readonly kind: 'remote-dynamic';
+  /** On the server; with port 0 the server chooses one. */
+  readonly listen: HostPort;
+  readonly target: SshDestination;
+}
+
 /** No SSH: listens here, connects from here. */
 export interface RelaySpec {
   readonly kind: 'relay';
@@ -22,5 +46,23 @@ export interface RelaySpec {
   readonly connect: HostPort;
 }
 
+/** The forwards that go through an SSH server. */
+export type SshSpec = LocalSpec | RemoteSpec | DynamicSpec | RemoteDynamicSpec;
+
 /** What a forward does, in OpenSSH's two poles: where connections arrive and where the far end dials. */
-export type ForwardSpec = LocalSpec | RelaySpec;
+export type ForwardSpec = SshSpec | RelaySpec;
+
+/** A forward through SSH whose server is still open. */
+export type SshRule = Omit<LocalSpec, 'target'> | Omit<RemoteSpec, 'target'> | Omit<DynamicSpec, 'target'> | Omit<RemoteDynamicSpec, 'target'>;
+
+export type ForwardKind = ForwardSpec['kind'];
+
+/** True for the kinds whose listening pole is on the SSH server. */
+export function listensOnServer<T extends { readonly kind: ForwardKind }>(spec: T): spec is Extract<T, { readonly kind: 'remote' | 'remote-dynamic' }> {
+  return spec.kind === 'remote' || spec.kind === 'remote-dynamic';
+}
+
+/** True for the kinds that are proxies: each connection says itself where it wants to go. */
+export function isProxy<T extends { readonly kind: ForwardKind }>(spec: T): spec is Extract<T, { readonly kind: 'dynamic' | 'remote-dynamic' }> {
+  return spec.kind === 'dynamic' || spec.kind === 'remote-dynamic';
+}

@@ -1,6 +1,6 @@
 import { bracketed, dialableHost, formatHostPort, isLoopback, isWildcard, LOOPBACK_HOST, WILDCARD_HOST, type HostPort } from './address.ts';
 import { untrustedText } from './failure.ts';
-import type { ForwardSpec, LocalSpec, SshDestination } from './forwardSpec.ts';
+import { isProxy, type ForwardKind, type ForwardSpec, type SshDestination, type SshRule, type SshSpec } from './forwardSpec.ts';
 
 /** A stretch of what the user typed. */
 export interface Piece {
@@ -90,11 +90,32 @@ export function splitColons(piece: Piece): Piece[] {
   return parts;
 }
 
-/** The notation of ssh(1): `[bind:]port:host:hostport`, without the server. */
-export function formatRule(spec: ForwardSpec): string {
-  const { listen, connect } = spec;
+/** The notation of ssh(1) without the server: `[bind:]port:host:hostport`, after its flag where it is not a -L or a relay. */
+export function formatRule(spec: ForwardSpec | SshRule): string {
+  const flag = flagOf(spec);
+  return flag === '-L' ? formatArgument(spec) : `${flag} ${formatArgument(spec)}`;
+}
+
+/** What follows the flag: `[bind:]port:host:hostport`, or `[bind:]port` for a proxy. */
+function formatArgument(spec: ForwardSpec | SshRule): string {
+  const { listen } = spec;
   const bind = listen.host === LOOPBACK_HOST ? '' : `${bracketed(listen.host)}:`;
-  return `${bind}${String(listen.port)}:${formatHostPort(connect)}`;
+  const port = bind + String(listen.port);
+  return isProxy(spec) ? port : `${port}:${formatHostPort(spec.connect)}`;
+}
+
+/** The option of ssh(1) that makes this kind of forward; a relay is written like a -L without a server. */
+export function flagOf({ kind }: { readonly kind: ForwardKind }): '-L' | '-R' | '-D' {
+  switch (kind) {
+    case 'local':
+    case 'relay':
+      return '-L';
+    case 'remote':
+    case 'remote-dynamic':
+      return '-R';
+    case 'dynamic':
+      return '-D';
+  }
 }
 
 /** `[user@]host[:port]`. */
@@ -109,9 +130,9 @@ export function formatForward(spec: ForwardSpec): string {
 }
 
 /** The ssh(1) command that does the same. */
-export function formatSshCommand(spec: LocalSpec): string {
+export function formatSshCommand(spec: SshSpec): string {
   const { host, user, port } = spec.target;
-  const words = ['ssh', '-N', '-L', shellQuoted(formatRule(spec))];
+  const words = ['ssh', '-N', flagOf(spec), shellQuoted(formatArgument(spec))];
   if (port !== undefined) words.push('-p', String(port));
   words.push(shellQuoted(user === undefined ? host : `${user}@${host}`));
   return words.join(' ');

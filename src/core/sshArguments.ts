@@ -1,10 +1,16 @@
 import { untrustedText } from './failure.ts';
 import { endOf, quoted, slicePiece, TextError, type Piece } from './forwardText.ts';
 
-/** What an ssh(1) command line says about one forward. */
+/** One of the options that make a forward, and its argument. */
+export interface ForwardArgument {
+  readonly flag: 'L' | 'R' | 'D';
+  readonly text: Piece;
+}
+
+/** What an ssh(1) command line says about its forwards. */
 export interface SshArguments {
-  /** The argument of `-L`. */
-  readonly rule: Piece;
+  /** At least one. */
+  readonly rules: readonly ForwardArgument[];
   readonly destination: Piece | undefined;
   readonly port: Piece | undefined;
   readonly user: Piece | undefined;
@@ -12,6 +18,8 @@ export interface SshArguments {
   readonly isGateway: boolean;
   /** What has no meaning for a forward here and was left out, for people. */
   readonly leftOut: readonly string[];
+  /** What decides how the server is reached or who logs in and has no place in a forward, for people. */
+  readonly notTakenOver: readonly string[];
 }
 
 /** Options of ssh(1), OpenSSH 9: those with an argument, and those without that change nothing about a forward. */
@@ -19,13 +27,16 @@ const WITH_ARGUMENT = 'BbcDEeFIiJLlmOoPpQRSWw';
 const WITHOUT_ARGUMENT = '246AaCfGgKkMNnqsTtVvXxYy';
 const HARMLESS = '2NfnTqvakx';
 
-/** Options that change how the server is reached or who logs in: leaving them out would be a different forward. */
+/** Options that change how the server is reached or who logs in, and the keyword of ssh_config that says the same. */
 const DECISIVE: Readonly<Record<string, string>> = {
-  i: 'IdentityFile', J: 'ProxyJump', F: 'its settings', b: 'BindAddress', B: 'BindInterface', I: 'PKCS11Provider', P: 'its settings', S: 'its settings', o: 'the option',
+  i: ' (IdentityFile)', J: ' (ProxyJump)', F: '', b: ' (BindAddress)', B: ' (BindInterface)', I: ' (PKCS11Provider)', P: ' (Tag)', S: ' (ControlPath)',
 };
+/** With one of these the command does something else: -W alone clears every forward, as ssh(1) says. */
 const OTHER_KINDS: Readonly<Record<string, string>> = {
-  R: 'Remote forwards (-R)', D: 'Dynamic forwards (-D)', W: 'Standard input forwards (-W)', w: 'Tunnel devices (-w)', O: 'Control commands (-O)',
+  W: 'Standard input forwards (-W)', w: 'Tunnel devices (-w)', O: 'Control commands (-O)',
 };
+/** Settings of `-o` that change nothing about a forward here. */
+const HARMLESS_CONFIG = /^(?:exitonforwardfailure|serveralive\w+|tcpkeepalive|compression|loglevel|connecttimeout|requesttty)$/i;
 
 const MAX_LEFT_OUT_LENGTH = 60;
 
@@ -44,12 +55,13 @@ export function readSshArguments(words: readonly Piece[]): SshArguments {
 class ArgumentReader {
   readonly #words: readonly Piece[];
   #index: number;
-  #rule: Piece | undefined;
+  readonly #rules: ForwardArgument[] = [];
   #destination: Piece | undefined;
   #port: Piece | undefined;
   #user: Piece | undefined;
   #isGateway = false;
   readonly #leftOut: string[] = [];
+  readonly #notTakenOver: string[] = [];
 
   constructor(words: readonly Piece[]) {
     this.#words = words;
@@ -64,9 +76,9 @@ class ArgumentReader {
       else if (this.#destination === undefined) this.#destination = word;
       else this.#leaveOutCommand(word);
     }
-    if (this.#rule === undefined) throw new TextError('This command forwards nothing: -L with port:host:port is missing.', this.#whole());
+    if (this.#rules.length === 0) throw new TextError('This command forwards nothing: -L, -R or -D is missing.', this.#whole());
     return {
-      rule: this.#rule, destination: this.#destination, port: this.#port, user: this.#user, isGateway: this.#isGateway, leftOut: this.#leftOut,
+      rules: this.#rules, destination: this.#destination, port: this.#port, user: this.#user, isGateway: this.#isGateway, leftOut: this.#leftOut, notTakenOver: this.#notTakenOver,
     };
   }
 
@@ -93,8 +105,9 @@ class ArgumentReader {
     if (kind !== undefined) throw new TextError(`${kind} are not supported yet.`, at);
     switch (option) {
       case 'L':
-        if (this.#rule !== undefined) throw new TextError('One -L at a time: paste the others after this one.', at);
-        this.#rule = value;
+      case 'R':
+      case 'D':
+        this.#rules.push({ flag: option, text: value });
         return;
       case 'p':
         this.#port ??= value;
@@ -106,7 +119,7 @@ class ArgumentReader {
         this.#takeConfigOption(value);
         return;
       default:
-        this.#refuseOrLeaveOut(option, value, at);
+        this.#setAside(`-${option} ${untrustedText(value.text, MAX_LEFT_OUT_LENGTH)}`, DECISIVE[option]);
     }
   }
 
@@ -116,14 +129,12 @@ class ArgumentReader {
     const piece = slicePiece(value, value.text.length - text.length);
     if (/^port$/i.test(name)) this.#port ??= piece;
     else if (/^user$/i.test(name)) this.#user ??= piece;
-    else if (/^(?:exitonforwardfailure|serveralive\w+|tcpkeepalive|compression|loglevel|connecttimeout|requesttty)$/i.test(name)) this.#leftOut.push(`-o ${untrustedText(value.text, MAX_LEFT_OUT_LENGTH)}`);
-    else throw new TextError(`-o ${untrustedText(name === '' ? value.text : name, MAX_LEFT_OUT_LENGTH)} cannot be taken over from a command: put it into ~/.ssh/config for this server.`, value);
+    else this.#setAside(`-o ${untrustedText(value.text, MAX_LEFT_OUT_LENGTH)}`, HARMLESS_CONFIG.test(name) ? undefined : '');
   }
 
-  #refuseOrLeaveOut(option: string, value: Piece, at: Piece): void {
-    const keyword = DECISIVE[option];
-    if (keyword === undefined) this.#leftOut.push(`-${option} ${untrustedText(value.text, MAX_LEFT_OUT_LENGTH)}`);
-    else throw new TextError(`-${option} cannot be taken over from a command: put ${keyword} into ~/.ssh/config for this server.`, at);
+  #setAside(said: string, keyword: string | undefined): void {
+    if (keyword === undefined) this.#leftOut.push(said);
+    else this.#notTakenOver.push(said + keyword);
   }
 
   #leaveOutCommand(word: Piece): void {

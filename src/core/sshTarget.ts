@@ -41,6 +41,8 @@ export interface SshTarget {
   /** Equal keys share one SSH connection. */
   readonly key: string;
   readonly hops: readonly SshHop[];
+  /** PermitRemoteOpen: where the proxy of a `ssh -R port` may go, `host:port` patterns; absent: anywhere, empty: nowhere. */
+  readonly permitRemoteOpen?: readonly string[];
 }
 
 /** The verdict of known_hosts about a key, in OpenSSH's terms. */

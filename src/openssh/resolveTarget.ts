@@ -6,6 +6,7 @@ import { loadConfig } from './configFiles.ts';
 import { buildHop, type BuiltHop } from './hop.ts';
 import { policyName, type HostKeyPolicy } from './hostKeyPolicy.ts';
 import { parseJumpHosts } from './jumpHosts.ts';
+import { permittedDestinations } from './permittedDestinations.ts';
 import type { ConfigAnswer, ResolvedConfig } from './resolvedConfig.ts';
 import { evaluateConfig, explicitOptions } from './sshConfig.ts';
 import { locateSsh, type SshEnvironment } from './sshEnvironment.ts';
@@ -31,12 +32,15 @@ export async function resolveTarget(destination: SshDestination, environment: Ss
   const chain = await new ChainResolver(environment, signal).resolve(destination, undefined, []);
   const policies = new Map(chain.hops.map(({ policy }) => [policyName(policy), policy]));
   const hops = chain.hops.map(({ hop }) => hop);
-  return { target: { key: targetKey(hops), hops }, policies, notes: [...new Set([...chain.notes, ...chain.hops.flatMap(({ notes }) => notes)])] };
+  const { permitRemoteOpen } = chain;
+  return { target: { key: targetKey(hops), hops, ...(permitRemoteOpen === undefined ? {} : { permitRemoteOpen }) }, policies, notes: [...new Set([...chain.notes, ...chain.hops.flatMap(({ notes }) => notes)])] };
 }
 
 interface Chain {
   readonly hops: readonly BuiltHop[];
   readonly notes: readonly string[];
+  /** What the last of them says. */
+  readonly permitRemoteOpen?: readonly string[] | undefined;
 }
 
 class ChainResolver {
@@ -64,7 +68,7 @@ class ChainResolver {
       : await this.resolve(last, rest.length === 0 ? undefined : rest, [...behind, describe(destination)]);
     const isKeepaliveSet = config.get('serveraliveinterval') === '0' && (await this.#setsKeepalive(destination));
     const built = await buildHop({ name: destination.host, config, isKeepaliveSet, jumpHost: last?.host ?? '', ...proxyCommandOf(way) }, this.#environment);
-    return { hops: [...before.hops, built], notes: [...before.notes, ...notes] };
+    return { hops: [...before.hops, built], notes: [...before.notes, ...notes], permitRemoteOpen: permittedDestinations(config) };
   }
 
   async #configOf(destination: SshDestination): Promise<ConfigAnswer> {

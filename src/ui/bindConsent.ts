@@ -2,8 +2,9 @@ import * as vscode from 'vscode';
 import { formatHostPort } from '../core/address.ts';
 import { ForwardError } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
-import { formatForward } from '../core/forwardText.ts';
-import { isWide } from './present.ts';
+import { listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
+import { formatDestination, formatForward } from '../core/forwardText.ts';
+import { isWide } from './describeSpec.ts';
 import type { PromptQueue } from './promptQueue.ts';
 
 const MEMENTO_KEY = 'allowedBinds';
@@ -23,7 +24,7 @@ export class BindConsent {
     if (!isWide(definition.spec) || this.#isAllowed(definition)) return;
     const isAllowed = await this.#queue.run(() => this.#ask(definition), signal);
     if (isAllowed !== true) {
-      const address = formatHostPort(definition.spec.listen);
+      const address = placeOf(definition.spec);
       throw new ForwardError('bind-not-allowed', `listening on ${address} was not allowed`, { context: { address } });
     }
   }
@@ -50,12 +51,30 @@ function keyOf({ id, spec }: ForwardDefinition): string {
   return JSON.stringify([id, spec]);
 }
 
-async function ask(definition: ForwardDefinition): Promise<boolean> {
-  const address = formatHostPort(definition.spec.listen);
+async function ask({ name, spec }: ForwardDefinition): Promise<boolean> {
   const chosen = await vscode.window.showWarningMessage(
-    `${definition.name === '' ? formatForward(definition.spec) : definition.name} will be reachable from other machines on ${address}.`,
-    { modal: true, detail: 'Anyone who can reach this computer over the network can then use it. Without an address, only programs on this computer can.' },
+    `${name === '' ? formatForward(spec) : name} will be reachable from other machines on ${placeOf(spec)}.`,
+    { modal: true, detail: describeRisk(spec) },
     'Allow for This Forward',
   );
   return chosen !== undefined;
+}
+
+function placeOf(spec: ForwardSpec): string {
+  const address = formatHostPort(spec.listen);
+  return listensOnServer(spec) ? `${address} of ${formatDestination(spec.target)}` : address;
+}
+
+function describeRisk(spec: ForwardSpec): string {
+  switch (spec.kind) {
+    case 'local':
+    case 'relay':
+      return 'Anyone who can reach this computer over the network can then use it. Without an address, only programs on this computer can.';
+    case 'dynamic':
+      return 'Anyone who can reach this computer over the network can then go through the server to wherever it can connect. Without an address, only programs on this computer can.';
+    case 'remote':
+      return `Anyone who can reach the server can then connect to ${formatHostPort(spec.connect)} from this computer, if GatewayPorts in its sshd_config allows it. Without an address, only programs on the server can.`;
+    case 'remote-dynamic':
+      return 'Anyone who can reach the server can then go out through this computer, into your own network too, if GatewayPorts in its sshd_config allows it. Without an address, only programs on the server can.';
+  }
 }

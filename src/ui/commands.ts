@@ -2,15 +2,17 @@ import * as vscode from 'vscode';
 import { isActive } from '../core/forwardState.ts';
 import type { Forward, ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
+import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward, formatSshCommand } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
 import type { ForwardPicker } from './forwardPicker.ts';
-import { askForSpec, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
+import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
 import { formatCount, withoutLinks } from './format.ts';
 import { localAddress, titleOf } from './present.ts';
 import { showFailure } from './remedies.ts';
+import { canOpen } from './rowContext.ts';
 import { showStartProgress } from './startProgress.ts';
 
 export interface CommandOptions {
@@ -45,12 +47,17 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
   };
   return {
     [COMMANDS.forwardPort]: async (text) => {
-      const spec = await askForSpec('Forward Port', typeof text === 'string' ? text : '', await flowContext());
-      const definition = spec === undefined ? undefined : defineForward(model, spec);
-      if (definition === undefined) return;
-      model.put(definition);
-      startVisibly(definition.id);
-      await reveal(definition.id);
+      const specs = await askForSpecs('Forward Port', typeof text === 'string' ? text : '', await flowContext());
+      const ids: string[] = [];
+      for (const spec of specs) {
+        const definition = defineForward(model, spec);
+        if (definition === undefined) continue;
+        model.put(definition);
+        startVisibly(definition.id);
+        ids.push(definition.id);
+      }
+      const [first] = ids;
+      if (first !== undefined) await reveal(first);
     },
     [COMMANDS.start]: async (...args) => {
       for (const { definition } of await picker.resolve(args, isStartable, 'Start')) startVisibly(definition.id);
@@ -75,7 +82,7 @@ function editingActions({ model, picker, flowContext }: CommandOptions): Record<
     [COMMANDS.edit]: async (...args) => {
       const [forward] = await picker.resolve(args, isAny, 'Edit');
       if (forward === undefined) return;
-      const spec = await askForSpec(`Edit ${titleOf(forward)}`, formatForward(forward.definition.spec), await flowContext());
+      const [spec] = await askForSpecs(`Edit ${titleOf(forward)}`, formatForward(forward.definition.spec), await flowContext(), true);
       const others = model.forwards.filter(({ definition }) => definition.id !== forward.definition.id);
       if (spec === undefined || refusesLoop(spec, others.map(({ definition }) => definition.spec))) return;
       change(model, forward.definition.id, { spec });
@@ -125,13 +132,14 @@ function outwardActions({ model, picker, showLog, forgetSecrets }: CommandOption
       if (forwards.length > 0) await copy(forwards.map(localAddress).join('\n'));
     },
     [COMMANDS.copySshCommand]: async (...args) => {
-      const forwards = await picker.resolve(args, ({ definition }) => definition.spec.kind === 'local', 'Copy as ssh Command');
-      const commands = forwards.flatMap(({ definition: { spec } }) => (spec.kind === 'local' ? [formatSshCommand(spec)] : []));
+      const forwards = await picker.resolve(args, ({ definition }) => definition.spec.kind !== 'relay', 'Copy as ssh Command');
+      const commands = forwards.flatMap(({ definition: { spec } }) => (spec.kind === 'relay' ? [] : [formatSshCommand(spec)]));
       if (commands.length > 0) await copy(commands.join('\n'));
       else if (forwards.length > 0) void vscode.window.showInformationMessage('A local relay uses no SSH, so there is no ssh command for it.');
     },
     [COMMANDS.openInBrowser]: async (...args) => {
-      for (const forward of await picker.resolve(args, ({ state }) => state.phase === 'listening', 'Open in Browser')) await openInBrowser(forward);
+      const isOpenable = ({ definition, state }: Forward): boolean => state.phase === 'listening' && canOpen(definition.spec);
+      for (const forward of await picker.resolve(args, isOpenable, 'Open in Browser')) await openInBrowser(forward);
     },
     [COMMANDS.explain]: async (...args) => {
       for (const { definition, state } of await picker.resolve(args, ({ state: { phase } }) => phase === 'failed' || phase === 'retrying', 'Explain')) {
@@ -153,7 +161,12 @@ async function copy(text: string): Promise<void> {
 
 /** Through `asExternalUri`, so that it also works where the editor's window is on another machine. */
 async function openInBrowser(forward: Forward): Promise<void> {
-  const scheme = forward.definition.spec.connect.port === 443 || forward.definition.spec.connect.port === 8443 ? 'https' : 'http';
+  const { spec } = forward.definition;
+  if (!canOpen(spec)) {
+    void vscode.window.showInformationMessage(withoutLinks(`${titleOf(forward)} has no page of its own: ${isProxy(spec) ? 'set it as the proxy of a browser' : 'its port is on the server'}.`));
+    return;
+  }
+  const scheme = spec.connect.port === 443 || spec.connect.port === 8443 ? 'https' : 'http';
   const uri = await vscode.env.asExternalUri(vscode.Uri.parse(`${scheme}://${localAddress(forward)}/`));
   await vscode.env.openExternal(uri);
 }

@@ -1,6 +1,7 @@
 import { EventEmitter, type Event } from '../core/event.ts';
 import type { Connection } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
+import { listensOnServer } from '../core/forwardSpec.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 import { findConnectedPrograms } from '../system/connectedProgram.ts';
 import type { ConnectedProgram } from './present.ts';
@@ -32,7 +33,8 @@ export class ConnectedPrograms implements Disposable {
 
   async #look(): Promise<void> {
     if (this.#isLooking) return;
-    const shown = this.#model.forwards.flatMap(({ traffic }) => traffic.connections);
+    // Who connected on a server is no program of this computer, even where the ports happen to be the same.
+    const shown = this.#model.forwards.flatMap(({ definition, traffic }) => (listensOnServer(definition.spec) ? [] : traffic.connections));
     this.#forget(shown);
     const unknown = shown.filter((connection) => connection.phase !== 'closed' && !this.#programs.has(keyOf(connection)));
     if (unknown.length === 0) return;

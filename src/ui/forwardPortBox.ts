@@ -1,10 +1,12 @@
 import * as vscode from 'vscode';
-import type { ForwardSpec } from '../core/forwardSpec.ts';
-import { parseForward, type Poles, type Reading } from '../core/forwardParser.ts';
-import { formatForward, type TextProblem } from '../core/forwardText.ts';
+import { listensOnServer, type ForwardKind, type ForwardSpec, type SshRule, type SshSpec } from '../core/forwardSpec.ts';
+import { parseForward, type Reading, type Readings } from '../core/forwardParser.ts';
+import { formatDestination, formatForward, formatRule, type TextProblem } from '../core/forwardText.ts';
 import { DisposableStore } from '../core/lifecycle.ts';
+import { describePoles, describeSpec, describeWay, KIND_ICONS, warningOf } from './describeSpec.ts';
+import { formatCount } from './format.ts';
 import type { PortHint } from './localPorts.ts';
-import { describePoles, describeSpec, describeWay } from './present.ts';
+
 
 /** A host of the user's ssh_config, with what it resolves to. */
 export interface KnownHost {
@@ -14,9 +16,9 @@ export interface KnownHost {
 
 /** What the box ended with. */
 export type BoxResult =
-  | { readonly kind: 'spec'; readonly spec: ForwardSpec }
-  | { readonly kind: 'needs-target'; readonly poles: Poles }
-  | { readonly kind: 'guide'; readonly guide: 'ssh' | 'relay' }
+  | { readonly kind: 'specs'; readonly specs: readonly ForwardSpec[] }
+  | { readonly kind: 'needs-target'; readonly rules: readonly SshRule[] }
+  | { readonly kind: 'guide'; readonly guide: ForwardKind }
   | { readonly kind: 'host'; readonly alias: string };
 
 export interface BoxOptions {
@@ -25,6 +27,8 @@ export interface BoxOptions {
   readonly hosts: readonly KnownHost[];
   readonly recent: readonly ForwardSpec[];
   readonly portHint: PortHint;
+  /** Only one forward is wanted, not the several of one command. */
+  readonly isSingle: boolean;
 }
 
 interface Item extends vscode.QuickPickItem {
@@ -32,7 +36,7 @@ interface Item extends vscode.QuickPickItem {
   readonly result?: BoxResult;
 }
 
-const PLACEHOLDER = '2323:localhost:23 remhost, or 8080:127.0.0.1:80, or a whole ssh -L command';
+const PLACEHOLDER = '2323:localhost:23 remhost, -R or -D with a server, 8080:127.0.0.1:80, or a whole ssh command';
 
 /** The one box of Forward Port: under the text stands what Enter will do. Undefined when the user leaves it. */
 export function showForwardPortBox(options: BoxOptions): Promise<BoxResult | undefined> {
@@ -61,31 +65,69 @@ function itemsFor(text: string, options: BoxOptions): Item[] {
 
 function suggestions({ hosts, recent }: BoxOptions): Item[] {
   const heading = (label: string): Item => ({ label, kind: vscode.QuickPickItemKind.Separator });
-  const recentItems = recent.map((spec): Item => ({ label: `$(history) ${formatForward(spec)}`, description: describeSpec(spec), result: { kind: 'spec', spec } }));
+  const recentItems = recent.map((spec): Item => ({ label: `$(history) ${formatForward(spec)}`, description: describeSpec(spec), result: { kind: 'specs', specs: [spec] } }));
   const hostItems = hosts.map(({ alias, detail }): Item => ({ label: `$(server) ${alias}`, description: detail, result: { kind: 'host', alias } }));
   return [
-    { label: '$(lock) SSH Tunnel…', description: 'step by step: choose the server, the port there, the port here', result: { kind: 'guide', guide: 'ssh' } },
-    { label: '$(arrow-swap) Local Relay…', description: 'step by step: from a port here to another port or machine, without SSH', result: { kind: 'guide', guide: 'relay' } },
+    ...GUIDES.map(({ guide, label, description }): Item => ({ label: `$(${KIND_ICONS[guide]}) ${label}`, description, result: { kind: 'guide', guide } })),
     ...(recentItems.length === 0 ? [] : [heading('recent'), ...recentItems]),
     ...(hostItems.length === 0 ? [] : [heading('from ssh_config'), ...hostItems]),
   ];
 }
 
+const GUIDES: readonly { readonly guide: ForwardKind; readonly label: string; readonly description: string }[] = [
+  { guide: 'local', label: 'SSH Tunnel…', description: 'step by step: choose the server, the port there, the port here' },
+  { guide: 'remote', label: 'The Other Way Round…', description: 'step by step: a port of an SSH server that leads to this computer (-R)' },
+  { guide: 'dynamic', label: 'SOCKS Proxy…', description: 'step by step: a port here through which programs go out from an SSH server (-D)' },
+  { guide: 'remote-dynamic', label: 'SOCKS Proxy on a Server…', description: 'step by step: a port of an SSH server whose programs go out from here (-R)' },
+  { guide: 'relay', label: 'Local Relay…', description: 'step by step: from a port here to another port or machine, without SSH' },
+];
+
 function previews(text: string, options: BoxOptions): Item[] {
   const parsed = parseForward(text, { sshHosts: new Set(options.hosts.map(({ alias }) => alias)) });
   if (!parsed.isValid) return [problemItem(text, parsed.problem)];
-  const leftOut = parsed.leftOut.length === 0 ? undefined : `Left out, because it means nothing for a forward: ${parsed.leftOut.join(', ')}.`;
-  return parsed.readings.map((reading) => previewItem(reading, options, leftOut));
+  const notes = notesOn(parsed);
+  return parsed.readings.map((reading, index) => previewItem(reading, text, index > 0, options, notes));
 }
 
-/** Two lines, so that neither is cut off: what connects where, and on which way. */
-function previewItem(reading: Reading, { portHint }: BoxOptions, leftOut: string | undefined): Item {
-  const poles = reading.kind === 'forward' ? reading.spec : reading.poles;
-  const way = reading.kind === 'forward' ? describeWay(reading.spec) : 'as seen from an SSH server, encrypted (SSH): Enter to choose the server';
-  const icon = reading.kind === 'forward' && reading.spec.kind === 'relay' ? 'arrow-swap' : 'lock';
-  const detail = [`${way}.`, portHint(poles.listen.port), leftOut].filter((part) => part !== undefined).join(' ');
-  const result: BoxResult = reading.kind === 'forward' ? { kind: 'spec', spec: reading.spec } : { kind: 'needs-target', poles: reading.poles };
-  return { label: `$(${icon}) ${describePoles(poles)}`, detail, alwaysShow: true, result };
+/** What of a pasted command is in no forward: first what may be missed. */
+function notesOn({ leftOut, notTakenOver }: Readings): readonly string[] {
+  return [
+    ...(notTakenOver.length === 0 ? [] : [`Not taken over: ${notTakenOver.join(', ')}. Put it into ~/.ssh/config for this server.`]),
+    ...(leftOut.length === 0 ? [] : [`Left out, because it means nothing for a forward: ${leftOut.join(', ')}.`]),
+  ];
+}
+
+function previewItem(reading: Reading, text: string, isOther: boolean, options: BoxOptions, notes: readonly string[]): Item {
+  if (reading.kind === 'forward') return singleItem(reading.spec, isOther, { kind: 'specs', specs: [reading.spec] }, options, notes);
+  const rules: readonly (SshRule | SshSpec)[] = reading.kind === 'forwards' ? reading.specs : reading.rules;
+  const [first, second] = rules;
+  const result: BoxResult = reading.kind === 'forwards' ? { kind: 'specs', specs: reading.specs } : { kind: 'needs-target', rules };
+  if (first !== undefined && second === undefined) return singleItem(first, isOther, result, options, notes);
+  if (options.isSingle) return problemItem(text, { message: 'This command means several forwards: only one can take this one\'s place.', start: 0, end: text.length });
+  return severalItem(rules, result, notes);
+}
+
+/** Two lines, so that neither is cut off: what connects where, and on which way. Another meaning of a text says first how it differs. */
+function singleItem(spec: ForwardSpec | SshRule, isOther: boolean, result: BoxResult, { portHint }: BoxOptions, notes: readonly string[]): Item {
+  const toChoose = result.kind === 'needs-target' ? ': Enter to choose the server' : '';
+  const hint = listensOnServer(spec) ? undefined : portHint(spec.listen.port);
+  const other = isOther ? otherLabel(spec) : undefined;
+  const said = other === undefined ? describeWay(spec) : describeSpec(spec);
+  const detail = [...notes, `${said}${toChoose}.`, warningOf(spec), hint].filter((part) => part !== undefined).join(' ');
+  return { label: `$(${KIND_ICONS[spec.kind]}) ${other ?? describePoles(spec)}`, detail, alwaysShow: true, result };
+}
+
+function otherLabel(spec: ForwardSpec | SshRule): string | undefined {
+  if (spec.kind === 'remote') return `The other way round: ${'target' in spec ? spec.target.host : 'an SSH server'} listens (-R)`;
+  return spec.kind === 'dynamic' ? 'SOCKS proxy (-D)' : undefined;
+}
+
+function severalItem(rules: readonly (SshRule | SshSpec)[], result: BoxResult, notes: readonly string[]): Item {
+  const [first] = rules;
+  const server = first !== undefined && 'target' in first ? ` through ${formatDestination(first.target)}` : '';
+  const way = result.kind === 'needs-target' ? ['Enter to choose the server.'] : [];
+  const detail = [...notes, `${rules.map(formatRule).join('  ·  ')}${server}.`, ...way].join(' ');
+  return { label: `$(list-tree) ${formatCount(rules.length, 'forward')}: ${rules.map(describePoles).join('; ')}`, detail, alwaysShow: true, result };
 }
 
 /** Shows the reason, and the text with its wrong stretch marked. */

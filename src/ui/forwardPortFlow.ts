@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
 import type { ForwardDefinition } from '../core/forward.ts';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
-import { isRelayLoop } from '../core/forwardConflict.ts';
+import { isForwardLoop } from '../core/forwardConflict.ts';
+import { withTarget } from '../core/forwardParser.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { showForwardPortBox, type BoxOptions, type KnownHost } from './forwardPortBox.ts';
@@ -14,23 +15,30 @@ export interface FlowContext extends GuideOptions, Pick<BoxOptions, 'portHint'> 
   readonly recent: readonly ForwardSpec[];
 }
 
-/** Asks for a forward until it is complete; `value` is what the box begins with. Undefined when the user leaves. */
-export async function askForSpec(title: string, value: string, context: FlowContext): Promise<ForwardSpec | undefined> {
-  const result = await showForwardPortBox({ title, value, hosts: context.hosts, recent: context.recent, portHint: context.portHint });
+/**
+ * Asks for a forward until it is complete, or for the several that one command means unless only one is wanted; `value` is
+ * what the box begins with. Empty when the user leaves.
+ */
+export async function askForSpecs(title: string, value: string, context: FlowContext, isSingle = false): Promise<readonly ForwardSpec[]> {
+  const result = await showForwardPortBox({ title, value, hosts: context.hosts, recent: context.recent, portHint: context.portHint, isSingle });
   switch (result?.kind) {
     case undefined:
-      return undefined;
-    case 'spec':
-      return result.spec;
+      return [];
+    case 'specs':
+      return result.specs;
     case 'guide':
-      return guideForward(result.guide, context);
+      return listed(await guideForward(result.guide, context));
     case 'host':
-      return guideForward('ssh', context, { host: result.alias });
+      return listed(await guideForward('local', context, { host: result.alias }));
     case 'needs-target': {
       const step = await pickServer(context, 'Forward Port: SSH Server', false);
-      return step.kind === 'value' ? { kind: 'local', ...result.poles, target: step.value } : undefined;
+      return step.kind === 'value' ? result.rules.map((rule) => withTarget(rule, step.value)) : [];
     }
   }
+}
+
+function listed(spec: ForwardSpec | undefined): readonly ForwardSpec[] {
+  return spec === undefined ? [] : [spec];
 }
 
 /** The forward that already does this, or a new one; undefined, and a message, when it would connect to itself. */
@@ -43,9 +51,9 @@ export function defineForward(model: ForwardModel, spec: ForwardSpec): ForwardDe
   return { id: randomUUID(), name: '', spec, autoStart: false, origin: 'user' };
 }
 
-/** Tells the user and answers true when relays would pass a connection round in a circle. */
+/** Tells the user and answers true when forwards would pass a connection round in a circle. */
 export function refusesLoop(spec: ForwardSpec, others: readonly ForwardSpec[]): boolean {
-  if (!isRelayLoop(spec, others)) return false;
-  void vscode.window.showErrorMessage(`${formatForward(spec)} would pass each connection back to itself, through your other relays, without end. Choose another port.`);
+  if (!isForwardLoop(spec, others)) return false;
+  void vscode.window.showErrorMessage(`${formatForward(spec)} would pass each connection back to itself, through your other forwards, without end. Choose another port.`);
   return true;
 }

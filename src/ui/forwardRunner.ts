@@ -1,13 +1,14 @@
+import { WILDCARD_HOST } from '../core/address.ts';
 import { EventEmitter, type Event } from '../core/event.ts';
 import { toFailure, type Failure, type ForwardError } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
-import type { LocalSpec } from '../core/forwardSpec.ts';
+import { isProxy, listensOnServer, type ForwardSpec, type SshSpec } from '../core/forwardSpec.ts';
 import type { ForwardEvent } from '../core/forwardState.ts';
 import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock, ForwardRunner, RunnerEvent, RunnerTraffic } from '../core/ports.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
-import type { PlaneEvents } from '../protocol/messages.ts';
+import type { ConnectPole, ListenPole, PlaneEvents } from '../protocol/messages.ts';
 import type { RpcEvent } from '../protocol/rpc.ts';
 import type { Log } from './log.ts';
 import type { PlaneHost } from './planeHost.ts';
@@ -16,7 +17,7 @@ import type { PlaneHost } from './planeHost.ts';
 export interface Preparation {
   /** Settles when the forward may listen where it wants to; rejects with `bind-not-allowed`. */
   allowBind(definition: ForwardDefinition, signal: AbortSignal): Promise<void>;
-  resolveTarget(spec: LocalSpec, signal: AbortSignal): Promise<SshTarget>;
+  resolveTarget(spec: SshSpec, signal: AbortSignal): Promise<SshTarget>;
   /** Adds to a failure what only this machine can tell: who holds a port, which ports are free. Never rejects. */
   explain(failure: Failure, definition: ForwardDefinition): Promise<Failure>;
 }
@@ -90,15 +91,9 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const { definition, generation, controller: { signal } } = run;
     const { id, spec } = definition;
     await this.#preparation.allowBind(definition, signal);
-    const target = spec.kind === 'local' ? await this.#preparation.resolveTarget(spec, signal) : undefined;
+    const target = spec.kind === 'relay' ? undefined : await this.#preparation.resolveTarget(spec, signal);
     if (signal.aborted) return;
-    await this.#host.request('start', {
-      id,
-      generation,
-      listen: { side: 'here', addresses: bindAddresses(spec.listen) },
-      connect: { kind: 'fixed', address: spec.connect },
-      ...(target === undefined ? {} : { target }),
-    });
+    await this.#host.request('start', { id, generation, listen: listenPole(spec), connect: connectPole(spec, target), ...(target === undefined ? {} : { target }) });
   }
 
   #onStartFailed(run: Run, error: unknown): void {
@@ -133,7 +128,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
         this.#emit(event.payload.id, { type: 'up', at: this.#clock.now(), ...event.payload });
         return;
       case 'destination':
-        this.#emit(event.payload.id, { type: 'destination', at: this.#clock.now(), generation: event.payload.generation, failure: event.payload.failure });
+        this.#onDestination(event.payload);
         return;
       case 'lost': {
         const { id, generation, failure, isUnbound } = event.payload;
@@ -152,6 +147,12 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     }
   }
 
+  #onDestination({ id, generation, failure }: PlaneEvents['destination']): void {
+    const spec = this.#runs.get(id)?.definition.spec;
+    const complaint = failure !== undefined && spec !== undefined && isProxy(spec) ? complaintOfProxy(failure) : failure;
+    this.#emit(id, { type: 'destination', at: this.#clock.now(), generation, failure: complaint });
+  }
+
   #tellWatching(): void {
     this.#host.request('watch', { isWatching: this.#isWatching }).catch((error: unknown) => {
       this.#log.write('debug', `watch: ${toFailure(error).detail}`);
@@ -161,4 +162,22 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   #emit(id: string, event: ForwardEvent): void {
     this.#events.fire({ id, event });
   }
+}
+
+/** What one connection of a proxy asked for and did not reach says nothing about the others; being forbidden may. */
+function complaintOfProxy(failure: Failure): Failure | undefined {
+  return failure.code === 'forwarding-prohibited' ? { ...failure, context: { ...failure.context, isProxy: true } } : undefined;
+}
+
+function listenPole({ kind, listen }: ForwardSpec): ListenPole {
+  if (!listensOnServer({ kind })) return { side: 'here', addresses: bindAddresses(listen) };
+  // As OpenSSH does it (channel_rfwd_bind_host), in the words of RFC 4254 section 7.1.
+  return { side: 'server', address: { host: listen.host === WILDCARD_HOST ? '' : listen.host, port: listen.port } };
+}
+
+/** The server's programs go only where the user's PermitRemoteOpen lets them; from here, the server's PermitOpen decides. */
+function connectPole(spec: ForwardSpec, target: SshTarget | undefined): ConnectPole {
+  if (!isProxy(spec)) return { kind: 'fixed', address: spec.connect };
+  const permitted = spec.kind === 'remote-dynamic' ? target?.permitRemoteOpen : undefined;
+  return { kind: 'asked', ...(permitted === undefined ? {} : { permitted }) };
 }

@@ -155,7 +155,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     const { connections } = forward.traffic;
     const details = new Map(presentAddresses(forward).map((row, index) => [addressId(forwardId, index), JSON.stringify(row)]));
     for (const connection of connections.slice(0, MAX_CONNECTION_ROWS)) {
-      details.set(connectionId(forwardId, connection.id), JSON.stringify(presentConnection(connection, now, this.#options.programOf(connection))));
+      details.set(connectionId(forwardId, connection.id), JSON.stringify(presentConnection(connection, now, this.#options.programOf(connection), forward.definition.spec)));
     }
     const tooltipAge = isActive(forward.state) ? Math.floor(now / TOOLTIP_MS) : 0;
     const row = JSON.stringify([contextOf(forward), presentForward(forward, now, this.#hasGroups()), [...details.keys()], connections.length, tooltipAge]);
@@ -239,8 +239,9 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   }
 
   #connectionRow(node: Extract<TreeNode, { kind: 'connection' }>): Row | undefined {
-    const connection = this.#options.model.get(node.forwardId)?.traffic.connections.find(({ id }) => id === node.connectionId);
-    return connection === undefined ? undefined : presentConnection(connection, this.#options.clock.now(), this.#options.programOf(connection));
+    const forward = this.#options.model.get(node.forwardId);
+    const connection = forward?.traffic.connections.find(({ id }) => id === node.connectionId);
+    return connection === undefined ? undefined : presentConnection(connection, this.#options.clock.now(), this.#options.programOf(connection), forward?.definition.spec);
   }
 
   #moreRow(node: Extract<TreeNode, { kind: 'more' }>): Row | undefined {

@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
 import { LOOPBACK_HOST, MAX_PORT, type HostPort } from '../core/address.ts';
-import type { ForwardSpec, SshDestination } from '../core/forwardSpec.ts';
-import { parseDestination, parseForward, type Poles } from '../core/forwardParser.ts';
+import { isProxy, listensOnServer, type ForwardKind, type ForwardSpec, type SshDestination, type SshRule } from '../core/forwardSpec.ts';
+import { parseDestination, parseForward, withTarget } from '../core/forwardParser.ts';
 import { connectsToItself, formatDestination } from '../core/forwardText.ts';
 import type { KnownHost } from './forwardPortBox.ts';
 import { askText, pickOne, type Step } from './quickInput.ts';
@@ -33,46 +33,77 @@ function typedHost(text: string): HostItem | undefined {
 }
 
 /** Asks for everything a forward needs, one thing at a time, with a way back; undefined when the user leaves. */
-export async function guideForward(guide: 'ssh' | 'relay', options: GuideOptions, server?: SshDestination): Promise<ForwardSpec | undefined> {
-  let target = server;
+export async function guideForward(guide: ForwardKind, options: GuideOptions, server?: SshDestination): Promise<ForwardSpec | undefined> {
+  if (guide === 'relay') {
+    const step = await guidePoles({ guide, target: undefined, hasBack: false, options });
+    return step.kind === 'value' ? { kind: guide, ...step.value } : undefined;
+  }
   for (;;) {
-    if (guide === 'ssh' && target === undefined) {
-      const step = await pickServer(options, 'Forward Port (1/3): SSH Server', false);
-      if (step.kind !== 'value') return undefined;
-      target = step.value;
-    }
-    const step = await guidePoles(target, options, guide === 'ssh' && server === undefined);
+    const chosen = server === undefined ? await pickServer(options, `${titleOf(guide, 1)}: SSH Server`, false) : valueStep(server);
+    if (chosen.kind !== 'value') return undefined;
+    const target = chosen.value;
+    const step = await guideRule(guide, { guide, target, hasBack: server === undefined, options });
+    if (step.kind === 'value') return withTarget(step.value, target);
     if (step.kind === 'cancelled') return undefined;
-    if (step.kind === 'back') {
-      target = server;
-      continue;
-    }
-    return target === undefined ? { kind: 'relay', ...step.value } : { kind: 'local', ...step.value, target };
   }
 }
 
-async function guidePoles(target: SshDestination | undefined, options: GuideOptions, hasBack: boolean): Promise<Step<Poles>> {
+/** What the steps of one forward share. */
+interface Guided {
+  readonly guide: ForwardKind;
+  /** Undefined for a relay. */
+  readonly target: SshDestination | undefined;
+  /** Whether there is a step before the first of these. */
+  readonly hasBack: boolean;
+  readonly options: GuideOptions;
+}
+
+const STEPS: Readonly<Record<ForwardKind, number>> = { local: 3, remote: 3, dynamic: 2, 'remote-dynamic': 2, relay: 2 };
+
+function titleOf(guide: ForwardKind, step: number): string {
+  return `Forward Port (${String(step)}/${String(STEPS[guide])})`;
+}
+
+function valueStep<T>(value: T): Step<T> {
+  return { kind: 'value', value };
+}
+
+async function guideRule(kind: SshRule['kind'], guided: Guided): Promise<Step<SshRule>> {
+  if (kind === 'local' || kind === 'remote') {
+    const step = await guidePoles(guided);
+    return step.kind === 'value' ? valueStep({ kind, ...step.value }) : step;
+  }
+  const step = await askListen(guided, undefined);
+  return step.kind === 'value' ? valueStep({ kind, listen: step.value }) : step;
+}
+
+interface Poles {
+  readonly listen: HostPort;
+  readonly connect: HostPort;
+}
+
+async function guidePoles(guided: Guided): Promise<Step<Poles>> {
   for (;;) {
-    const there = await askThere(target, hasBack);
-    if (there.kind !== 'value') return there;
-    const here = await askHere(there.value, target === undefined, options);
-    if (here.kind === 'value') return { kind: 'value', value: { listen: here.value, connect: there.value } };
-    if (here.kind === 'cancelled') return CANCELLED;
+    const connect = await askConnect(guided);
+    if (connect.kind !== 'value') return connect;
+    const listen = await askListen({ ...guided, hasBack: true }, connect.value);
+    if (listen.kind === 'value') return valueStep({ listen: listen.value, connect: connect.value });
+    if (listen.kind === 'cancelled') return CANCELLED;
   }
 }
 
-async function askThere(target: SshDestination | undefined, hasBack: boolean): Promise<Step<HostPort>> {
-  const from = target === undefined ? 'this computer' : formatDestination(target);
+async function askConnect({ guide, target, hasBack }: Guided): Promise<Step<HostPort>> {
+  const isFromHere = target === undefined || guide === 'remote';
   const step = await askText({
-    title: target === undefined ? 'Forward Port (1/2): Destination' : 'Forward Port (2/3): Port There',
-    prompt: `The port to reach as seen from ${from}: a port, or host:port.`,
-    placeholder: '5432 or db.internal:5432',
+    title: isFromHere ? `${titleOf(guide, STEPS[guide] - 1)}: Destination` : `${titleOf(guide, 2)}: Port There`,
+    prompt: `The port to reach as seen from ${isFromHere ? 'this computer' : formatDestination(target)}: a port, or host:port.`,
+    placeholder: isFromHere ? '3000 or localhost:3000' : '5432 or db.internal:5432',
     hasBack,
     validate: (text) => problemOfDestination(text.trim()),
   });
   if (step.kind !== 'value') return step;
   const destination = readDestination(step.value.trim());
-  return destination === undefined ? BACK : { kind: 'value', value: destination };
+  return destination === undefined ? BACK : valueStep(destination);
 }
 
 function problemOfDestination(text: string): string | undefined {
@@ -87,21 +118,39 @@ function readDestination(text: string): HostPort | undefined {
   const parsed = parseForward(text, { sshHosts: new Set() });
   if (!parsed.isValid) return undefined;
   const [reading] = parsed.readings;
-  const { connect } = reading.kind === 'needs-target' ? reading.poles : reading.spec;
+  const spec = reading.kind === 'forward' ? reading.spec : reading.kind === 'needs-target' ? reading.rules[0] : undefined;
+  const connect = spec === undefined || isProxy(spec) ? undefined : spec.connect;
   return /^\d+$/.test(text.split(':')[0] ?? '') && text.includes(':') ? undefined : connect;
 }
 
-async function askHere(there: HostPort, isRelay: boolean, options: GuideOptions): Promise<Step<HostPort>> {
-  const isItself = (port: number): boolean => isRelay && connectsToItself({ host: LOOPBACK_HOST, port }, there);
-  const proposed = await options.proposePort(isItself(there.port) ? there.port + 1 : there.port);
+/** The usual port of a SOCKS proxy, RFC 1928 section 3. */
+const SOCKS_PORT = 1080;
+
+async function askListen(guided: Guided, connect: HostPort | undefined): Promise<Step<HostPort>> {
+  const { guide, target, hasBack } = guided;
+  if (target === undefined || !listensOnServer({ kind: guide })) return askHere(guided, connect);
   const step = await askText({
-    title: isRelay ? 'Forward Port (2/2): Port Here' : 'Forward Port (3/3): Port Here',
-    prompt: `The port of this computer that programs will connect to${proposed === there.port ? '' : ` (${String(there.port)} is taken or reserved)`}.`,
+    title: `${titleOf(guide, STEPS[guide])}: Port on the Server`,
+    prompt: `The port of ${formatDestination(target)} that its own programs will connect to; 0 lets the server choose.`,
+    value: String(connect?.port ?? SOCKS_PORT),
+    hasBack,
+    validate: problemOfPort,
+  });
+  return step.kind === 'value' ? valueStep({ host: LOOPBACK_HOST, port: Number(step.value) }) : step;
+}
+
+async function askHere({ guide, hasBack, options }: Guided, connect: HostPort | undefined): Promise<Step<HostPort>> {
+  const wanted = connect?.port ?? SOCKS_PORT;
+  const isItself = (port: number): boolean => guide === 'relay' && connect !== undefined && connectsToItself({ host: LOOPBACK_HOST, port }, connect);
+  const proposed = await options.proposePort(isItself(wanted) ? wanted + 1 : wanted);
+  const step = await askText({
+    title: `${titleOf(guide, STEPS[guide])}: Port Here`,
+    prompt: `The port of this computer that programs will connect to${proposed === wanted ? '' : ` (${String(wanted)} is taken or reserved)`}.`,
     value: String(proposed),
-    hasBack: true,
+    hasBack,
     validate: (text) => problemOfPort(text) ?? (isItself(Number(text)) ? 'That is the destination itself: choose another port.' : undefined),
   });
-  return step.kind === 'value' ? { kind: 'value', value: { host: LOOPBACK_HOST, port: Number(step.value) } } : step;
+  return step.kind === 'value' ? valueStep({ host: LOOPBACK_HOST, port: Number(step.value) }) : step;
 }
 
 function problemOfPort(text: string): string | undefined {

@@ -1,6 +1,8 @@
 import { LOOPBACK_HOST, type HostPort } from '../core/address.ts';
 import type { Failure, FailureContext } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
+import { findConflict } from '../core/forwardConflict.ts';
+import { listensOnServer } from '../core/forwardSpec.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { boundOf } from '../core/forwardState.ts';
 import { bindAddresses, formatForward } from '../core/forwardText.ts';
@@ -35,6 +37,7 @@ export type IsForwardedElsewhere = (forward: string) => Promise<boolean>;
 
 /** Adds to a failure to listen who holds the port, or what the system needs. Never rejects. */
 export async function explainListenFailure(failure: Failure, definition: ForwardDefinition, model: ForwardModel, isElsewhere: IsForwardedElsewhere): Promise<Failure> {
+  if (failure.code === 'remote-bind-refused') return explainRemoteRefusal(failure, definition, model, isElsewhere);
   const { port } = failure.context;
   if (typeof port !== 'number') return failure;
   if (failure.code === 'address-in-use') {
@@ -43,6 +46,15 @@ export async function explainListenFailure(failure: Failure, definition: Forward
   }
   if (failure.code === 'permission-denied') return withFacts(failure, await permissionFacts(port));
   return failure;
+}
+
+/** The server does not say why it refused: whether the port is our own is known here. */
+async function explainRemoteRefusal(failure: Failure, definition: ForwardDefinition, model: ForwardModel, isElsewhere: IsForwardedElsewhere): Promise<Failure> {
+  if (await isElsewhere(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere', context: {} };
+  const running = model.forwards.filter(({ state }) => boundOf(state) !== undefined);
+  const own = findConflict(definition, running.map((forward) => forward.definition));
+  const holder = running.find((forward) => forward.definition === own);
+  return holder === undefined ? failure : withFacts(failure, { heldBy: `your forward ${titleOf(holder)}` });
 }
 
 function withFacts(failure: Failure, facts: FailureContext): Failure {
@@ -63,7 +75,7 @@ async function holderOf(port: number, definition: ForwardDefinition, model: Forw
 }
 
 function ownForwardOn({ host, port }: HostPort, exceptId: string, model: ForwardModel): string | undefined {
-  const own = model.forwards.find(({ definition, state }) => definition.id !== exceptId
+  const own = model.forwards.find(({ definition, state }) => definition.id !== exceptId && !listensOnServer(definition.spec)
     && boundOf(state)?.addresses.some((address) => isInTheWay(address, { host, port })) === true);
   return own === undefined ? undefined : titleOf(own);
 }

@@ -50,6 +50,7 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     sentence: `Listening on ${facts.text('address', 'that address')} lets other machines connect, and was not allowed for this forward.`,
     remedies: [RETRY, EDIT],
   }),
+  'remote-bind-refused': explainRemoteBindRefused,
   'config-invalid': (facts, detail) => ({
     summary: 'ssh_config has an error', sentence: capitalised(withDot(detail)), remedies: [...configFile(facts), EDIT],
   }),
@@ -122,16 +123,16 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   'identity-unreadable': (facts, detail) => ({
     summary: 'key file cannot be used', sentence: `The key file${facts.suffix('path', ' ')} cannot be used: ${facts.reason(detail)}`, remedies: [RETRY],
   }),
-  'remote-bind-refused': (facts) => ({
-    summary: 'server refuses to listen',
-    sentence: `${capitalised(facts.server())} let you in but does not listen${facts.suffix('address', ' on ')}. The port may be taken there, or its sshd_config forbids it: AllowTcpForwarding, PermitListen and GatewayPorts decide.`,
-    remedies: [RETRY, EDIT],
-  }),
-  'forwarding-prohibited': (facts) => ({
-    summary: 'server forbids forwarding',
-    sentence: `${capitalised(facts.server())} let you in but forbids this forward. In its sshd_config, AllowTcpForwarding and PermitOpen decide.`,
-    remedies: [EDIT],
-  }),
+  'forwarding-prohibited': (facts) => {
+    // Of a proxy's connections one may be forbidden and the next allowed.
+    const destination = facts.has('isProxy') ? facts.text('destination', '') : '';
+    return {
+      summary: destination === '' ? 'server forbids forwarding' : `server forbids ${destination}`,
+      sentence: `${capitalised(facts.server())} let you in but forbids ${destination === '' ? 'this forward' : `connections to ${destination}`}.`
+        + ' In its sshd_config, AllowTcpForwarding and PermitOpen decide.',
+      remedies: [EDIT],
+    };
+  },
   'destination-refused': (facts) => ({
     summary: 'destination refuses',
     sentence: `${facts.destination()} refused the connection. Is the program there running, and on that port?`,
@@ -184,6 +185,34 @@ function explainPermissionDenied(facts: Facts): Explanation {
       EDIT,
     ],
   };
+}
+
+/** The server says only that it refuses (RFC 4254 section 7.1), so each cause that is possible is named. */
+function explainRemoteBindRefused(facts: Facts): Explanation {
+  const address = facts.text('address', '');
+  const port = Number(/:(\d+)$/.exec(address)?.[1] ?? 0);
+  const holder = facts.text('heldBy', '');
+  const refused = `${capitalised(facts.server())} let you in but did not listen${address === '' ? '' : ` on ${address}`}`;
+  if (holder !== '') return { summary: `port in use by ${holder}`, sentence: `${refused}: ${holder} listens there already. Stop it, or choose another port.`, remedies: [RETRY, EDIT] };
+  const isReserved = port > 0 && port < FIRST_UNPRIVILEGED;
+  return {
+    summary: 'server refuses to listen',
+    sentence: `${refused}. Either a program there has the port${isReserved ? `, or ports below ${String(FIRST_UNPRIVILEGED)} need a login as root` : ''},`
+      + ' or its sshd_config forbids it: AllowTcpForwarding, PermitListen and, for an address that is not its loopback, GatewayPorts decide.',
+    remedies: [RETRY, { kind: 'copy', title: 'Copy sshd_config Lines', text: sshdLines(address) }, EDIT],
+  };
+}
+
+const FIRST_UNPRIVILEGED = 1024;
+
+/** For whoever runs the server. A PermitListen of our own would forbid what others may do now, so it stays a comment. */
+function sshdLines(address: string): string {
+  return [
+    'AllowTcpForwarding yes',
+    `# PermitListen, where it is set, has to name ${address === '' ? 'the address' : address}`,
+    '# To listen on other addresses than the loopback:',
+    '# GatewayPorts clientspecified',
+  ].join('\n');
 }
 
 function explainHostKeyMismatch(facts: Facts): Explanation {

@@ -1,8 +1,9 @@
 import { bracketed, dialableHost, formatHostPort, isLoopback, isWildcard, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
 import { NO_TRAFFIC, type CloseReason, type Connection, type Forward } from '../core/forward.ts';
-import type { ForwardSpec } from '../core/forwardSpec.ts';
+import { isProxy, listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
+import { describeReach, formatShortPoles, speakSpec } from './describeSpec.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 import { explain } from './messages.ts';
 
@@ -28,12 +29,13 @@ export function titleOf({ definition, state }: Named): string {
 
 type Named = Pick<Forward, 'definition' | 'state'>;
 
-/** Both poles as short as they stay true: the port alone where the address is the loopback. */
-export function formatPoles({ definition, state }: Named): string {
-  const { listen, connect } = definition.spec;
-  const port = boundOf(state)?.addresses[0]?.port ?? listen.port;
-  const shown = port === 0 ? 'any free port' : String(port);
-  return `${listen.host === LOOPBACK_HOST ? shown : `${bracketed(listen.host)}:${shown}`} → ${formatHostPort(connect)}`;
+/** Both poles as short as they stay true, with the port that was got. */
+export function formatPoles(forward: Named): string {
+  return formatShortPoles(forward.definition.spec, portOf(forward));
+}
+
+function portOf({ definition, state }: Named): number {
+  return boundOf(state)?.addresses[0]?.port ?? definition.spec.listen.port;
 }
 
 /** Where the far end is, as a heading: the SSH server, or this computer. */
@@ -41,33 +43,23 @@ export function serverOf(spec: ForwardSpec): string {
   return spec.kind === 'relay' ? 'This computer' : formatDestination(spec.target);
 }
 
-/** What will happen, in plain words: the preview under the Forward Port box. */
-export function describeSpec(spec: ForwardSpec): string {
-  return `${describePoles(spec)} ${describeWay(spec)}`;
-}
-
-/** The first half of it: what connects where. */
-export function describePoles({ listen, connect }: Pick<ForwardSpec, 'listen' | 'connect'>): string {
-  return `${describeListen(listen)}, connect to ${formatHostPort(connect)}`;
-}
-
-/** The second half of it: on which way. */
-export function describeWay(spec: ForwardSpec): string {
-  return spec.kind === 'relay' ? 'from this computer, not encrypted (local relay)' : `as seen from ${formatDestination(spec.target)}, encrypted (SSH)`;
-}
-
-function describeListen({ host, port }: HostPort): string {
-  const address = host === LOOPBACK_HOST ? '127.0.0.1' : host;
-  return port === 0 ? `Listen on the next free port of ${address}` : `Listen on ${formatHostPort({ host: address, port })}`;
-}
-
-/** The address that a program on this machine dials, once the forward is bound. */
+/** What a program is given to use the forward, once it is bound: on this machine, or on the server where that listens. */
 export function localAddress(forward: Forward): string {
-  return formatHostPort(localEnd(forward));
+  const { spec } = forward.definition;
+  // socks5h: whoever is asked to connect also looks the name up (curl's manual page on --proxy).
+  return isProxy(spec) ? `socks5h://${formatHostPort(proxyEnd(forward))}` : formatHostPort(localEnd(forward));
+}
+
+/** A proxy's address in figures: not every program that takes one tries both loopbacks. */
+function proxyEnd(forward: Named): HostPort {
+  const { host, port } = localEnd(forward);
+  const isOnlyV6 = boundOf(forward.state)?.addresses.every((address) => address.host.includes(':')) === true;
+  return { host: host === LOOPBACK_HOST ? (isOnlyV6 ? '::1' : '127.0.0.1') : host, port };
 }
 
 /** As `localAddress`, in its parts. A name would also lead to the loopback that another program may hold. */
-export function localEnd({ definition: { spec: { listen } }, state }: Named): HostPort {
+export function localEnd(forward: Named): HostPort {
+  const { definition: { spec: { listen } }, state } = forward;
   const bound = boundOf(state);
   const [first = listen] = bound?.addresses ?? [];
   const isNameSafe = bound?.missing === undefined || bound.missing.failure.code === 'address-not-available';
@@ -85,9 +77,9 @@ export function presentForward(forward: Forward, now: number, isGrouped: boolean
   const status = describeState(forward, now);
   return {
     label: titleOf(forward),
-    description: inOrder(state, status, [poles, via, isWide(spec) ? 'reachable from other machines' : '']),
+    description: inOrder(state, status, [poles, via, describeReach(spec)]),
     icon: iconOf(state),
-    spoken: `${titleOf(forward)}, ${spokenSpec(forward)}${isWide(spec) ? ', reachable from other machines' : ''}, ${status}`,
+    spoken: [titleOf(forward), speakSpec(spec, portOf(forward)), describeReach(spec), status].filter((part) => part !== '').join(', '),
   };
 }
 
@@ -95,11 +87,6 @@ export function presentForward(forward: Forward, now: number, isGrouped: boolean
 function inOrder(state: ForwardState, status: string, rest: readonly string[]): string {
   const isTrouble = state.phase === 'failed' || state.phase === 'retrying' || (state.phase === 'listening' && state.complaint !== undefined);
   return (isTrouble ? [status, ...rest] : [...rest, status]).filter((part) => part !== '').join('  ·  ');
-}
-
-/** True when other machines can connect to it. */
-export function isWide(spec: ForwardSpec): boolean {
-  return !isLoopback(spec.listen.host);
 }
 
 /** The state in a few words, with its age or its cause where that helps. */
@@ -178,24 +165,18 @@ function isElsewhere(state: ForwardState): boolean {
   return state.phase === 'failed' && state.failure.code === 'running-elsewhere';
 }
 
-function spokenSpec({ definition: { spec }, state }: Named): string {
-  const port = boundOf(state)?.addresses[0]?.port ?? spec.listen.port;
-  const connect = `to ${formatHostPort(spec.connect)}`;
-  const from = spec.kind === 'relay' ? 'local relay' : `through ${formatDestination(spec.target)}`;
-  return `${port === 0 ? 'the next free port' : `port ${String(port)}`} ${connect} ${from}`;
-}
-
-/** The rows under a forward that name what it listens on, or what it had to do without. */
-export function presentAddresses({ state }: Forward): Row[] {
+/** The rows under a forward that name what it listens on, and where, or what it had to do without. */
+export function presentAddresses({ definition: { spec }, state }: Named): Row[] {
   const bound = boundOf(state);
   if (bound === undefined) return [];
   const addresses = bound.addresses.map(formatHostPort).join('  ');
   const missing = bound.missing === undefined ? '' : `without ${formatHostPort(bound.missing.address)}: ${explain(bound.missing.failure).summary}`;
+  const at = listensOnServer(spec) ? ` on ${formatDestination(spec.target)}` : '';
   return [{
-    label: 'LISTEN',
+    label: `LISTEN${at}`,
     description: missing === '' ? addresses : `${addresses}  ·  ${missing}`,
-    icon: missing === '' ? { id: 'radio-tower' } : { id: 'warning', color: 'charts.yellow' },
-    spoken: `Listening on ${addresses}${missing === '' ? '' : `, ${missing}`}`,
+    icon: missing === '' ? { id: at === '' ? 'radio-tower' : 'server' } : { id: 'warning', color: 'charts.yellow' },
+    spoken: `Listening${at === '' ? '' : `${at},`} on ${addresses}${missing === '' ? '' : `, ${missing}`}`,
   }];
 }
 
@@ -219,20 +200,30 @@ export interface ConnectedProgram {
   readonly pid: number;
 }
 
-/** One connection as netstat would show it, the origin's port alone where it is this computer; `by` is who opened it. */
-export function presentConnection(connection: Connection, now: number, by?: ConnectedProgram): Row {
-  const origin = formatHostPort(connection.origin);
-  const short = isLoopback(connection.origin.host) ? `:${String(connection.origin.port)}` : origin;
+/**
+ * One connection as netstat would show it, the origin's port alone where it is this computer; `by` is who opened it. The
+ * origin of a forward that listens on its server is as that server sees it.
+ */
+export function presentConnection(connection: Connection, now: number, by?: ConnectedProgram, spec?: ForwardSpec): Row {
+  const { origin, destination } = connection;
+  const server = spec !== undefined && listensOnServer(spec) && isLoopback(origin.host) ? spec.target.host : undefined;
   const bytes = `↑ ${formatBytes(connection.bytesUp)}  ↓ ${formatBytes(connection.bytesDown)}`;
   const { state, icon, age } = presentPhase(connection, now);
   const showsBytes = connection.phase === 'established' || connection.bytesUp + connection.bytesDown > 0;
   const spokenBytes = showsBytes ? `, ${formatBytes(connection.bytesUp)} sent, ${formatBytes(connection.bytesDown)} received` : '';
+  const asked = destination === undefined ? '' : ` → ${destination}`;
+  const spokenBy = by === undefined ? '' : ` (${by.program}, pid ${String(by.pid)})`;
   return {
     label: state,
-    description: [by === undefined ? short : `${short} ${by.program}`, ...(showsBytes ? [bytes] : []), age].join('  '),
+    description: [`${shortOrigin(origin, server)}${by === undefined ? '' : ` ${by.program}`}${asked}`, ...(showsBytes ? [bytes] : []), age].join('  '),
     icon,
-    spoken: `${capitalised(state)} connection from ${origin}${by === undefined ? '' : ` (${by.program}, pid ${String(by.pid)})`}, ${age}${spokenBytes}`,
+    spoken: `${capitalised(state)} connection from ${formatHostPort(origin)}${server === undefined ? '' : ` of ${server}`}${spokenBy}${destination === undefined ? '' : ` to ${destination}`}, ${age}${spokenBytes}`,
   };
+}
+
+function shortOrigin(origin: HostPort, server: string | undefined): string {
+  if (!isLoopback(origin.host)) return formatHostPort(origin);
+  return `${server === undefined ? '' : bracketed(server)}:${String(origin.port)}`;
 }
 
 function capitalised(text: string): string {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConnectionInfo, CulvertApi, CulvertError, EnsuredForward, ForwardInfo, ForwardRequest } from '../api.ts';
 import { ForwardError, type Failure } from '../core/failure.ts';
 import type { Connection, Forward, ForwardDefinition } from '../core/forward.ts';
-import { isRelayLoop } from '../core/forwardConflict.ts';
+import { isForwardLoop } from '../core/forwardConflict.ts';
 import { readEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { parseForward } from '../core/forwardParser.ts';
@@ -66,8 +66,8 @@ export class PublicApi implements CulvertApi {
   readonly connections = async (id: string): Promise<readonly ConnectionInfo[]> => {
     const forward = this.#options.model.get(id);
     if (forward === undefined || !isActive(forward.state)) return [];
-    return (await this.#options.connections(id)).map(({ phase, origin, openedAt, closedAt, closeReason, bytesUp, bytesDown, id: connectionId }) => ({
-      id: connectionId, state: phase, origin, openedAt, bytesUp, bytesDown,
+    return (await this.#options.connections(id)).map(({ phase, origin, destination, openedAt, closedAt, closeReason, bytesUp, bytesDown, id: connectionId }) => ({
+      id: connectionId, state: phase, origin, openedAt, bytesUp, bytesDown, ...(destination === undefined ? {} : { destination }),
       ...(closedAt === undefined ? {} : { closedAt }), ...(closeReason === undefined ? {} : { closeReason }),
     }));
   };
@@ -78,8 +78,8 @@ export class PublicApi implements CulvertApi {
     const isFree = spec.listen.port === 0;
     const same = isFree ? undefined : this.#options.model.forwards.find(({ definition }) => formatForward(definition.spec) === text);
     if (same !== undefined) return same.definition;
-    if (isRelayLoop(spec, this.#options.model.forwards.map(({ definition }) => definition.spec))) {
-      throw invalid(`${formatForward(spec)} would pass each connection back to itself, through other relays, without end.`);
+    if (isForwardLoop(spec, this.#options.model.forwards.map(({ definition }) => definition.spec))) {
+      throw invalid(`${formatForward(spec)} would pass each connection back to itself, through other forwards, without end.`);
     }
     return { id: randomUUID(), name, spec, autoStart: false, origin: 'extension' };
   }
@@ -94,6 +94,8 @@ export class PublicApi implements CulvertApi {
     }
     const parsed = parseForward(request, { sshHosts: await this.#options.sshHosts() });
     if (!parsed.isValid) throw invalid(parsed.problem.message);
+    if (parsed.notTakenOver.length > 0) throw invalid(`${parsed.notTakenOver.join(', ')} cannot be taken over from a command: it belongs into ~/.ssh/config.`);
+    if (parsed.readings.some(({ kind }) => kind === 'forwards')) throw invalid(`${quoted(request)} means several forwards: ask for each of them.`);
     const reading = parsed.readings.find(({ kind }) => kind === 'forward');
     if (reading?.kind !== 'forward') throw invalid(`${quoted(request)} lacks its SSH server.`);
     return { name: '', spec: reading.spec };

@@ -1,4 +1,5 @@
 import type { Forward } from '../core/forward.ts';
+import type { ForwardSpec, LocalSpec, RelaySpec } from '../core/forwardSpec.ts';
 
 /** Ports that are most often web servers: the row offers the browser without being asked. */
 function looksLikeHttp(port: number): boolean {
@@ -6,7 +7,12 @@ function looksLikeHttp(port: number): boolean {
     || (port >= 8000 && port < 9100);
 }
 
+/** True where the browser of this computer can be sent: what listens here and leads to one destination. */
+export function canOpen(spec: ForwardSpec): spec is LocalSpec | RelaySpec {
+  return spec.kind === 'local' || spec.kind === 'relay';
+}
+
 /** `forward.<kind>.<phase>`, then `.http` for what a browser can probably show; the manifest's menus match on it. */
 export function contextOf({ definition: { spec }, state }: Forward): string {
-  return `forward.${spec.kind}.${state.phase}${looksLikeHttp(spec.connect.port) ? '.http' : ''}`;
+  return `forward.${spec.kind}.${state.phase}${canOpen(spec) && looksLikeHttp(spec.connect.port) ? '.http' : ''}`;
 }

@@ -1,8 +1,8 @@
 import * as vscode from 'vscode';
-import { formatHostPort } from '../core/address.ts';
 import type { Forward } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import type { Clock } from '../core/ports.ts';
+import { describeBound } from './describeSpec.ts';
 import { withoutLinks } from './format.ts';
 import { describeProgress, titleOf } from './present.ts';
 
@@ -19,7 +19,7 @@ export function showStartProgress(model: ForwardModel, forwardId: string, clock:
     delay.dispose();
     onChange.dispose();
     const forward = model.get(forwardId);
-    if (forward?.state.phase === 'listening') announce(model, forward, forward.state.bound.addresses.map(formatHostPort));
+    if (forward?.state.phase === 'listening') announce(model, forward, describeBound(forward.definition.spec, forward.state.bound.addresses));
   });
 }
 
@@ -45,8 +45,8 @@ function showSteps(model: ForwardModel, forwardId: string): void {
 }
 
 /** Says where it listens for a moment, and no longer than it does. */
-function announce(model: ForwardModel, forward: Forward, addresses: readonly string[]): void {
-  const message = vscode.window.setStatusBarMessage(`$(plug) ${titleOf(forward)}: listening on ${addresses.join(' and ')}`, 8000);
+function announce(model: ForwardModel, forward: Forward, addresses: string): void {
+  const message = vscode.window.setStatusBarMessage(`$(plug) ${titleOf(forward)}: listening on ${addresses}`, 8000);
   const onChange = model.onDidChange((change) => {
     if (change.kind === 'traffic' || model.get(forward.definition.id)?.state.phase === 'listening') return;
     message.dispose();

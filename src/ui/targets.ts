@@ -1,4 +1,4 @@
-import type { LocalSpec } from '../core/forwardSpec.ts';
+import type { SshSpec } from '../core/forwardSpec.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
 import type { HostKeyPolicies } from '../openssh/hostKeyPolicy.ts';
 import { resolveTarget } from '../openssh/resolveTarget.ts';
@@ -20,7 +20,7 @@ export class Targets {
   }
 
   /** Rejects with `config-invalid`, `config-unsupported` or `cancelled`. */
-  async resolve({ target: destination }: LocalSpec, signal: AbortSignal): Promise<SshTarget> {
+  async resolve({ target: destination }: SshSpec, signal: AbortSignal): Promise<SshTarget> {
     const { target, notes, policies } = await resolveTarget(destination, this.#environment(), signal);
     this.#policies.remember(target, policies);
     for (const note of notes) this.#tell(note);

@@ -1,11 +1,11 @@
 import * as vscode from 'vscode';
-import { formatHostPort } from '../core/address.ts';
 import type { Forward } from '../core/forward.ts';
 import { boundOf, type ForwardState } from '../core/forwardState.ts';
 import { formatForward } from '../core/forwardText.ts';
+import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 import { explain } from './messages.ts';
-import { describeSpec, describeState, titleOf } from './present.ts';
+import { describeState, titleOf } from './present.ts';
 
 /** The whole story of a forward in a few lines; every text goes in as text, never as markdown. */
 export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString {
@@ -19,9 +19,11 @@ export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString 
   tooltip.appendText(titleOf(forward));
   tooltip.appendMarkdown('**  \n');
   line(`${describeSpec(definition.spec)}.`);
+  const reach = describeReach(definition.spec);
+  if (reach !== '') line(`${reach.charAt(0).toUpperCase()}${reach.slice(1)}.`);
   line(`State: ${describeState(forward, now)}${ageOf(state, now)}`);
   const bound = boundOf(state);
-  if (bound !== undefined) line(`Listening on ${bound.addresses.map(formatHostPort).join(' and ')}`);
+  if (bound !== undefined) line(`Listening on ${describeBound(definition.spec, bound.addresses)}`);
   if (traffic.totalConnections > 0) {
     line(`${formatCount(traffic.openConnections, 'open connection')}, ${String(traffic.totalConnections)} in all, ↑ ${formatBytes(traffic.bytesUp)} ↓ ${formatBytes(traffic.bytesDown)}`);
   }

@@ -3,14 +3,15 @@ import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseForward } from '../../src/core/forwardParser.ts';
+import type { ForwardSpec } from '../../src/core/forwardSpec.ts';
 import { formatSshCommand } from '../../src/core/forwardText.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 
 const run = promisify(execFile);
 
-/** What a command means: the forward as `ssh -G` prints it, and the server. */
+/** What a command means: its forwards as `ssh -G` prints them, in any order, and the server. */
 interface Meaning {
-  readonly forward: string;
+  readonly forwards: readonly string[];
   readonly user: string;
   readonly hostname: string;
   readonly port: string;
@@ -33,29 +34,39 @@ async function askSsh(words: readonly string[]): Promise<Meaning | undefined> {
   });
   if (output === undefined) return undefined;
   const value = (keyword: string): string => new RegExp(`^${keyword} (.*)$`, 'm').exec(output)?.[1] ?? '';
-  return { forward: value('localforward'), user: value('user'), hostname: value('hostname'), port: value('port') };
+  const forwards = [...output.matchAll(/^(?:local|remote|dynamic)forward .*$/gm)].map(([line]) => canonical(line)).sort();
+  return { forwards, user: value('user'), hostname: value('hostname'), port: value('port') };
 }
 
 /** The same from our parser. */
 function askCulvert(words: readonly string[]): Meaning | undefined {
   const result = parseForward(['ssh', ...words].map((word) => `"${word}"`).join(' '), { sshHosts: new Set() });
   const reading = result.isValid ? result.readings[0] : undefined;
-  if (reading?.kind !== 'forward' || reading.spec.kind !== 'local') return undefined;
-  const { listen, connect, target } = reading.spec;
-  const bind = listen.host === 'localhost' ? '' : `[${listen.host}]:`;
-  return {
-    forward: `${bind}${listen.port} [${connect.host}]:${connect.port}`,
-    user: target.user ?? 'nobody-said', hostname: target.host.toLowerCase(), port: String(target.port ?? 22),
-  };
+  const specs = reading?.kind === 'forward' ? [reading.spec] : reading?.kind === 'forwards' ? reading.specs : [];
+  const [first] = specs;
+  if (first === undefined || first.kind === 'relay') return undefined;
+  const { user, host, port } = first.target;
+  return { forwards: specs.map(asSshPrints).sort(), user: user ?? 'nobody-said', hostname: host.toLowerCase(), port: String(port ?? 22) };
+}
+
+/** A -R without a destination is one to the host "socks", as OpenSSH keeps it (readconf.c, parse_forward). */
+function asSshPrints(spec: ForwardSpec): string {
+  const { host, port } = spec.listen;
+  const listen = `${host === 'localhost' ? '' : `[${host}]:`}${port}`;
+  if (spec.kind === 'dynamic') return `dynamicforward ${listen}`;
+  if (spec.kind === 'remote-dynamic') return `remoteforward ${listen} [socks]:0`;
+  return `${spec.kind === 'remote' ? 'remoteforward' : 'localforward'} ${listen} [${spec.connect.host}]:${spec.connect.port}`;
 }
 
 /** ssh keeps `localhost` and the empty address as written; they bind what no address and `*` bind. */
-function canonical(meaning: Meaning | undefined): Meaning | undefined {
-  return meaning && { ...meaning, forward: meaning.forward.replace(/^\[localhost\]:/i, '').replace(/^\[\]:/, '[*]:') };
+function canonical(line: string): string {
+  return line.replace(/^(\w+) \[localhost\]:/i, '$1 ').replace(/^(\w+) \[\]:/, '$1 [*]:');
 }
 
 const HOST = 'bastion';
 const rule = (text: string): string[] => ['-L', text, HOST];
+const remote = (text: string): string[] => ['-R', text, HOST];
+const dynamic = (text: string): string[] => ['-D', text, HOST];
 
 describe('Culvert and ssh agree', () => {
   it.each<[verdict: 'accept' | 'refuse', words: readonly string[]]>([
@@ -94,6 +105,60 @@ describe('Culvert and ssh agree', () => {
     ['accept', ['-L', '8080:web:80', 'ssh://u%40corp@bastion/']],
     ['accept', ['-L', '8080:web:80', '::1']],
     ['accept', ['-L', '8080:web:80', 'me@2001:db8::1']],
+    ['accept', remote('9000:localhost:3000')],
+    ['accept', remote('9000:[::1]:3000')],
+    ['accept', remote('0:localhost:3000')],
+    ['accept', remote('localhost:9000:localhost:3000')],
+    ['accept', remote('LOCALHOST:9000:web:80')],
+    ['accept', remote('127.0.0.1:9000:localhost:3000')],
+    ['accept', remote('*:9000:localhost:3000')],
+    ['accept', remote(':9000:localhost:3000')],
+    ['accept', remote('0.0.0.0:0:localhost:3000')],
+    ['accept', remote('[::1]:9000:[fe80::1%eth0]:80')],
+    ['accept', remote('192.0.2.7:65535:10.0.0.1:1')],
+    ['accept', remote('9000')],
+    ['accept', remote('0')],
+    ['accept', remote('localhost:9000')],
+    ['accept', remote('*:9000')],
+    ['accept', remote(':9000')],
+    ['accept', remote('[::1]:9000')],
+    ['accept', remote('web:9000')],
+    ['accept', ['-R9000', HOST]],
+    ['accept', ['-NR', '9000', '-p', '2222', 'me@bastion']],
+    ['accept', dynamic('1080')],
+    ['accept', dynamic('01080')],
+    ['accept', dynamic('localhost:1080')],
+    ['accept', dynamic('127.0.0.1:1080')],
+    ['accept', dynamic('*:1080')],
+    ['accept', dynamic(':1080')],
+    ['accept', dynamic('[::1]:1080')],
+    ['accept', dynamic('[fe80::1%eth0]:1080')],
+    ['accept', dynamic('web:65535')],
+    ['accept', ['-fND1080', HOST]],
+    ['accept', ['-D', '1080', '-l', 'me', 'ssh://bastion:2222']],
+    ['accept', ['-L', '1:a:1', '-L', '2:b:2', HOST]],
+    ['accept', ['-L', '8080:web:80', '-R', '9000:localhost:3000', '-D', '1080', '-R', '9001', 'me@bastion']],
+    ['accept', ['-D', '1080', '-D', '1081', '-D', '1080', HOST]],
+    ['accept', ['-D', '1080', HOST, '-R', '9000']],
+    ['refuse', remote('')],
+    ['refuse', remote(':')],
+    ['refuse', remote('70000')],
+    ['refuse', remote('-1')],
+    ['refuse', remote('web')],
+    ['refuse', remote('9000:localhost:0')],
+    ['refuse', remote('9000:localhost:65536')],
+    ['refuse', remote('9000:localhost:')],
+    ['refuse', remote('a:9000:b:80:c')],
+    ['refuse', remote('9000:::1:80')],
+    ['refuse', remote('9000:[::1:80')],
+    ['refuse', dynamic('')],
+    ['refuse', dynamic(':')],
+    ['refuse', dynamic('web')],
+    ['refuse', dynamic('70000')],
+    ['refuse', dynamic('1080:web:80')],
+    ['refuse', dynamic('127.0.0.1:1080:web:80')],
+    ['refuse', dynamic('::1:1080')],
+    ['refuse', ['-L', '8080:web:80', '-D', 'x', HOST]],
     ['refuse', rule('')],
     ['refuse', rule(':')],
     ['refuse', rule('::')],
@@ -121,7 +186,7 @@ describe('Culvert and ssh agree', () => {
   ])('to %s %j', async (verdict, words) => {
     const judge = await askSsh(words);
     expect(judge === undefined ? 'refuse' : 'accept').toBe(verdict);
-    expect(canonical(askCulvert(words))).toEqual(canonical(judge));
+    expect(askCulvert(words)).toEqual(judge);
   });
 });
 
@@ -129,11 +194,24 @@ describe('Culvert differs from ssh on purpose', () => {
   it.each<[why: string, words: readonly string[]]>([
     ['a Unix socket is a later kind of forward', rule('8080:/run/x.sock')],
     ['a Unix socket is a later kind of forward', rule('/run/x.sock:web:80')],
+    ['a Unix socket is a later kind of forward', remote('/run/x.sock')],
+    ['a Unix socket is a later kind of forward', remote('9000:/run/x.sock')],
+    ['a Unix socket is a later kind of forward', dynamic('/run/x.sock')],
+    ['a / in place of a colon is a slip', dynamic('localhost/1080')],
+    ['two ports are no address and a port', remote('9000:80')],
+    ['two ports are no address and a port', dynamic('1080:80')],
+    ['a service name depends on the machine', dynamic('socks')],
+    ['a service name depends on the machine', remote('http:web:80')],
+    ['no host contains that', remote('9000:a;b:80')],
+    ['no host contains that', dynamic('a b:1080')],
+    ['* is no destination', remote('9000:*:80')],
     ['a service name depends on the machine', rule('8080:web:http')],
     ['a service name depends on the machine', rule('http:web:80')],
     ['a sign is a slip', rule('+80:web:80')],
     ['brackets belong to addresses', rule('[80]:web:80')],
     ['what is left over is a slip', rule('8080:web:80:')],
+    ['what is left over is a slip', remote('9000:')],
+    ['what is left over is a slip', dynamic('1080:')],
     ['an empty host is a slip', rule('8080::80')],
     ['an empty host is a slip', rule('8080:[]:80')],
     ['* is no destination', rule('8080:*:80')],
@@ -145,12 +223,6 @@ describe('Culvert differs from ssh on purpose', () => {
     ['no host contains that', rule('8080:a\\:b:80')],
     ['this is no address', rule('8080:[a:b]:80')],
     ['no host is that long', rule(`8080:${'a'.repeat(300)}:80`)],
-    ['it would be another forward without them', ['-i', '/key', '-L', '8080:web:80', HOST]],
-    ['it would be another forward without them', ['-J', 'jump', '-L', '8080:web:80', HOST]],
-    ['it would be another forward without them', ['-o', 'StrictHostKeyChecking=no', '-L', '8080:web:80', HOST]],
-    ['only one at a time yet', ['-L', '8080:web:80', '-L', '8081:web:81', HOST]],
-    ['these kinds come later', ['-R', '8080:web:80', HOST]],
-    ['these kinds come later', ['-D', '1080', HOST]],
     ['* is no server', ['-L', '8080:web:80', '*']],
     ['no user contains that', ['-L', '8080:web:80', 'a b@bastion']],
   ])('and refuses, because %s: %j', async (_, words) => {
@@ -163,9 +235,17 @@ describe('Culvert differs from ssh on purpose', () => {
     ['a port of the server itself', rule('2323:23'), '2323 [localhost]:23'],
     ['the same port here', rule('web:80'), '80 [web]:80'],
     ['the next free port', rule('0:web:80'), '0 [web]:80'],
+    ['the next free port', dynamic('0'), '0'],
   ])('and accepts the short form of %s: %j', async (_, words, forward) => {
     expect(await askSsh(words)).toBeUndefined();
-    expect(askCulvert(words)?.forward).toBe(forward);
+    expect(askCulvert(words)?.forwards).toEqual([`${words[0] === '-D' ? 'dynamic' : 'local'}forward ${forward}`]);
+  });
+
+  it.each([['-i', '/key'], ['-J', 'jump'], ['-o', 'StrictHostKeyChecking=no'], ['-b', '10.0.0.1']])('and names what it does not take over: %s %s', async (...option) => {
+    const words = [...option, '-L', '8080:web:80', HOST];
+    expect((await askSsh(words))?.forwards).toEqual(askCulvert(words)?.forwards);
+    const result = parseForward(['ssh', ...words].join(' '), { sshHosts: new Set() });
+    expect(result).toMatchObject({ notTakenOver: [expect.stringContaining(option.join(' '))] });
   });
 
   it('and reads the port after the server, where ssh looks for a host of that name', async () => {
@@ -182,19 +262,19 @@ describe('Culvert differs from ssh on purpose', () => {
 });
 
 describe('a command that Culvert writes', () => {
-  it.each(['8080:web:80 bastion', '*:8080:[::1]:80 me@bastion:2222', '[::1]:8080:web:80 CORP\\me@bastion', '8080:web:80 me@[2001:db8::1]:2222'])(
-    'is understood by a shell and by ssh: %s', async (text) => {
-      const result = parseForward(text, { sshHosts: new Set() });
-      const reading = result.isValid ? result.readings[0] : undefined;
-      if (reading?.kind !== 'forward' || reading.spec.kind !== 'local') throw new Error(`no SSH forward: ${text}`);
-      const { listen, connect, target } = reading.spec;
-      const command = formatSshCommand(reading.spec).replace(/^ssh -N /, 'ssh -G -F /dev/null ');
-      const { stdout } = await run('/bin/sh', ['-c', command]);
-      const bind = listen.host === 'localhost' ? '' : `[${listen.host}]:`;
-      expect(stdout.split('\n')).toEqual(expect.arrayContaining([
-        `localforward ${bind}${listen.port} [${connect.host}]:${connect.port}`, `hostname ${target.host}`, `port ${target.port ?? 22}`,
-        ...(target.user === undefined ? [] : [`user ${target.user}`]),
-      ]));
-    },
-  );
+  it.each([
+    '8080:web:80 bastion', '*:8080:[::1]:80 me@bastion:2222', '[::1]:8080:web:80 CORP\\me@bastion', '8080:web:80 me@[2001:db8::1]:2222',
+    '-R 9000:localhost:3000 bastion', '-R 0:localhost:3000 me@bastion:2222', '-R *:9000:[::1]:3000 bastion', '-R [::1]:9000 bastion', '-R 9000 CORP\\me@bastion',
+    '-D 1080 bastion', '-D *:1080 me@bastion:2222', '-D [::1]:1080 me@[2001:db8::1]:2222',
+  ])('is understood by a shell and by ssh: %s', async (text) => {
+    const result = parseForward(text, { sshHosts: new Set() });
+    const reading = result.isValid ? result.readings[0] : undefined;
+    if (reading?.kind !== 'forward' || reading.spec.kind === 'relay') throw new Error(`no SSH forward: ${text}`);
+    const { target } = reading.spec;
+    const command = formatSshCommand(reading.spec).replace(/^ssh -N /, 'ssh -G -F /dev/null ');
+    const { stdout } = await run('/bin/sh', ['-c', command]);
+    expect(stdout.split('\n')).toEqual(expect.arrayContaining([
+      asSshPrints(reading.spec), `hostname ${target.host}`, `port ${target.port ?? 22}`, ...(target.user === undefined ? [] : [`user ${target.user}`]),
+    ]));
+  });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostPort } from '../../../src/core/address.ts';
 import type { ForwardDefinition } from '../../../src/core/forward.ts';
-import { findConflict, isRelayLoop } from '../../../src/core/forwardConflict.ts';
+import { findConflict, isForwardLoop } from '../../../src/core/forwardConflict.ts';
 import type { ForwardSpec, RelaySpec } from '../../../src/core/forwardSpec.ts';
 
 const at = (host: string, port = 80): HostPort => ({ host, port });
@@ -15,23 +15,46 @@ describe('two forwards want the same address', () => {
     ['localhost', 'localhost'], ['localhost', '127.0.0.1'], ['localhost', '::1'], ['localhost', 'LOCALHOST'],
     ['*', 'localhost'], ['0.0.0.0', '127.0.0.1'], ['*', '10.0.0.1'], ['', '::'], ['10.0.0.1', '10.0.0.1'], ['127.0.0.2', '127.0.0.2'], ['Web', 'web'],
   ])('%j and %j', (one, other) => {
-    expect(findConflict('a', at(one), [listening('b', at(other))])?.id).toBe('b');
-    expect(findConflict('a', at(other), [listening('b', at(one))])?.id).toBe('b');
+    expect(findConflict(listening('a', at(one)), [listening('b', at(other))])?.id).toBe('b');
+    expect(findConflict(listening('a', at(other)), [listening('b', at(one))])?.id).toBe('b');
   });
 
   it.each([['127.0.0.1', '::1'], ['localhost', '127.0.0.2'], ['localhost', '10.0.0.1'], ['10.0.0.1', '10.0.0.2']])('not: %j and %j', (one, other) => {
-    expect(findConflict('a', at(one), [listening('b', at(other))])).toBeUndefined();
-    expect(findConflict('a', at(other), [listening('b', at(one))])).toBeUndefined();
+    expect(findConflict(listening('a', at(one)), [listening('b', at(other))])).toBeUndefined();
+    expect(findConflict(listening('a', at(other)), [listening('b', at(one))])).toBeUndefined();
   });
 
   it('not with another port, with a port that the system chooses, or with itself', () => {
-    expect(findConflict('a', at('localhost', 80), [listening('b', at('localhost', 81))])).toBeUndefined();
-    expect(findConflict('a', at('localhost', 0), [listening('b', at('localhost', 0))])).toBeUndefined();
-    expect(findConflict('a', at('localhost', 80), [listening('a', at('localhost', 80))])).toBeUndefined();
+    expect(findConflict(listening('a', at('localhost', 80)), [listening('b', at('localhost', 81))])).toBeUndefined();
+    expect(findConflict(listening('a', at('localhost', 0)), [listening('b', at('localhost', 0))])).toBeUndefined();
+    expect(findConflict(listening('a', at('localhost', 80)), [listening('a', at('localhost', 80))])).toBeUndefined();
   });
 
   it('and the first of several is named', () => {
-    expect(findConflict('a', at('*'), [listening('b', at('localhost', 1)), listening('c', at('::1')), listening('d', at('*'))])?.id).toBe('c');
+    expect(findConflict(listening('a', at('*')), [listening('b', at('localhost', 1)), listening('c', at('::1')), listening('d', at('*'))])?.id).toBe('c');
+  });
+});
+
+describe('on servers', () => {
+  const on = (id: string, spec: ForwardSpec): ForwardDefinition => ({ ...listening(id, at('localhost')), spec });
+  const remote = (host: string, listen = at('localhost')): ForwardSpec => ({ kind: 'remote', listen, connect: at('far', 1), target: { host } });
+  const proxy = (host: string, listen = at('localhost')): ForwardSpec => ({ kind: 'remote-dynamic', listen, target: { host, user: 'me', port: 22 } });
+  const local: ForwardSpec = { kind: 'local', listen: at('localhost'), connect: at('far', 1), target: { host: 'bastion' } };
+  const dynamic: ForwardSpec = { kind: 'dynamic', listen: at('localhost'), target: { host: 'bastion' } };
+
+  it.each<[string, ForwardSpec, ForwardSpec, boolean]>([
+    ['two on the same one', remote('bastion'), remote('bastion'), true],
+    ['two on the same one, whoever logs in', remote('Bastion'), proxy('bastion'), true],
+    ['one everywhere there', remote('bastion', at('*')), proxy('bastion'), true],
+    ['on two of them', remote('bastion'), remote('other'), false],
+    ['other ports', remote('bastion'), remote('bastion', at('localhost', 81)), false],
+    ['there and here', remote('bastion'), local, false],
+    ['here, of two kinds', dynamic, local, true],
+    ['here, with a relay', dynamic, relay(at('127.0.0.1'), at('far')), true],
+    ['a port that the server chooses', remote('bastion', at('localhost', 0)), remote('bastion', at('localhost', 0)), false],
+  ])('%s: %#', (_, one, other, isConflict) => {
+    expect(findConflict(on('a', one), [on('b', other)])?.id).toBe(isConflict ? 'b' : undefined);
+    expect(findConflict(on('a', other), [on('b', one)])?.id).toBe(isConflict ? 'b' : undefined);
   });
 });
 
@@ -45,7 +68,7 @@ describe('a relay that leads back to itself', () => {
     ['to no address, IPv6', at('127.0.0.1'), at('::')],
     ['to the same address', at('10.0.0.1'), at('10.0.0.1')],
   ])('%s', (_, listen, connect) => {
-    expect(isRelayLoop(relay(listen, connect), [])).toBe(true);
+    expect(isForwardLoop(relay(listen, connect), [])).toBe(true);
   });
 
   it.each<[string, HostPort, HostPort]>([
@@ -55,25 +78,42 @@ describe('a relay that leads back to itself', () => {
     ['to another machine', at('localhost'), at('10.0.0.1')],
     ['from a port that the system chooses', at('localhost', 0), at('localhost', 0)],
   ])('not: %s', (_, listen, connect) => {
-    expect(isRelayLoop(relay(listen, connect), [])).toBe(false);
+    expect(isForwardLoop(relay(listen, connect), [])).toBe(false);
   });
 
   const chain = (length: number): RelaySpec[] =>
     Array.from({ length }, (_, index) => relay(at('localhost', 1000 + index), at('localhost', 1000 + ((index + 1) % length))));
 
   it.each([2, 3, 9])('through a chain of %i', (length) => {
-    for (const spec of chain(length)) expect(isRelayLoop(spec, chain(length).filter(({ listen }) => listen.port !== spec.listen.port))).toBe(true);
+    for (const spec of chain(length)) expect(isForwardLoop(spec, chain(length).filter(({ listen }) => listen.port !== spec.listen.port))).toBe(true);
   });
 
   it('not when the chain is open, or the circle is one of others', () => {
     const [first, ...others] = chain(4);
-    expect(isRelayLoop(first!, others.slice(0, -1))).toBe(false);
-    expect(isRelayLoop(relay(at('localhost', 5), at('localhost', 1001)), [...chain(3)])).toBe(false);
+    expect(isForwardLoop(first!, others.slice(0, -1))).toBe(false);
+    expect(isForwardLoop(relay(at('localhost', 5), at('localhost', 1001)), [...chain(3)])).toBe(false);
+  });
+
+  it('through a server and back, and not through two of them', () => {
+    const there: ForwardSpec = { kind: 'local', listen: at('localhost', 1), connect: at('localhost', 2), target: { host: 'bastion' } };
+    const back = (host: string): ForwardSpec => ({ kind: 'remote', listen: at('localhost', 2), connect: at('localhost', 1), target: { host } });
+    expect(isForwardLoop(there, [back('bastion')])).toBe(true);
+    expect(isForwardLoop(back('bastion'), [there])).toBe(true);
+    expect(isForwardLoop(there, [back('other')])).toBe(false);
+    const byRelay: ForwardSpec = { kind: 'remote', listen: at('localhost', 2), connect: at('localhost', 3), target: { host: 'bastion' } };
+    expect(isForwardLoop(there, [byRelay, relay(at('localhost', 3), at('localhost', 1))])).toBe(true);
+  });
+
+  it('not through a proxy, which goes where it is asked to', () => {
+    const proxy: ForwardSpec = { kind: 'remote-dynamic', listen: at('localhost', 2), target: { host: 'bastion' } };
+    const there: ForwardSpec = { kind: 'local', listen: at('localhost', 1), connect: at('localhost', 2), target: { host: 'bastion' } };
+    expect(isForwardLoop(there, [proxy])).toBe(false);
+    expect(isForwardLoop(proxy, [there])).toBe(false);
   });
 
   it('not through SSH', () => {
     const local: ForwardSpec = { kind: 'local', listen: at('localhost', 1), connect: at('localhost', 2), target: { host: 'bastion' } };
-    expect(isRelayLoop(local, [relay(at('localhost', 2), at('localhost', 1))])).toBe(false);
-    expect(isRelayLoop(relay(at('localhost', 2), at('localhost', 1)), [local])).toBe(false);
+    expect(isForwardLoop(local, [relay(at('localhost', 2), at('localhost', 1))])).toBe(false);
+    expect(isForwardLoop(relay(at('localhost', 2), at('localhost', 1)), [local])).toBe(false);
   });
 });

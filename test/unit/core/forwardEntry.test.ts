@@ -7,6 +7,7 @@ const definition = (id: string, changes: Partial<ForwardDefinition> = {}): Forwa
   spec: { kind: 'local', listen: { host: 'localhost', port: 5432 }, connect: { host: 'db', port: 5432 }, target: { host: 'bastion', user: 'me', port: 2222 } },
   ...changes,
 });
+const REMOTE: ForwardDefinition['spec'] = { kind: 'remote', listen: { host: 'localhost', port: 9000 }, connect: { host: 'localhost', port: 3000 }, target: { host: 'remhost' } };
 const relay: ForwardDefinition['spec'] = { kind: 'relay', listen: { host: 'localhost', port: 2323 }, connect: { host: 'localhost', port: 23 } };
 
 describe('an entry of the settings', () => {
@@ -16,6 +17,12 @@ describe('an entry of the settings', () => {
     ['with a whole command', { id: 'a', forward: 'ssh -N -L 5432:db:5432 -p 2222 me@bastion' }, {}],
     ['with host:port and its server', { id: 'a', forward: 'db:5432', target: 'me@bastion:2222' }, {}],
     ['with what Culvert does not know', { id: 'a', forward: '5432:db:5432', target: 'me@bastion:2222', comment: 'ours' }, {}],
+    ['with -L before it', { id: 'a', forward: '-L 5432:db:5432', target: 'me@bastion:2222' }, {}],
+    ['of -R', { id: 'a', forward: '-R 9000:localhost:3000', target: 'remhost' }, { spec: REMOTE }],
+    ['of -R with the server in the text', { id: 'a', forward: '-R 9000:localhost:3000 remhost' }, { spec: REMOTE }],
+    ['of -R with a port that the server chooses', { id: 'a', forward: '-R 0:localhost:3000', target: 'remhost' }, { spec: { ...REMOTE, listen: { host: 'localhost', port: 0 } } }],
+    ['of -R without a destination', { id: 'a', forward: '-R *:9000', target: 'remhost' }, { spec: { kind: 'remote-dynamic', listen: { host: '*', port: 9000 }, target: { host: 'remhost' } } }],
+    ['of -D', { id: 'a', forward: '-D 1080', target: 'remhost' }, { spec: { kind: 'dynamic', listen: { host: 'localhost', port: 1080 }, target: { host: 'remhost' } } }],
     ['of a relay', { id: 'a', forward: '2323:23' }, { spec: relay }],
     ['of a relay, with an arrow', { id: 'a', forward: '2323 → 23' }, { spec: relay }],
     ['of a port of the server itself', { id: 'a', forward: '5432', target: 'bastion' },
@@ -40,6 +47,11 @@ describe('an entry of the settings', () => {
     ['an empty target', { target: '', forward: '2323:23' }, '"target": A host is missing here.', '2323:23'],
     ['two servers', { target: 'a', forward: '2323:23 b' }, 'The server is named twice: in "forward" and in "target".', '2323:23 b'],
     ['itself as the destination', { forward: '5432' }, 'This forward would connect to itself: add "target" with the SSH server.', '5432'],
+    ['-R without its server', { forward: '-R 9000:localhost:3000' }, 'The SSH server is missing: add "target" with the SSH server.', '-R 9000:localhost:3000'],
+    ['-D with two servers', { forward: '-D 1080 a', target: 'b' }, 'The server is named twice: in "forward" and in "target".', '-D 1080 a'],
+    ['several forwards', { forward: 'ssh -L 1:a:1 -D 1080 b' }, '"forward": This command means several forwards: write an entry for each.', 'ssh -L 1:a:1 -D 1080 b'],
+    ['several forwards without their server', { forward: '-L 1:a:1 -D 1080', target: 'b' }, '"forward": This command means several forwards: write an entry for each.', '-L 1:a:1 -D 1080'],
+    ['what cannot be taken over', { forward: 'ssh -J jump -L 1:a:1 b' }, '"forward": -J jump (ProxyJump) cannot be taken over from a command: put it into ~/.ssh/config for this server.', 'ssh -J jump -L 1:a:1 b'],
     ['a command without its server', { forward: '-L 5432:db:5432' }, 'The SSH server is missing: add "target" with the SSH server.', '-L 5432:db:5432'],
     ['a name that forges the display', { name: 'a\u202eb\nc', forward: 'x' }, '"forward": "x" is not a port: a port is a number from 1 to 65535.', 'a b c'],
   ])('with %s is reported by its place, and its neighbours work', (_, raw, message, label) => {

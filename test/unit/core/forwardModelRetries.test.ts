@@ -46,6 +46,33 @@ describe('what does not stay up', () => {
     expect(clock.nextInMs).toBe(1_000);
   });
 
+  it('is tried again when the server, after a lost connection, still holds its port for it', () => {
+    const { model, lose, clock, stateOf, comeUp } = setup();
+    model.start('a');
+    comeUp();
+    lose('connection-lost', true);
+    clock.advance(clock.nextInMs!);
+    lose('remote-bind-refused', true);
+    expect(stateOf()).toMatchObject({ phase: 'retrying', attempt: 2 });
+    clock.advance(clock.nextInMs!);
+    comeUp();
+    expect(stateOf().phase).toBe('listening');
+  });
+
+  it('fails when the server refuses the port from the start, also when it starts by itself', () => {
+    const { model, lose, stateOf, comeUp, say } = setup();
+    model.start('a', PERSISTENT);
+    lose('remote-bind-refused', true);
+    expect(stateOf()).toMatchObject({ phase: 'failed', failure: { code: 'remote-bind-refused' } });
+    model.start('a');
+    comeUp();
+    model.stop('a');
+    say({ type: 'stopped' });
+    model.start('a', PERSISTENT);
+    lose('remote-bind-refused', true);
+    expect(stateOf().phase).toBe('failed');
+  });
+
   it('does not count as up before it was bound', () => {
     const { model, lose, say, stateOf } = setup();
     model.start('a');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostPort } from '../../../src/core/address.ts';
 import { parseForward } from '../../../src/core/forwardParser.ts';
-import type { ForwardSpec, LocalSpec, SshDestination } from '../../../src/core/forwardSpec.ts';
+import type { ForwardSpec, LocalSpec, SshDestination, SshSpec } from '../../../src/core/forwardSpec.ts';
 import { bindAddresses, connectsToItself, formatDestination, formatForward, formatRule, formatSshCommand, isSameSpec } from '../../../src/core/forwardText.ts';
 
 const HOSTS = ['localhost', 'web', 'db.internal', '10.0.0.1', '127.0.0.1', '::2', 'fe80::1%eth0', 'bücher.example', '__proto__', 'a'.repeat(253)];
@@ -14,8 +14,11 @@ const TARGETS: readonly SshDestination[] = [
 function everySpec(): ForwardSpec[] {
   return BINDS.flatMap((bind) => HOSTS.flatMap((host): ForwardSpec[] => {
     const poles = { listen: { host: bind, port: 8080 }, connect: { host, port: 80 } };
-    return [{ kind: 'relay', ...poles }, ...TARGETS.map((target): LocalSpec => ({ kind: 'local', ...poles, target }))];
-  }));
+    return [{ kind: 'relay', ...poles }, ...TARGETS.flatMap((target): ForwardSpec[] => [{ kind: 'local', ...poles, target }, { kind: 'remote', ...poles, target }])];
+  })).concat(BINDS.flatMap((host) => TARGETS.flatMap((target): ForwardSpec[] => {
+    const listen = { host, port: 1080 };
+    return [{ kind: 'dynamic', listen, target }, { kind: 'remote-dynamic', listen, target }];
+  })));
 }
 
 describe('a forward as text', () => {
@@ -30,9 +33,9 @@ describe('a forward as text', () => {
 
   it('reads back from its ssh command', () => {
     for (const spec of everySpec()) {
-      if (spec.kind !== 'local') continue;
+      if (spec.kind === 'relay') continue;
       const result = parseForward(formatSshCommand(spec), { sshHosts: new Set() });
-      expect(result).toEqual({ isValid: true, leftOut: [], readings: [{ kind: 'forward', spec }] });
+      expect(result).toEqual({ isValid: true, leftOut: [], notTakenOver: [], readings: [{ kind: 'forward', spec }] });
     }
   });
 
@@ -40,6 +43,9 @@ describe('a forward as text', () => {
     [{ kind: 'relay', listen: { host: 'localhost', port: 2323 }, connect: { host: 'localhost', port: 23 } }, '2323:localhost:23'],
     [{ kind: 'relay', listen: { host: '*', port: 0 }, connect: { host: '::1', port: 23 } }, '*:0:[::1]:23'],
     [{ kind: 'relay', listen: { host: '::1', port: 80 }, connect: { host: 'h', port: 23 } }, '[::1]:80:h:23'],
+    [{ kind: 'remote', listen: { host: 'localhost', port: 0 }, connect: { host: 'localhost', port: 3000 }, target: { host: 'bastion' } }, '-R 0:localhost:3000'],
+    [{ kind: 'dynamic', listen: { host: '::1', port: 1080 }, target: { host: 'bastion' } }, '-D [::1]:1080'],
+    [{ kind: 'remote-dynamic', listen: { host: 'localhost', port: 9000 }, target: { host: 'bastion' } }, '-R 9000'],
   ])('is short where the listener is the loopback: %#', (spec, text) => {
     expect(formatRule(spec)).toBe(text);
   });
@@ -55,11 +61,16 @@ describe('the ssh command', () => {
   const spec = (listenHost: string, connectHost: string, target: SshDestination): LocalSpec =>
     ({ kind: 'local', listen: { host: listenHost, port: 8080 }, connect: { host: connectHost, port: 80 }, target });
 
-  it.each<[LocalSpec, string]>([
+  it.each<[SshSpec, string]>([
     [spec('localhost', 'web', { host: 'bastion' }), 'ssh -N -L 8080:web:80 bastion'],
     [spec('localhost', 'web', { host: 'bastion', user: 'me', port: 2222 }), 'ssh -N -L 8080:web:80 -p 2222 me@bastion'],
     [spec('*', 'web', { host: 'bastion' }), "ssh -N -L '*:8080:web:80' bastion"],
     [spec('localhost', '::1', { host: '::2', user: 'me' }), "ssh -N -L '8080:[::1]:80' me@::2"],
+    [{ ...spec('*', '::1', { host: 'bastion' }), kind: 'remote' }, "ssh -N -R '*:8080:[::1]:80' bastion"],
+    [{ ...spec('localhost', 'web', { host: 'bastion', port: 2222 }), kind: 'remote' }, 'ssh -N -R 8080:web:80 -p 2222 bastion'],
+    [{ kind: 'dynamic', listen: { host: 'localhost', port: 1080 }, target: { host: 'bastion', user: 'me' } }, 'ssh -N -D 1080 me@bastion'],
+    [{ kind: 'dynamic', listen: { host: '::1', port: 1080 }, target: { host: 'bastion' } }, "ssh -N -D '[::1]:1080' bastion"],
+    [{ kind: 'remote-dynamic', listen: { host: 'localhost', port: 9000 }, target: { host: 'bastion' } }, 'ssh -N -R 9000 bastion'],
     [spec('localhost', 'web', { host: 'bastion', user: 'CORP\\me' }), "ssh -N -L 8080:web:80 'CORP\\me@bastion'"],
     // No parser lets these in; the command must be safe to paste all the same.
     [spec('localhost', '$(id)', { host: 'x y' }), "ssh -N -L '8080:$(id):80' 'x y'"],
@@ -73,7 +84,7 @@ describe('the ssh command', () => {
 });
 
 describe('the same forward', () => {
-  const spec: ForwardSpec = { kind: 'local', listen: { host: 'localhost', port: 1 }, connect: { host: 'web', port: 2 }, target: { host: 'bastion', user: 'me' } };
+  const spec: LocalSpec = { kind: 'local', listen: { host: 'localhost', port: 1 }, connect: { host: 'web', port: 2 }, target: { host: 'bastion', user: 'me' } };
 
   it('is the same whatever the order of its fields', () => {
     const { kind, listen, connect } = spec;
@@ -84,6 +95,8 @@ describe('the same forward', () => {
     ['server', { ...spec, target: { host: 'bastion' } }],
     ['server port', { ...spec, target: { ...spec.target, port: 22 } }],
     ['kind', { kind: 'relay', listen: spec.listen, connect: spec.connect }],
+    ['direction', { ...spec, kind: 'remote' }],
+    ['freedom', { kind: 'dynamic', listen: spec.listen, target: spec.target }],
     ['bind address', { ...spec, listen: { host: '*', port: 1 } }],
     ['destination', { ...spec, connect: { host: 'web', port: 3 } }],
   ])('is another one with another %s', (_, other) => {

@@ -1,20 +1,31 @@
-import type { HostPort } from '../../../src/core/address.ts';
 import type { ParseResult, Reading } from '../../../src/core/forwardParser.ts';
-import type { SshDestination } from '../../../src/core/forwardSpec.ts';
+import { isProxy, type ForwardSpec, type SshDestination, type SshRule } from '../../../src/core/forwardSpec.ts';
 
-/** What a text was understood as, one line per reading, in a notation of the tests' own. */
+/** What a text was understood as, one line per reading, in a notation of the tests' own; the several of one command stand together. */
 export function meaningOf(result: ParseResult): readonly string[] {
   return result.isValid ? result.readings.map(describeReading) : [`refused: ${result.problem.message}`];
 }
 
 function describeReading(reading: Reading): string {
-  if (reading.kind === 'needs-target') return `${describePoles(reading.poles)} via ?`;
-  const { spec } = reading;
+  switch (reading.kind) {
+    case 'forward':
+      return describeSpec(reading.spec);
+    case 'forwards':
+      return reading.specs.map(describeSpec).join(' & ');
+    case 'needs-target':
+      return `${reading.rules.map(describePoles).join(' & ')} via ?`;
+  }
+}
+
+function describeSpec(spec: ForwardSpec): string {
   return spec.kind === 'relay' ? describePoles(spec) : `${describePoles(spec)} via ${describeTarget(spec.target)}`;
 }
 
-function describePoles({ listen, connect }: { readonly listen: HostPort; readonly connect: HostPort }): string {
-  return `${listen.host} ${listen.port} > ${connect.host} ${connect.port}`;
+const FLAGS = { local: '', relay: '', remote: '-R ', 'remote-dynamic': '-R ', dynamic: '-D ' };
+
+function describePoles(spec: ForwardSpec | SshRule): string {
+  const listen = `${FLAGS[spec.kind]}${spec.listen.host} ${spec.listen.port}`;
+  return isProxy(spec) ? listen : `${listen} > ${spec.connect.host} ${spec.connect.port}`;
 }
 
 function describeTarget({ host, user, port }: SshDestination): string {

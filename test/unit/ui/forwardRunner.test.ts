@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { EventEmitter } from '../../../src/core/event.ts';
-import { ForwardError, type Failure } from '../../../src/core/failure.ts';
+import { ForwardError, type Failure, type FailureCode } from '../../../src/core/failure.ts';
 import { NO_TRAFFIC } from '../../../src/core/forward.ts';
+import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import { ForwardModel } from '../../../src/core/forwardModel.ts';
 import type { ForwardEvent } from '../../../src/core/forwardState.ts';
 import type { RunnerEvent } from '../../../src/core/ports.ts';
@@ -11,8 +12,8 @@ import type { RpcEvent } from '../../../src/protocol/rpc.ts';
 import { PlaneRunner, type Preparation } from '../../../src/ui/forwardRunner.ts';
 import type { PlaneHost } from '../../../src/ui/planeHost.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
-import { fixed, here } from '../../support/poles.ts';
-import { deferred, define, failure, FakeLog, NOW, RELAY } from './samples.ts';
+import { asked, fixed, here, onServer } from '../../support/poles.ts';
+import { deferred, define, DYNAMIC, failure, FakeLog, NOW, RELAY, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
 
 const TARGET: SshTarget = { key: 'k', hops: [] };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -62,6 +63,17 @@ function setup(changes: Partial<Preparation> = {}) {
 const lost = (generation: number, isUnbound = false, given: Failure = failure('connection-lost')): RpcEvent<PlaneEvents> => (
   { name: 'lost', payload: { id: 'a', generation, failure: given, isUnbound } });
 
+describe('a connection of a proxy that did not reach what it asked for', () => {
+  it.each<[FailureCode, boolean]>([['destination-refused', false], ['destination-unreachable', false], ['forwarding-prohibited', true]])('is told of the forward for %s: %s', async (code, isTold) => {
+    const { host, runner, events } = setup();
+    runner.start(define('a', { spec: DYNAMIC }), 1);
+    await turn();
+    host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: failure(code, { destination: 'db:5432' }) } });
+    const complaint = isTold ? { code, context: { destination: 'db:5432', isProxy: true } } : undefined;
+    expect(events).toMatchObject([{ event: { type: 'destination', generation: 1, failure: complaint } }]);
+  });
+});
+
 describe('starting', () => {
   it('asks for leave, finds the server, and tells the plane all that it needs', async () => {
     const order: string[] = [];
@@ -76,6 +88,20 @@ describe('starting', () => {
       method: 'start',
       params: { id: 'a', generation: 7, listen: here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), connect: fixed({ host: 'db', port: 5432 }), target: TARGET },
     }]);
+  });
+
+  it.each<[ForwardSpec, unknown, unknown]>([
+    [REMOTE, onServer({ host: 'localhost', port: 9000 }), fixed({ host: 'localhost', port: 3000 })],
+    [{ ...REMOTE, listen: { host: '*', port: 0 } }, onServer({ host: '', port: 0 }), fixed({ host: 'localhost', port: 3000 })],
+    [{ ...REMOTE, listen: { host: '192.0.2.7', port: 80 } }, onServer({ host: '192.0.2.7', port: 80 }), fixed({ host: 'localhost', port: 3000 })],
+    [DYNAMIC, here({ host: '127.0.0.1', port: 1080 }, { host: '::1', port: 1080 }), asked()],
+    [REMOTE_DYNAMIC, onServer({ host: 'localhost', port: 9000 }), asked(['db:5432', '*:443'])],
+  ])('says on which side it listens and where its connections go: %#', async (spec, listen, connect) => {
+    const target = { ...TARGET, permitRemoteOpen: ['db:5432', '*:443'] };
+    const { host, runner } = setup({ resolveTarget: async () => target });
+    runner.start(define('a', { spec }), 7);
+    await turn();
+    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, listen, connect, target } }]);
   });
 
   it('needs no server for a relay', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { NO_TRAFFIC } from '../../../src/core/forward.ts';
+import { NO_TRAFFIC, type Connection } from '../../../src/core/forward.ts';
 import { ForwardsTree, type TreeNode } from '../../../src/ui/forwardsTree.ts';
-import { connectionOf, createModel, define, RELAY } from './samples.ts';
+import { connectionOf, createModel, define, DYNAMIC, RELAY, REMOTE } from './samples.ts';
 
 /** Rows are objects of the editor's own classes. */
 vi.mock('vscode', async () => new (await import('./fakeVscode.ts')).FakeEditor().api);
@@ -132,6 +132,35 @@ describe('the rows of the tree', () => {
     redrawn.length = 0;
     show('a', ...many, 104);
     expect(redrawn).toEqual(['forward:a']);
+  });
+
+  it('of a proxy name where each connection goes, drawn again when that becomes known', () => {
+    const { model, runner, comeUp, draw, redrawn, tree } = setup();
+    model.put(define('a', { spec: DYNAMIC }));
+    model.start('a');
+    comeUp('a');
+    const show = (changes: Partial<Connection>): void => {
+      runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, openConnections: 1, connections: [connectionOf(changes)] } });
+    };
+    show({ phase: 'dialing' });
+    draw();
+    redrawn.length = 0;
+    show({ destination: 'db:5432' });
+    expect(redrawn).toEqual(['connection:a:1']);
+    expect(tree.getTreeItem(tree.getChildren(tree.nodeOf('a'))[1]!).description).toContain('→ db:5432');
+  });
+
+  it('of what listens on a server say so', () => {
+    const { model, comeUp, show, tree } = setup();
+    model.put(define('a', { spec: REMOTE }));
+    model.start('a');
+    comeUp('a', { addresses: [{ host: 'localhost', port: 9000 }] });
+    show('a', 1);
+    const [address, connection] = tree.getChildren(tree.nodeOf('a')).map((node) => tree.getTreeItem(node));
+    expect(address).toMatchObject({ label: 'LISTEN on me@bastion', description: 'localhost:9000' });
+    expect(connection?.description).toContain('bastion:64384');
+    const { tooltip } = tree.getTreeItem(tree.nodeOf('a'));
+    expect((tooltip as { value: string }).value).toContain('Listening on localhost:9000 of me@bastion');
   });
 
   it('have one sentence each for a screen reader', () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HostPort } from '../../../src/core/address.ts';
 import { explainListenFailure, proposePort, readPortHint } from '../../../src/ui/localPorts.ts';
-import { createModel, define, failure, LOCAL } from './samples.ts';
+import { createModel, define, failure, LOCAL, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
 
 /** What the machine is made to say; the modules that ask it are replaced, for the real answers differ from machine to machine. */
 const machine = vi.hoisted(() => ({
@@ -87,6 +87,14 @@ describe('a failure to listen', () => {
     expect((await explainListenFailure(inUse, define('a'), model, nowhere)).context).toEqual({ host: '127.0.0.1', port: 5432, freePort: 5433, heldBy: 'your forward other' });
   });
 
+  it('is not a forward that listens on a server', async () => {
+    const { model, comeUp } = createModel();
+    model.put(define('there', { spec: { ...REMOTE, listen: { host: 'localhost', port: 5432 } } }));
+    model.start('there');
+    comeUp('there');
+    expect((await explainListenFailure(inUse, define('a'), model, nowhere)).context.heldBy).toBeUndefined();
+  });
+
   it('is none where another window of the editor serves the port', async () => {
     expect(await explainListenFailure(inUse, define('a'), createModel().model, async (text) => text.startsWith('5432:'))).toMatchObject({ code: 'running-elsewhere', context: { port: 5432 } });
   });
@@ -103,5 +111,27 @@ describe('a failure to listen', () => {
   it.each([failure('connect-refused', { port: 22 }), failure('address-in-use', {}), failure('address-in-use', { port: '5432' })])('leaves %j alone', async (given) => {
     machine.holders.set('127.0.0.1 22', { program: 'sshd', pid: 1 });
     expect(await explainListenFailure(given, define('a'), createModel().model, nowhere)).toBe(given);
+  });
+});
+
+describe('what the server refused to listen on', () => {
+  const refused = failure('remote-bind-refused', { hop: 'bastion', address: 'localhost:9000' });
+  const asking = define('a', { spec: REMOTE });
+
+  it('may be another forward of the user\'s, on the same server and running', async () => {
+    const { model, comeUp } = createModel();
+    model.put(define('other', { name: 'other', spec: { ...REMOTE_DYNAMIC, target: { host: 'elsewhere' } } }));
+    model.put(define('same', { name: 'same', spec: REMOTE_DYNAMIC }));
+    model.start('other');
+    comeUp('other');
+    expect(await explainListenFailure(refused, asking, model, nowhere)).toEqual(refused);
+    model.start('same');
+    comeUp('same');
+    expect(await explainListenFailure(refused, asking, model, nowhere)).toEqual({ ...refused, context: { ...refused.context, heldBy: 'your forward same' } });
+  });
+
+  it('may be served by another window of the editor', async () => {
+    const elsewhere = async (text: string): Promise<boolean> => text === '-R 9000:localhost:3000 me@bastion';
+    expect(await explainListenFailure(refused, asking, createModel().model, elsewhere)).toMatchObject({ code: 'running-elsewhere' });
   });
 });

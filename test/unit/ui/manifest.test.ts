@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
+import { isProxy, type ForwardKind } from '../../../src/core/forwardSpec.ts';
 import type { ForwardState } from '../../../src/core/forwardState.ts';
 import { COMMANDS, ROW_CONTEXTS, SECTION, SETTINGS, VIEW_CONTAINER, VIEWS } from '../../../src/ui/contributions.ts';
 import { contextOf } from '../../../src/ui/rowContext.ts';
-import { forwardOf, LOCAL, RELAY, STATES } from './samples.ts';
+import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, STATES } from './samples.ts';
 
 interface MenuItem {
   readonly command: string;
@@ -68,8 +69,10 @@ describe('menus and keys', () => {
   });
 });
 
-const forwardContexts = [LOCAL, RELAY].flatMap((spec) => [80, 23].flatMap((port) => Object.values(STATES)
-  .map((state) => contextOf(forwardOf(state, { spec: { ...spec, connect: { host: 'far', port } } })))));
+const SPECS = { local: LOCAL, remote: REMOTE, dynamic: DYNAMIC, 'remote-dynamic': REMOTE_DYNAMIC, relay: RELAY };
+
+const forwardContexts = [LOCAL, RELAY, REMOTE, DYNAMIC, REMOTE_DYNAMIC].flatMap((spec) => [80, 23].flatMap((port) => Object.values(STATES)
+  .map((state) => contextOf(forwardOf(state, { spec: isProxy(spec) ? spec : { ...spec, connect: { host: 'far', port } } })))));
 const everyContext = [...forwardContexts, ...Object.values(ROW_CONTEXTS)];
 
 /** The items of a row's menu, as the editor reads the conditions. */
@@ -89,13 +92,16 @@ function offers(context: string, command: string, place: 'inline' | 'menu'): boo
 }
 
 describe('the menu of a forward\'s row', () => {
-  const context = (phase: ForwardState['phase'], port = 23, kind: 'local' | 'relay' = 'local'): string => (
-    contextOf(forwardOf(STATES[phase], { spec: { ...(kind === 'local' ? LOCAL : RELAY), connect: { host: 'far', port } } })));
+  const context = (phase: ForwardState['phase'], port = 23, kind: ForwardKind = 'local'): string => {
+    const spec = SPECS[kind];
+    return contextOf(forwardOf(STATES[phase], { spec: isProxy(spec) ? spec : { ...spec, connect: { host: 'far', port } } }));
+  };
+  const kinds = Object.keys(SPECS) as ForwardKind[];
 
   it.each<[ForwardState['phase'], boolean, boolean]>([
     ['stopped', true, false], ['failed', true, false], ['retrying', true, true], ['starting', false, true], ['listening', false, true], ['stopping', false, false],
   ])('when it is %s offers start: %s, stop: %s, as an icon and in the menu', (phase, isStartable, isStoppable) => {
-    for (const kind of ['local', 'relay'] as const) {
+    for (const kind of kinds) {
       for (const place of ['inline', 'menu'] as const) {
         expect(offers(context(phase, 23, kind), COMMANDS.start, place)).toBe(isStartable);
         expect(offers(context(phase, 23, kind), COMMANDS.stop, place)).toBe(isStoppable);
@@ -108,23 +114,25 @@ describe('the menu of a forward\'s row', () => {
     expect(offers(context(phase, 80), COMMANDS.openInBrowser, 'inline')).toBe(phase === 'listening');
     expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'inline')).toBe(false);
     expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'menu')).toBe(phase === 'listening');
+    expect(offers(context(phase, 80, 'relay'), COMMANDS.openInBrowser, 'inline')).toBe(phase === 'listening');
+    // A proxy leads nowhere of itself, and the server's port is not this computer's.
+    for (const kind of ['remote', 'dynamic', 'remote-dynamic'] as const) expect(offeredOn(context(phase, 80, kind)).map(({ command }) => command)).not.toContain(COMMANDS.openInBrowser);
   });
 
   it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s can be renamed, edited, copied and removed', (phase) => {
     for (const command of [COMMANDS.rename, COMMANDS.edit, COMMANDS.toggleAutoStart, COMMANDS.copyAddress, COMMANDS.remove, COMMANDS.showLog]) {
-      expect(offers(context(phase), command, 'menu'), command).toBe(true);
+      for (const kind of kinds) expect(offers(context(phase, 23, kind), command, 'menu'), command).toBe(true);
     }
     expect(offers(context(phase), COMMANDS.remove, 'inline')).toBe(false);
   });
 
   it('explains what went wrong', () => {
-    for (const phase of ['failed', 'retrying'] as const) expect(offers(context(phase), COMMANDS.explain, 'inline')).toBe(true);
+    for (const phase of ['failed', 'retrying'] as const) for (const kind of kinds) expect(offers(context(phase, 23, kind), COMMANDS.explain, 'inline')).toBe(true);
     for (const phase of ['stopped', 'starting', 'stopping'] as const) expect(offeredOn(context(phase)).map(({ command }) => command)).not.toContain(COMMANDS.explain);
   });
 
   it('has an ssh command only where there is SSH', () => {
-    expect(offers(context('listening'), COMMANDS.copySshCommand, 'menu')).toBe(true);
-    expect(offers(context('listening', 23, 'relay'), COMMANDS.copySshCommand, 'menu')).toBe(false);
+    for (const kind of kinds) expect(offers(context('listening', 23, kind), COMMANDS.copySshCommand, 'menu'), kind).toBe(kind !== 'relay');
   });
 
   it('is not that of the other rows', () => {
@@ -166,8 +174,8 @@ describe('the view and the settings', () => {
 describe('the icons', () => {
   /** Looked up in the codicons of the oldest editor that is supported; a new one is looked up there before it is added here. */
   const CODICONS = new Set([
-    'add', 'arrow-swap', 'check', 'circle-outline', 'circle-slash', 'copy', 'debug-restart', 'debug-stop', 'edit', 'ellipsis', 'error', 'globe', 'go-to-file', 'history',
-    'info', 'key', 'link-external', 'list-tree', 'loading', 'lock', 'multiple-windows', 'output', 'pass-filled', 'play', 'plug', 'question', 'radio-tower', 'refresh', 'save',
+    'add', 'arrow-swap', 'broadcast', 'check', 'circle-outline', 'circle-slash', 'copy', 'debug-restart', 'debug-stop', 'edit', 'ellipsis', 'error', 'globe', 'go-to-file', 'history',
+    'info', 'key', 'link-external', 'list-tree', 'loading', 'lock', 'multiple-windows', 'output', 'pass-filled', 'play', 'plug', 'question', 'radio-tower', 'refresh', 'reply', 'save',
     'run-all', 'server', 'settings-gear', 'stop-circle', 'sync', 'terminal', 'trash', 'vm', 'warning', 'watch',
   ]);
 

@@ -17,6 +17,7 @@ const HOP: FailureContext = { hop: 'bastion', host: 'bastion.example', port: 222
 const CONTEXTS: readonly FailureContext[] = [
   {},
   HOP,
+  { hop: 'bastion', address: 'localhost:9000', destination: 'db:5432', isProxy: true, heldBy: 'your forward web' },
   { hop: 'bastion.example', host: 'bastion.example', port: 22 },
   { host: 'db', port: 5432 },
   { host: '2001:db8::1', port: 80 },
@@ -81,6 +82,17 @@ describe('the sentences that people meet first', () => {
       'bastion (bastion.example:2222) did not accept the login of me: the server wants the password to be changed first.'],
     ['identity-unreadable', { path: '/id', reason: 'it does not exist' }, 'The key file /id cannot be used: it does not exist.', 'The key file /id cannot be used: it does not exist.'],
     ['identity-unreadable', { path: '/id' }, 'no passphrase fitted', 'The key file /id cannot be used: no passphrase fitted.'],
+    ['remote-bind-refused', { ...HOP, address: 'localhost:9000' }, '',
+      'bastion (bastion.example:2222) let you in but did not listen on localhost:9000. Either a program there has the port,'
+      + ' or its sshd_config forbids it: AllowTcpForwarding, PermitListen and, for an address that is not its loopback, GatewayPorts decide.'],
+    ['remote-bind-refused', { hop: 'bastion', address: '[::1]:80' }, '',
+      'bastion let you in but did not listen on [::1]:80. Either a program there has the port, or ports below 1024 need a login as root,'
+      + ' or its sshd_config forbids it: AllowTcpForwarding, PermitListen and, for an address that is not its loopback, GatewayPorts decide.'],
+    ['remote-bind-refused', { hop: 'bastion', address: 'localhost:9000', heldBy: 'your forward web' }, '',
+      'bastion let you in but did not listen on localhost:9000: your forward web listens there already. Stop it, or choose another port.'],
+    ['forwarding-prohibited', { hop: 'bastion' }, '', 'bastion let you in but forbids this forward. In its sshd_config, AllowTcpForwarding and PermitOpen decide.'],
+    ['forwarding-prohibited', { destination: 'db:5432', isProxy: true }, '',
+      'The SSH server let you in but forbids connections to db:5432. In its sshd_config, AllowTcpForwarding and PermitOpen decide.'],
     ['destination-refused', { host: 'far', port: 80 }, '', 'far:80 refused the connection. Is the program there running, and on that port?'],
     ['destination-refused', { host: '::1', port: 80 }, '', '[::1]:80 refused the connection. Is the program there running, and on that port?'],
     ['destination-refused', { destination: 'db:5432' }, '', 'db:5432 refused the connection. Is the program there running, and on that port?'],
@@ -103,6 +115,10 @@ describe('what can be done', () => {
     ['host-key-mismatch', { file: '/k', line: 12 }, { kind: 'open-file', title: 'Open known_hosts at Line 12', path: '/k', line: 12 }],
     ['host-key-revoked', { file: '/k' }, { kind: 'open-file', title: 'Open known_hosts', path: '/k' }],
     ['host-key-mismatch', { keygen: 'ssh-keygen -R h' }, { kind: 'copy', title: 'Copy ssh-keygen -R', text: 'ssh-keygen -R h' }],
+    ['remote-bind-refused', { address: '*:9000' }, {
+      kind: 'copy', title: 'Copy sshd_config Lines',
+      text: 'AllowTcpForwarding yes\n# PermitListen, where it is set, has to name *:9000\n# To listen on other addresses than the loopback:\n# GatewayPorts clientspecified',
+    }],
     ['config-invalid', { file: '/c', line: 3 }, { kind: 'open-file', title: 'Open ssh_config', path: '/c', line: 3 }],
   ])('about %s with %j: %j', (code, context, remedy) => {
     expect(explain(failure(code, context)).remedies).toContainEqual(remedy);

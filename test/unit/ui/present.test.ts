@@ -4,11 +4,12 @@ import type { CloseReason, Connection, ConnectionPhase } from '../../../src/core
 import { NO_TRAFFIC } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound, ForwardState, StartStep } from '../../../src/core/forwardState.ts';
+import { describeSpec, isWide } from '../../../src/ui/describeSpec.ts';
 import {
-  describeProgress, describeSpec, describeState, formatPoles, isWide, localAddress, localEnd, presentAddresses, presentConnection, presentForward, presentStatus,
+  describeProgress, describeState, formatPoles, localAddress, localEnd, presentAddresses, presentConnection, presentForward, presentStatus,
   serverOf, titleOf,
 } from '../../../src/ui/present.ts';
-import { BOTH_LOOPBACKS, connectionOf, failure, forwardOf, LOCAL, NOW, RELAY, STATES } from './samples.ts';
+import { BOTH_LOOPBACKS, connectionOf, failure, DYNAMIC, forwardOf, LOCAL, NOW, RELAY, REMOTE, REMOTE_DYNAMIC, STATES } from './samples.ts';
 
 const listening = (changes: Partial<Extract<ForwardState, { phase: 'listening' }>>): ForwardState => ({ ...STATES.listening, ...changes } as ForwardState);
 const listenOn = (listen: HostPort): ForwardSpec => ({ ...LOCAL, listen });
@@ -28,6 +29,22 @@ describe('the poles and the title', () => {
     expect(titleOf(forward)).toBe(text);
   });
 
+  it.each<[ForwardSpec, string]>([
+    [REMOTE, 'bastion:9000 → localhost:3000'],
+    [{ ...REMOTE, listen: { host: 'localhost', port: 0 }, target: { host: '::2' } }, '[::2]:any free port → localhost:3000'],
+    [{ ...REMOTE, listen: { host: '*', port: 9000 } }, 'bastion *:9000 → localhost:3000'],
+    [DYNAMIC, '1080 → any host (SOCKS)'],
+    [{ ...DYNAMIC, listen: { host: '::1', port: 1080 } }, '[::1]:1080 → any host (SOCKS)'],
+    [REMOTE_DYNAMIC, 'bastion:9000 → any host (SOCKS)'],
+  ])('say on which machine, and where a proxy leads: %#', (spec, text) => {
+    expect(titleOf(forwardOf(STATES.stopped, { spec }))).toBe(text);
+  });
+
+  it('show the port that a server granted', () => {
+    const bound: Bound = { addresses: [{ host: 'localhost', port: 34_567 }] };
+    expect(formatPoles(forwardOf(listening({ bound }), { spec: { ...REMOTE, listen: { host: 'localhost', port: 0 } } }))).toBe('bastion:34567 → localhost:3000');
+  });
+
   it('give way to the name', () => {
     expect(titleOf(forwardOf(STATES.stopped, { name: 'Database' }))).toBe('Database');
   });
@@ -38,12 +55,19 @@ describe('what will happen, in words', () => {
     [LOCAL, 'Listen on 127.0.0.1:5432, connect to db:5432 as seen from me@bastion, encrypted (SSH)'],
     [RELAY, 'Listen on 127.0.0.1:8080, connect to far:80 from this computer, not encrypted (local relay)'],
     [{ ...RELAY, listen: { host: '::', port: 0 } }, 'Listen on the next free port of ::, connect to far:80 from this computer, not encrypted (local relay)'],
+    [REMOTE, 'me@bastion listens on its own 127.0.0.1:9000, connects to localhost:3000 from this computer, encrypted (SSH)'],
+    [{ ...REMOTE, listen: { host: 'localhost', port: 0 } }, 'me@bastion listens on a free port of its own 127.0.0.1, connects to localhost:3000 from this computer, encrypted (SSH)'],
+    [{ ...REMOTE, listen: { host: '*', port: 9000 } }, 'me@bastion listens on port 9000 of all its addresses, connects to localhost:3000 from this computer, encrypted (SSH)'],
+    [{ ...REMOTE, listen: { host: '192.0.2.7', port: 9000 } }, 'me@bastion listens on its own 192.0.2.7:9000, connects to localhost:3000 from this computer, encrypted (SSH)'],
+    [DYNAMIC, 'SOCKS and HTTP proxy on 127.0.0.1:1080; names are looked up at me@bastion, encrypted (SSH)'],
+    [{ ...DYNAMIC, listen: { host: '::1', port: 0 } }, 'SOCKS and HTTP proxy on the next free port of ::1; names are looked up at me@bastion, encrypted (SSH)'],
+    [REMOTE_DYNAMIC, 'me@bastion gets a SOCKS and HTTP proxy on its own 127.0.0.1:9000; its programs go out from this computer, encrypted (SSH)'],
     [{ ...LOCAL, connect: { host: '::1', port: 1 }, target: { host: 'h', port: 2222 } }, 'Listen on 127.0.0.1:5432, connect to [::1]:1 as seen from h:2222, encrypted (SSH)'],
   ])('%j', (spec, text) => {
     expect(describeSpec(spec)).toBe(text);
   });
 
-  it.each<[ForwardSpec, string]>([[LOCAL, 'me@bastion'], [RELAY, 'This computer']])('stands under its server: %j', (spec, server) => {
+  it.each<[ForwardSpec, string]>([[LOCAL, 'me@bastion'], [REMOTE, 'me@bastion'], [DYNAMIC, 'me@bastion'], [RELAY, 'This computer']])('stands under its server: %j', (spec, server) => {
     expect(serverOf(spec)).toBe(server);
   });
 
@@ -100,6 +124,25 @@ describe('the row of a forward', () => {
     expect(row.spoken).toContain('reachable from other machines');
   });
 
+  it.each<[ForwardSpec, string]>([
+    [{ ...REMOTE, listen: { host: '*', port: 9000 } }, 'reachable from other machines if GatewayPorts allows'],
+    [{ ...REMOTE_DYNAMIC, listen: { host: '192.0.2.7', port: 9000 } }, 'reachable from other machines if GatewayPorts allows'],
+    [{ ...DYNAMIC, listen: { host: '*', port: 1080 } }, 'reachable from other machines'],
+  ])('says what a server decides about that: %#', (spec, text) => {
+    const row = presentForward(forwardOf(STATES.stopped, { spec }), NOW, true);
+    expect(row.description).toBe(`${text}  ·  stopped`);
+    expect(row.spoken).toContain(`, ${text}, stopped`);
+  });
+
+  it.each<[ForwardSpec, string]>([
+    [REMOTE, 'bastion:9000 → localhost:3000, port 9000 of me@bastion to localhost:3000 of this computer, stopped'],
+    [DYNAMIC, '1080 → any host (SOCKS), proxy on port 1080 through me@bastion, stopped'],
+    [REMOTE_DYNAMIC, 'bastion:9000 → any host (SOCKS), proxy on port 9000 of me@bastion through this computer, stopped'],
+    [RELAY, '8080 → far:80, port 8080 to far:80 local relay, stopped'],
+  ])('is one sentence for a screen reader: %#', (spec, spoken) => {
+    expect(presentForward(forwardOf(STATES.stopped, { spec }), NOW, true).spoken).toBe(spoken);
+  });
+
   it('speaks the port that was got', () => {
     const spec = listenOn({ host: 'localhost', port: 0 });
     expect(presentForward(forwardOf(STATES.stopped, { spec }), NOW, true).spoken).toContain('the next free port to db:5432');
@@ -120,6 +163,16 @@ describe('the row of the addresses', () => {
     expect(presentAddresses(forwardOf(STATES.listening))).toMatchObject([{ label: 'LISTEN', description: '127.0.0.1:5432  [::1]:5432' }]);
   });
 
+  it('says on which server, with what that granted', () => {
+    const bound: Bound = { addresses: [{ host: 'localhost', port: 34_567 }] };
+    for (const spec of [REMOTE, REMOTE_DYNAMIC]) {
+      expect(presentAddresses(forwardOf(listening({ bound }), { spec }))).toEqual([{
+        label: 'LISTEN on me@bastion', description: 'localhost:34567', icon: { id: 'server' }, spoken: 'Listening on me@bastion, on localhost:34567',
+      }]);
+    }
+    expect(presentAddresses(forwardOf(STATES.listening, { spec: DYNAMIC }))[0]?.label).toBe('LISTEN');
+  });
+
   it('names what could not be had, and why', () => {
     const bound: Bound = { addresses: [{ host: '127.0.0.1', port: 5432 }], missing: MISSING };
     expect(presentAddresses(forwardOf(listening({ bound })))).toMatchObject([{
@@ -137,6 +190,21 @@ describe('the row of a connection', () => {
     expect(row.label).toBe('ESTABLISHED');
     for (const part of ['64384', 'psql', traffic, '3 min']) expect(row.description).toContain(part);
     for (const part of ['127.0.0.1:64384', 'psql', '4211', '3 min', '12 kB sent', '1.4 MB received']) expect(row.spoken).toContain(part);
+  });
+
+  it('of a proxy says where it asked to go', () => {
+    const row = presentConnection(connectionOf({ destination: 'db:5432' }), NOW, { program: 'curl', pid: 7 }, DYNAMIC);
+    expect(row.description).toBe(`:64384 curl → db:5432  ${traffic}  3 min`);
+    expect(row.spoken).toContain('from 127.0.0.1:64384 (curl, pid 7) to db:5432, 3 min');
+    expect(presentConnection(connectionOf({ phase: 'dialing', bytesUp: 0, bytesDown: 0 }), NOW, undefined, DYNAMIC).description).toBe(':64384  3 min');
+  });
+
+  it('that came in on a server says so: its loopback is not this one', () => {
+    const row = presentConnection(connectionOf(), NOW, undefined, REMOTE);
+    expect(row.description).toContain('bastion:64384');
+    expect(row.spoken).toContain('connection from 127.0.0.1:64384 of bastion,');
+    expect(presentConnection(connectionOf({ origin: { host: '192.0.2.9', port: 5 } }), NOW, undefined, REMOTE).description).toContain('192.0.2.9:5');
+    expect(presentConnection(connectionOf(), NOW, undefined, LOCAL).description.startsWith(':64384')).toBe(true);
   });
 
   it('shows the whole origin when it is another machine', () => {
@@ -181,7 +249,22 @@ describe('the local address', () => {
     expect(at(listen, bound)).toBe(text);
   });
 
+  it.each<[string, ForwardSpec, Bound, string]>([
+    ['a proxy, which looks names up itself', DYNAMIC, { addresses: [{ host: '127.0.0.1', port: 1080 }, { host: '::1', port: 1080 }] }, 'socks5h://127.0.0.1:1080'],
+    ['a proxy where IPv4 is not to be had', DYNAMIC, { addresses: [{ host: '::1', port: 1080 }], missing: { address: { host: '127.0.0.1', port: 1080 }, failure: failure('address-not-available') } },
+      'socks5h://[::1]:1080'],
+    ['a proxy where IPv4 is somebody else\'s', DYNAMIC, { addresses: [{ host: '::1', port: 1080 }], missing: { address: { host: '127.0.0.1', port: 1080 }, failure: failure('address-in-use') } },
+      'socks5h://[::1]:1080'],
+    ['a proxy for everybody', { ...DYNAMIC, listen: { host: '*', port: 1080 } }, { addresses: [{ host: '0.0.0.0', port: 1080 }, { host: '::', port: 1080 }] }, 'socks5h://127.0.0.1:1080'],
+    ['a proxy at an address', { ...DYNAMIC, listen: { host: '192.0.2.1', port: 0 } }, { addresses: [{ host: '192.0.2.1', port: 4000 }] }, 'socks5h://192.0.2.1:4000'],
+    ['what a program on the server dials', { ...REMOTE, listen: { host: 'localhost', port: 0 } }, { addresses: [{ host: 'localhost', port: 34_567 }] }, 'localhost:34567'],
+    ['the proxy of a program on the server', REMOTE_DYNAMIC, { addresses: [{ host: 'localhost', port: 9000 }] }, 'socks5h://127.0.0.1:9000'],
+  ])('is %s', (_, spec, bound, text) => {
+    expect(localAddress(forwardOf(listening({ bound }), { spec }))).toBe(text);
+  });
+
   it('is what was asked for while nothing is bound', () => {
+    expect(localAddress(forwardOf(STATES.stopped, { spec: DYNAMIC }))).toBe('socks5h://127.0.0.1:1080');
     expect(localEnd(forwardOf(STATES.stopped))).toEqual({ host: 'localhost', port: 5432 });
   });
 });

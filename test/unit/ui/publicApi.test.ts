@@ -1,14 +1,16 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { EnsuredForward } from '../../../src/api.ts';
+import type { EnsuredForward, ForwardRequest } from '../../../src/api.ts';
 import { NO_TRAFFIC } from '../../../src/core/forward.ts';
+import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
+import type { Bound } from '../../../src/core/forwardState.ts';
 import { PublicApi } from '../../../src/ui/publicApi.ts';
-import { BOTH_LOOPBACKS, connectionOf, createModel, define, failure, LOCAL } from './samples.ts';
+import { BOTH_LOOPBACKS, connectionOf, createModel, define, DYNAMIC, failure, LOCAL, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
 
 const TEXT = '5432:db:5432 me@bastion';
 
 function setup() {
   const made = createModel();
-  const connections = vi.fn(async () => [connectionOf({ phase: 'closed', closedAt: 5, closeReason: 'client-ended' })]);
+  const connections = vi.fn(async () => [connectionOf({ phase: 'closed', closedAt: 5, closeReason: 'client-ended', destination: 'db:5432' })]);
   const api = new PublicApi({ model: made.model, sshHosts: async () => new Set(['bastion']), connections });
   const ids = (): string[] => made.model.forwards.map(({ definition }) => definition.id);
   /** Asks, and gives the id of the forward that this is about. */
@@ -94,6 +96,20 @@ describe('ensureForward', () => {
     expect(world.model.get(id)?.definition.spec).toMatchObject({ kind: 'local', target: { host: 'bastion' } });
   });
 
+  it.each<[string | ForwardRequest, ForwardSpec, Bound, { host: string; port: number }]>([
+    ['-R 9000:localhost:3000 me@bastion', REMOTE, { addresses: [{ host: 'localhost', port: 9000 }] }, { host: 'localhost', port: 9000 }],
+    [{ forward: '-R 0:localhost:3000', target: 'me@bastion' }, { ...REMOTE, listen: { host: 'localhost', port: 0 } }, { addresses: [{ host: 'localhost', port: 34_567 }] }, { host: 'localhost', port: 34_567 }],
+    ['-D 1080 me@bastion', DYNAMIC, BOTH_LOOPBACKS, { host: 'localhost', port: 5432 }],
+    [{ forward: '-R 9000', target: 'me@bastion' }, REMOTE_DYNAMIC, { addresses: [{ host: 'localhost', port: 9000 }] }, { host: 'localhost', port: 9000 }],
+  ])('makes every kind: %j', async (request, spec, bound, end) => {
+    const world = setup();
+    const { promise, id } = await world.ensure(request);
+    expect(world.model.get(id)?.definition.spec).toEqual(spec);
+    world.comeUp(id, bound);
+    expect(await promise).toMatchObject(end);
+    expect(world.api.forwards).toMatchObject([{ kind: spec.kind, bound: bound.addresses }]);
+  });
+
   it('rejects with code and words when it fails, and leaves nothing behind', async () => {
     const world = setup();
     const { promise, id } = await world.ensure();
@@ -162,6 +178,9 @@ describe('ensureForward', () => {
     ['a request that lacks its server', { forward: '5432' }, /add "target"/],
     ['a wrong target', { forward: '1:2', target: 'a;b' }, /"target": A host cannot contain/],
     ['a name that is no text', { forward: '1:2', name: 7 }, /"name" must be a text/],
+    ['several at once', 'ssh -L 1:a:1 -D 1080 bastion', /means several forwards: ask for each/],
+    ['what it cannot take over', 'ssh -J jump -D 1080 bastion', /^-J jump \(ProxyJump\) cannot be taken over/],
+    ['a proxy that lacks its server', '-D 1080', /lacks its SSH server\.$/],
     ['nothing', undefined, /"forward" must be a text/],
     ['null', null, /"forward" must be a text/],
     ['a number', 5432, /"forward" must be a text/],
@@ -260,7 +279,7 @@ describe('the rest of the API', () => {
     expect(world.connections).not.toHaveBeenCalled();
     world.model.start('a');
     expect(await world.api.connections('a')).toEqual([{
-      id: 1, state: 'closed', origin: { host: '127.0.0.1', port: 64384 }, openedAt: connectionOf().openedAt, bytesUp: 12_000, bytesDown: 1_400_000, closedAt: 5, closeReason: 'client-ended',
+      id: 1, state: 'closed', origin: { host: '127.0.0.1', port: 64384 }, destination: 'db:5432', openedAt: connectionOf().openedAt, bytesUp: 12_000, bytesDown: 1_400_000, closedAt: 5, closeReason: 'client-ended',
     }]);
   });
 });

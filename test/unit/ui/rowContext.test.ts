@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { contextOf } from '../../../src/ui/rowContext.ts';
-import { forwardOf, LOCAL, RELAY, STATES } from './samples.ts';
+import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, STATES } from './samples.ts';
 
 describe('the context of a row', () => {
   it.each(Object.entries(STATES))('names the kind and the phase: %s', (phase, state) => {
     expect(contextOf(forwardOf(state))).toBe(`forward.local.${phase}`);
     expect(contextOf(forwardOf(state, { spec: { ...RELAY, connect: { host: 'far', port: 23 } } }))).toBe(`forward.relay.${phase}`);
+  });
+
+  it('names the other kinds, which no browser can open, whatever their ports', () => {
+    const web = { host: 'localhost', port: 80 };
+    expect([{ ...REMOTE, connect: web }, { ...DYNAMIC, listen: web }, { ...REMOTE_DYNAMIC, listen: web }].map((spec) => contextOf(forwardOf(STATES.listening, { spec })))).toEqual([
+      'forward.remote.listening', 'forward.dynamic.listening', 'forward.remote-dynamic.listening',
+    ]);
   });
 
   it.each<[number, boolean]>([

@@ -1,7 +1,7 @@
 import { EventEmitter } from '../../../src/core/event.ts';
 import { NO_TRAFFIC, type Connection, type Forward, type ForwardDefinition, type Traffic } from '../../../src/core/forward.ts';
 import { ForwardModel } from '../../../src/core/forwardModel.ts';
-import type { LocalSpec, RelaySpec } from '../../../src/core/forwardSpec.ts';
+import type { DynamicSpec, LocalSpec, RelaySpec, RemoteDynamicSpec, RemoteSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound, ForwardEvent, ForwardState } from '../../../src/core/forwardState.ts';
 import type { ForwardRunner, RunnerEvent, RunnerTraffic } from '../../../src/core/ports.ts';
 import type { Failure, FailureCode, FailureContext } from '../../../src/core/failure.ts';
@@ -15,6 +15,11 @@ export const RELAY: RelaySpec = { kind: 'relay', listen: { host: 'localhost', po
 export const LOCAL: LocalSpec = {
   kind: 'local', listen: { host: 'localhost', port: 5432 }, connect: { host: 'db', port: 5432 }, target: { host: 'bastion', user: 'me' },
 };
+export const REMOTE: RemoteSpec = {
+  kind: 'remote', listen: { host: 'localhost', port: 9000 }, connect: { host: 'localhost', port: 3000 }, target: { host: 'bastion', user: 'me' },
+};
+export const DYNAMIC: DynamicSpec = { kind: 'dynamic', listen: { host: 'localhost', port: 1080 }, target: { host: 'bastion', user: 'me' } };
+export const REMOTE_DYNAMIC: RemoteDynamicSpec = { kind: 'remote-dynamic', listen: { host: 'localhost', port: 9000 }, target: { host: 'bastion', user: 'me' } };
 export const BOTH_LOOPBACKS: Bound = { addresses: [{ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }] };
 
 export function failure(code: FailureCode, context: FailureContext = {}, detail = 'it broke'): Failure {

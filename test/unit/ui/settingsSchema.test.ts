@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
 import { readEntries, toEntry } from '../../../src/core/forwardEntry.ts';
-import { define, LOCAL, RELAY } from './samples.ts';
+import { define, DYNAMIC, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
 
 const { items } = manifest.contributes.configuration.properties['culvert.forwards'];
 
@@ -35,6 +35,15 @@ describe('the schema of the setting and its reader agree', () => {
     { forward: '2323 -> 23' },
     { forward: '5432:db:5432 me@bastion' },
     { forward: 'ssh -N -L 5432:db:5432 me@bastion' },
+    { forward: '-R 9000:localhost:3000', target: 'remhost' },
+    { forward: '-R 0:localhost:3000', target: 'remhost' },
+    { forward: '-R *:9000:[::1]:3000', target: 'remhost' },
+    { forward: '-R 9000', target: 'remhost' },
+    { forward: '-R9000 remhost' },
+    { forward: '-D 1080', target: 'remhost' },
+    { forward: '-D [::1]:1080 remhost' },
+    { forward: 'ssh -D 1080 remhost' },
+    { forward: 'ssh -fND 1080 -p 2222 me@remhost' },
   ])('both take %j', (entry) => {
     expect(readEntries([entry]).problems).toEqual([]);
     expect(fitsSchema(entry)).toBe(true);
@@ -51,6 +60,10 @@ describe('the schema of the setting and its reader agree', () => {
     { forward: 'https://h:80' },
     { forward: '/run/x.sock:80' },
     { forward: '80:/run/x.sock' },
+    { forward: '-R', target: 'b' },
+    { forward: '-D db', target: 'b' },
+    { forward: '-D http://h', target: 'b' },
+    { forward: '-X 1080', target: 'b' },
     { forward: 5432 },
     { forward: '1:2', target: '' },
     { forward: '1:2', target: '-oProxyCommand=x' },
@@ -67,6 +80,7 @@ describe('the schema of the setting and its reader agree', () => {
   // A pattern cannot count: what is refused here is said in the view.
   it.each<Readonly<Record<string, unknown>>>([
     { forward: '70000:h:80' }, { forward: '1:2:3:4:5:6' }, { forward: '80:h:0' }, { forward: '5432' }, { forward: '1:2', target: 'a;b' }, { forward: '1:2 b', target: 'a' },
+    { forward: '-D 1:2', target: 'b' }, { forward: '-D 1080' }, { forward: 'ssh -J jump -D 1080 b' }, { forward: '-D 1080 -R 9000', target: 'b' },
   ])('the reader alone refuses %j', (entry) => {
     expect(fitsSchema(entry)).toBe(true);
     expect(isReadable(entry)).toBe(false);
@@ -81,7 +95,7 @@ describe('the schema of the setting and its reader agree', () => {
   });
 
   it('both take what Culvert itself writes', () => {
-    for (const spec of [LOCAL, RELAY, { ...RELAY, listen: { host: '::', port: 0 }, connect: { host: '::1', port: 65535 } }]) {
+    for (const spec of [LOCAL, RELAY, REMOTE, DYNAMIC, REMOTE_DYNAMIC, { ...REMOTE, listen: { host: '::', port: 0 } }, { ...RELAY, listen: { host: '::', port: 0 }, connect: { host: '::1', port: 65535 } }]) {
       for (const name of ['', 'Database']) {
         const entry = { ...toEntry(define('a', { spec, name, autoStart: true })) };
         expect(fitsSchema(entry), JSON.stringify(entry)).toBe(true);
@@ -96,7 +110,10 @@ describe('the schema of the setting and its reader agree', () => {
       expect(fitsSchema(entry)).toBe(true);
       expect(readEntries([entry]).problems).toEqual([]);
     }
-    for (const forward of items.properties.forward.examples) expect(isReadable({ forward, target: 'b' })).toBe(true);
+    for (const forward of items.properties.forward.examples) {
+      expect(isReadable({ forward, target: 'b' })).toBe(true);
+      expect(fitsSchema({ forward })).toBe(true);
+    }
     for (const target of items.properties.target.examples) expect(isReadable({ forward: '1:2', target })).toBe(true);
   });
 });

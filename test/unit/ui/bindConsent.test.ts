@@ -1,0 +1,62 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
+import { BindConsent } from '../../../src/ui/bindConsent.ts';
+import { PromptQueue } from '../../../src/ui/promptQueue.ts';
+import { define, DYNAMIC, LOCAL, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
+
+/** What was asked, and what the user answers. */
+const user = vi.hoisted(() => ({ questions: [] as string[], answer: undefined as string | undefined }));
+vi.mock('vscode', () => ({
+  window: {
+    showWarningMessage: async (message: string, { detail }: { readonly detail: string }) => {
+      user.questions.push(`${message} ${detail}`);
+      return user.answer;
+    },
+  },
+}));
+
+function setup() {
+  const kept = new Map<string, unknown>();
+  const state = { get: (key: string, missing: unknown) => kept.get(key) ?? missing, update: async (key: string, value: unknown) => { kept.set(key, value); } };
+  const consent = new BindConsent(state as never, new PromptQueue());
+  return (spec: ForwardSpec, id = 'a'): Promise<void> => consent.require(define(id, { spec }), new AbortController().signal);
+}
+
+beforeEach(() => {
+  user.questions.length = 0;
+  user.answer = 'Allow for This Forward';
+});
+
+const everywhere = { host: '*', port: 9000 };
+
+describe('listening where other machines can connect', () => {
+  it.each([LOCAL, REMOTE, DYNAMIC, REMOTE_DYNAMIC])('is not asked about for the loopback: $kind', async (spec) => {
+    await setup()(spec);
+    expect(user.questions).toEqual([]);
+  });
+
+  it.each<[ForwardSpec, string]>([
+    [{ ...LOCAL, listen: everywhere }, 'will be reachable from other machines on *:9000. Anyone who can reach this computer over the network can then use it.'],
+    [{ ...DYNAMIC, listen: everywhere }, 'will be reachable from other machines on *:9000. Anyone who can reach this computer over the network can then go through the server'],
+    [{ ...REMOTE, listen: everywhere }, 'will be reachable from other machines on *:9000 of me@bastion. Anyone who can reach the server can then connect to localhost:3000 from this computer, if GatewayPorts'],
+    [{ ...REMOTE_DYNAMIC, listen: { host: '192.0.2.7', port: 9000 } },
+      'will be reachable from other machines on 192.0.2.7:9000 of me@bastion. Anyone who can reach the server can then go out through this computer, into your own network too, if GatewayPorts'],
+  ])('is asked about once, in words of its kind: %#', async (spec, question) => {
+    const require = setup();
+    await require(spec);
+    await require(spec);
+    expect(user.questions).toEqual([expect.stringContaining(question)]);
+    // Another forward, another direction: other questions.
+    await require(spec, 'b');
+    expect(user.questions).toHaveLength(2);
+  });
+
+  it('is refused by who says no, and asked about anew', async () => {
+    user.answer = undefined;
+    const require = setup();
+    const spec = { ...REMOTE, listen: everywhere };
+    await expect(require(spec)).rejects.toMatchObject({ code: 'bind-not-allowed', context: { address: '*:9000 of me@bastion' } });
+    await expect(require(spec)).rejects.toMatchObject({ code: 'bind-not-allowed' });
+    expect(user.questions).toHaveLength(2);
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { ForwardKind } from '../../../src/core/forwardSpec.ts';
+import { formatForward } from '../../../src/core/forwardText.ts';
+import { guideForward } from '../../../src/ui/guidedFlow.ts';
+import type { FakeQuickInput } from './fakeQuickInput.ts';
+
+const input = vi.hoisted(() => ({ current: undefined as FakeQuickInput | undefined }));
+vi.mock('vscode', async () => {
+  const { FakeQuickInput: Fake } = await import('./fakeQuickInput.ts');
+  input.current = new Fake();
+  return input.current.api;
+});
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const OPTIONS = { hosts: [{ alias: 'remhost', detail: 'me@remhost' }], proposePort: async (port: number) => (port === 1080 ? 1081 : port) };
+
+/** Answers each step with a text, by Enter alone (''), or by going back ('back'), and takes down the titles. */
+async function walk(guide: ForwardKind, ...answers: readonly string[]) {
+  const result = guideForward(guide, OPTIONS);
+  const titles: string[] = [];
+  for (const answer of answers) {
+    await turn();
+    const { box } = input.current!;
+    titles.push(box.title);
+    if (answer === 'back') box.back();
+    else {
+      if (answer !== '') box.type(answer);
+      box.accept();
+    }
+  }
+  await turn();
+  return { spec: await Promise.race([result, turn()]), titles };
+}
+
+describe('step by step', () => {
+  it.each<[ForwardKind, string[], string, string[]]>([
+    ['local', ['remhost', 'db:5432', '15432'], '15432:db:5432 remhost', ['Forward Port (1/3): SSH Server', 'Forward Port (2/3): Port There', 'Forward Port (3/3): Port Here']],
+    ['remote', ['me@remhost:2222', '3000', '9000'], '-R 9000:localhost:3000 me@remhost:2222',
+      ['Forward Port (1/3): SSH Server', 'Forward Port (2/3): Destination', 'Forward Port (3/3): Port on the Server']],
+    ['remote', ['remhost', 'nas:80', '0'], '-R 0:nas:80 remhost', []],
+    ['remote', ['remhost', '3000', ''], '-R 3000:localhost:3000 remhost', []],
+    ['dynamic', ['remhost', ''], '-D 1081 remhost', ['Forward Port (1/2): SSH Server', 'Forward Port (2/2): Port Here']],
+    ['remote-dynamic', ['remhost', ''], '-R 1080 remhost', ['Forward Port (1/2): SSH Server', 'Forward Port (2/2): Port on the Server']],
+    ['relay', ['far:80', ''], '80:far:80', ['Forward Port (1/2): Destination', 'Forward Port (2/2): Port Here']],
+    // Back leads to the step before.
+    ['remote', ['remhost', 'back', 'other', '3000', 'back', '3001', ''], '-R 3001:localhost:3001 other', []],
+    ['dynamic', ['remhost', 'back', 'other', '1090'], '-D 1090 other', []],
+  ])('%s with %j makes %s', async (guide, answers, text, titles) => {
+    const walked = await walk(guide, ...answers);
+    expect(walked.spec === undefined ? undefined : formatForward(walked.spec)).toBe(text);
+    if (titles.length > 0) expect(walked.titles).toEqual(titles);
+  });
+
+  it.each(['-D 1080', 'x', '70000', '1:2:3'])('takes no %j for a destination', async (answer) => {
+    const { spec } = await walk('remote', 'remhost', answer);
+    expect(spec).toBeUndefined();
+    expect(input.current!.box.validationMessage).not.toBe('');
+    input.current!.box.leave();
+  });
+});
