@@ -40,9 +40,9 @@ export function evaluateConfig(files: readonly ConfigFile[], subject: ConfigSubj
   return withDefaults(collectValues(files, subject), subject);
 }
 
-/** The options that the files set themselves, without defaults. */
-export function explicitOptions(files: readonly ConfigFile[], subject: ConfigSubject): ReadonlySet<string> {
-  return new Set(collectValues(files, subject).keys());
+/** The values that the files set themselves, as they stand there, without defaults. */
+export function explicitOptions(files: readonly ConfigFile[], subject: ConfigSubject): ReadonlyMap<string, readonly string[]> {
+  return collectValues(files, subject);
 }
 
 /** A line of ssh_config that describes a forward, as it stands there. */

@@ -135,7 +135,7 @@ export class HopSession implements LoginSession {
     this.#client.connect({
       sock: this.#transport.stream,
       username: hop.user,
-      algorithms: offeredAlgorithms(hop.hostKeyAlgorithms),
+      algorithms: offeredAlgorithms(hop),
       hostVerifier: hostVerifier({
         hop,
         address: this.#transport.address,
