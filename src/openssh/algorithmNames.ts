@@ -1,7 +1,7 @@
 import { matchPattern } from './patterns.ts';
 
-/** The options of ssh_config(5) whose lists of algorithms are honoured, by the name that `ssh -G` prints. */
-export type AlgorithmOption = 'kexalgorithms' | 'ciphers' | 'macs' | 'hostkeyalgorithms';
+/** The options of ssh_config(5) that are lists of algorithms, by the name that `ssh -G` prints. */
+export type AlgorithmOption = 'kexalgorithms' | 'ciphers' | 'macs' | 'hostkeyalgorithms' | 'pubkeyacceptedalgorithms';
 
 interface AlgorithmNames {
   /** KEX_CLIENT of OpenSSH 9.2's myproposal.h. */
@@ -14,15 +14,32 @@ interface AlgorithmNames {
 
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
+/** KEX_DEFAULT_PK_ALG, and `ssh -Q HostKeyAlgorithms`. */
+const PUBLIC_KEYS: AlgorithmNames = {
+  allowsPatterns: true,
+  defaults: words(`
+    ssh-ed25519-cert-v01@openssh.com ecdsa-sha2-nistp256-cert-v01@openssh.com ecdsa-sha2-nistp384-cert-v01@openssh.com
+    ecdsa-sha2-nistp521-cert-v01@openssh.com sk-ssh-ed25519-cert-v01@openssh.com sk-ecdsa-sha2-nistp256-cert-v01@openssh.com
+    rsa-sha2-512-cert-v01@openssh.com rsa-sha2-256-cert-v01@openssh.com ssh-ed25519 ecdsa-sha2-nistp256 ecdsa-sha2-nistp384
+    ecdsa-sha2-nistp521 sk-ssh-ed25519@openssh.com sk-ecdsa-sha2-nistp256@openssh.com rsa-sha2-512 rsa-sha2-256`),
+  all: words(`
+    ssh-ed25519 ssh-ed25519-cert-v01@openssh.com sk-ssh-ed25519@openssh.com sk-ssh-ed25519-cert-v01@openssh.com
+    ecdsa-sha2-nistp256 ecdsa-sha2-nistp256-cert-v01@openssh.com ecdsa-sha2-nistp384 ecdsa-sha2-nistp384-cert-v01@openssh.com
+    ecdsa-sha2-nistp521 ecdsa-sha2-nistp521-cert-v01@openssh.com sk-ecdsa-sha2-nistp256@openssh.com
+    sk-ecdsa-sha2-nistp256-cert-v01@openssh.com webauthn-sk-ecdsa-sha2-nistp256@openssh.com ssh-dss ssh-dss-cert-v01@openssh.com
+    ssh-rsa ssh-rsa-cert-v01@openssh.com rsa-sha2-256 rsa-sha2-256-cert-v01@openssh.com rsa-sha2-512
+    rsa-sha2-512-cert-v01@openssh.com`),
+};
+
 /**
- * The lists of OpenSSH 9.2, for where no ssh program can be asked. Names that came later are among `all`, so that a newer
- * file is not refused.
+ * The lists of OpenSSH 9.2 as Debian has it, for where no ssh program can be asked. Names that came later are among `all`, so
+ * that a newer file is not refused.
  */
 const NAMES: Readonly<Record<AlgorithmOption, AlgorithmNames>> = {
   kexalgorithms: {
     allowsPatterns: false,
     defaults: words(`
-      sntrup761x25519-sha512@openssh.com curve25519-sha256 curve25519-sha256@libssh.org ecdh-sha2-nistp256 ecdh-sha2-nistp384
+      sntrup761x25519-sha512 sntrup761x25519-sha512@openssh.com curve25519-sha256 curve25519-sha256@libssh.org ecdh-sha2-nistp256 ecdh-sha2-nistp384
       ecdh-sha2-nistp521 diffie-hellman-group-exchange-sha256 diffie-hellman-group16-sha512 diffie-hellman-group18-sha512
       diffie-hellman-group14-sha256`),
     all: words(`
@@ -48,21 +65,8 @@ const NAMES: Readonly<Record<AlgorithmOption, AlgorithmNames>> = {
       hmac-sha1-etm@openssh.com hmac-sha1-96-etm@openssh.com hmac-sha2-256-etm@openssh.com hmac-sha2-512-etm@openssh.com
       hmac-md5-etm@openssh.com hmac-md5-96-etm@openssh.com umac-64-etm@openssh.com umac-128-etm@openssh.com`),
   },
-  hostkeyalgorithms: {
-    allowsPatterns: true,
-    defaults: words(`
-      ssh-ed25519-cert-v01@openssh.com ecdsa-sha2-nistp256-cert-v01@openssh.com ecdsa-sha2-nistp384-cert-v01@openssh.com
-      ecdsa-sha2-nistp521-cert-v01@openssh.com sk-ssh-ed25519-cert-v01@openssh.com sk-ecdsa-sha2-nistp256-cert-v01@openssh.com
-      rsa-sha2-512-cert-v01@openssh.com rsa-sha2-256-cert-v01@openssh.com ssh-ed25519 ecdsa-sha2-nistp256 ecdsa-sha2-nistp384
-      ecdsa-sha2-nistp521 sk-ssh-ed25519@openssh.com sk-ecdsa-sha2-nistp256@openssh.com rsa-sha2-512 rsa-sha2-256`),
-    all: words(`
-      ssh-ed25519 ssh-ed25519-cert-v01@openssh.com sk-ssh-ed25519@openssh.com sk-ssh-ed25519-cert-v01@openssh.com
-      ecdsa-sha2-nistp256 ecdsa-sha2-nistp256-cert-v01@openssh.com ecdsa-sha2-nistp384 ecdsa-sha2-nistp384-cert-v01@openssh.com
-      ecdsa-sha2-nistp521 ecdsa-sha2-nistp521-cert-v01@openssh.com sk-ecdsa-sha2-nistp256@openssh.com
-      sk-ecdsa-sha2-nistp256-cert-v01@openssh.com webauthn-sk-ecdsa-sha2-nistp256@openssh.com ssh-dss ssh-dss-cert-v01@openssh.com
-      ssh-rsa ssh-rsa-cert-v01@openssh.com rsa-sha2-256 rsa-sha2-256-cert-v01@openssh.com rsa-sha2-512
-      rsa-sha2-512-cert-v01@openssh.com`),
-  },
+  hostkeyalgorithms: PUBLIC_KEYS,
+  pubkeyacceptedalgorithms: PUBLIC_KEYS,
 };
 
 export const ALGORITHM_OPTIONS = Object.keys(NAMES) as readonly AlgorithmOption[];

@@ -6,6 +6,7 @@ import { unhonouredOptions } from './configNotes.ts';
 import { diallingOf } from './dialling.ts';
 import { readKnownHosts } from './hostKeyCheck.ts';
 import { policyName, type HostKeyPolicy, type Strictness } from './hostKeyPolicy.ts';
+import { keyTypesOf } from './hostKeyAlgorithms.ts';
 import { findIdentities } from './identityFiles.ts';
 import type { ResolvedConfig } from './resolvedConfig.ts';
 import { systemSshFolder, type SshEnvironment } from './sshEnvironment.ts';
@@ -105,11 +106,16 @@ function hostKeyPolicy(config: ResolvedConfig, environment: SshEnvironment, toke
   const revoked = config.get('revokedhostkeys');
   const globalFiles = config.all('globalknownhostsfile').map((file) => file.replace(/^__PROGRAMDATA__[\\/]ssh/, () => systemFolder));
   return {
-    userFiles: withoutNone(config.all('userknownhostsfile')).map((file) => expandPath('UserKnownHostsFile', file, environment, tokens)),
+    userFiles: withoutNone(config.all('userknownhostsfile')).map((file) => {
+      return config.isExpanded ? expandTilde('UserKnownHostsFile', file, environment) : expandPath('UserKnownHostsFile', file, environment, tokens);
+    }),
     globalFiles: globalFiles.length === 0 ? ['ssh_known_hosts', 'ssh_known_hosts2'].map((file) => join(systemFolder, file)) : withoutNone(globalFiles),
     ...(revoked === undefined || revoked === 'none' ? {} : { revokedKeysFile: expandTilde('RevokedHostKeys', revoked, environment) }),
     strictness: STRICTNESS[config.get('stricthostkeychecking')?.toLowerCase() ?? ''] ?? 'ask',
     isHashed: config.isYes('hashknownhosts'),
+    ...(config.isYes('checkhostip') ? { checksAddress: true as const } : {}),
+    ...(config.isYes('updatehostkeys') ? { updatedKeyTypes: keyTypesOf((config.get('hostkeyalgorithms') ?? '').split(',')) } : {}),
+    ...(config.isSet('requiredrsasize') ? { requiredRsaBits: config.number('requiredrsasize', 0) } : {}),
   };
 }
 

@@ -16,6 +16,11 @@ export function isSupportedHostKeyAlgorithm(algorithm: string): boolean {
   return Object.hasOwn(SUPPORTED, algorithm);
 }
 
+/** The types of keys behind algorithms, each once and in the order of the alphabet. */
+export function keyTypesOf(algorithms: readonly string[]): string[] {
+  return [...new Set(algorithms.filter(isSupportedHostKeyAlgorithm).map((algorithm) => SUPPORTED[algorithm] ?? ''))].sort();
+}
+
 /**
  * The algorithms that ssh_config allows and ssh2 has, those whose keys are known for the host first: order_hostkeyalgs of
  * OpenSSH's sshconnect2.c. Without it a good host that has several keys would look changed.

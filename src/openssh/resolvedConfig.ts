@@ -5,11 +5,13 @@ const FILE_LISTS: ReadonlySet<string> = new Set(['userknownhostsfile', 'globalkn
 export class ResolvedConfig {
   readonly #values: ReadonlyMap<string, readonly string[]>;
   readonly #defaults: ReadonlyMap<string, readonly string[]>;
+  readonly #isExpanded: boolean;
 
   /** `defaults` are the values that hold where no file sets anything. */
-  constructor(values: ReadonlyMap<string, readonly string[]>, defaults: ReadonlyMap<string, readonly string[]> = new Map()) {
+  constructor(values: ReadonlyMap<string, readonly string[]>, defaults: ReadonlyMap<string, readonly string[]> = new Map(), isExpanded = false) {
     this.#values = values;
     this.#defaults = defaults;
+    this.#isExpanded = isExpanded;
   }
 
   /** Whether ssh_config sets the option to something else than its default. */
@@ -25,6 +27,14 @@ export class ResolvedConfig {
 
   all(keyword: string): readonly string[] {
     return this.#values.get(keyword) ?? [];
+  }
+
+  /**
+   * Whether UserKnownHostsFile and IdentityAgent come with their tokens replaced: `ssh -G` does that since the version that
+   * knows them in both, 8.4; PermitRemoteOpen came with 8.6.
+   */
+  get isExpanded(): boolean {
+    return this.#isExpanded;
   }
 
   isYes(keyword: string): boolean {
@@ -50,7 +60,8 @@ export interface ConfigAnswer {
 
 /** Reads what `ssh -G` printed, beside what it printed without any file. */
 export function parseSshDashG(output: string, defaultOutput = ''): ResolvedConfig {
-  return new ResolvedConfig(readOutput(output), readOutput(defaultOutput));
+  const values = readOutput(output);
+  return new ResolvedConfig(values, readOutput(defaultOutput), values.has('permitremoteopen'));
 }
 
 function readOutput(output: string): Map<string, string[]> {

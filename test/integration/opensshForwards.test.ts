@@ -58,9 +58,9 @@ async function forwardsOfSsh(host: string, { configFile }: SshEnvironment): Prom
   return output.split('\n').filter((line) => /^(?:local|remote|dynamic)forward /.test(line)).sort();
 }
 
-/** The same for ours, by way of the option that it is the argument of. */
+/** The same for ours, by way of the option that it is the argument of. Its tokens are replaced already. */
 async function forwardsByOption(forwards: readonly ConfiguredForward[]): Promise<string[]> {
-  const options = forwards.flatMap(({ kind, text }) => [{ local: '-L', remote: '-R', dynamic: '-D' }[kind], text]);
+  const options = forwards.flatMap(({ kind, text }) => [{ local: '-L', remote: '-R', dynamic: '-D' }[kind], text.replaceAll('%', '%%')]);
   const output = await run('ssh', ['-G', '-F', 'none', ...options, 'x']);
   return output.split('\n').filter((line) => /^(?:local|remote|dynamic)forward /.test(line)).sort();
 }
