@@ -53,6 +53,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     needSecret: (question, signal) => secrets.answer(question, signal),
   }, log);
   owned.add(host.onEvent((event) => {
+    if (event.name === 'hostKeys') void trust.learn(event.payload);
     if (event.name !== 'loggedIn') return;
     secrets.onLoggedIn(event.payload).catch((error: unknown) => { log.write('warn', `The secret could not be kept: ${toFailure(error).detail}`); });
   }));

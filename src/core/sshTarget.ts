@@ -11,6 +11,10 @@ export interface SshHop {
   readonly hostKeyPolicy?: string;
   /** Host-key algorithms in the order to offer, those of the known keys first; empty leaves the engine's order. */
   readonly hostKeyAlgorithms: readonly string[];
+  /** The other algorithms that ssh_config asks for, in its order; absent where the engine's own order holds. All are supported. */
+  readonly keyExchanges?: readonly string[];
+  readonly ciphers?: readonly string[];
+  readonly macs?: readonly string[];
   readonly identityAgent?: string;
   readonly identitiesOnly: boolean;
   readonly identities: readonly SshIdentity[];
@@ -18,6 +22,12 @@ export interface SshHop {
   readonly authenticationMethods: readonly AuthenticationMethod[];
   readonly numberOfPasswordPrompts: number;
   readonly connectTimeoutMs: number;
+  /** How the first hop is dialled: over which IP version, from which address of this machine, how often before giving up (1). */
+  readonly addressFamily?: 4 | 6;
+  readonly bindAddress?: string;
+  readonly connectionAttempts?: number;
+  /** Compression is asked for (zlib@openssh.com); most tunnels are faster without. */
+  readonly isCompressed?: true;
   /** 0 turns keepalive off. */
   readonly keepaliveIntervalMs: number;
   readonly keepaliveCountMax: number;

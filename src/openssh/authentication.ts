@@ -35,7 +35,8 @@ export function identityAgent(config: ResolvedConfig, environment: SshEnvironmen
   }
   const variable = /^\$([A-Za-z_][A-Za-z0-9_]*)$/.exec(configured)?.[1];
   if (variable !== undefined) return nonEmpty(env[variable]);
-  return expandTokens('IdentityAgent', expandTilde('IdentityAgent', configured, environment), tokens, env);
+  const path = expandTilde('IdentityAgent', configured, environment);
+  return config.isExpanded ? path : expandTokens('IdentityAgent', path, tokens, env);
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

@@ -1,5 +1,5 @@
+import { ALGORITHM_OPTIONS, assembleAlgorithms } from './algorithmNames.ts';
 import type { ConfigSubject } from './sshConfig.ts';
-import { matchPattern } from './patterns.ts';
 import { ResolvedConfig } from './resolvedConfig.ts';
 
 /** Tried when no IdentityFile is set, in this order (fill_default_options of OpenSSH 9.2's readconf.c). */
@@ -7,19 +7,12 @@ export const DEFAULT_IDENTITY_FILES: readonly string[] = [
   '~/.ssh/id_rsa', '~/.ssh/id_ecdsa', '~/.ssh/id_ecdsa_sk', '~/.ssh/id_ed25519', '~/.ssh/id_ed25519_sk', '~/.ssh/id_xmss', '~/.ssh/id_dsa',
 ];
 
-/** KEX_DEFAULT_PK_ALG of OpenSSH 9.2's myproposal.h without the certificates, which are not supported here. */
-const DEFAULT_HOST_KEY_ALGORITHMS: readonly string[] = [
-  'ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'sk-ssh-ed25519@openssh.com',
-  'sk-ecdsa-sha2-nistp256@openssh.com', 'rsa-sha2-512', 'rsa-sha2-256',
-];
-
-/** Allowed when somebody asks for them, never by themselves. */
-const FURTHER_HOST_KEY_ALGORITHMS: readonly string[] = ['ssh-dss', 'ssh-rsa'];
+const DEFAULT_USER_FILE = '~/.ssh/known_hosts';
 
 const OTHER_DEFAULTS: Readonly<Record<string, readonly string[]>> = {
   port: ['22'],
   identityfile: DEFAULT_IDENTITY_FILES,
-  userknownhostsfile: ['~/.ssh/known_hosts', '~/.ssh/known_hosts2'],
+  userknownhostsfile: [DEFAULT_USER_FILE, '~/.ssh/known_hosts2'],
   stricthostkeychecking: ['ask'],
   hashknownhosts: ['no'],
   identitiesonly: ['no'],
@@ -30,36 +23,47 @@ const OTHER_DEFAULTS: Readonly<Record<string, readonly string[]>> = {
   connecttimeout: ['none'],
   serveraliveinterval: ['0'],
   serveralivecountmax: ['3'],
+  addressfamily: ['any'],
+  connectionattempts: ['1'],
+  checkhostip: ['no'],
+  updatehostkeys: ['yes'],
+  requiredrsasize: ['1024'],
+  compression: ['no'],
+  rekeylimit: ['0 0'],
+  exitonforwardfailure: ['no'],
+  gatewayports: ['no'],
+  clearallforwardings: ['no'],
+  streamlocalbindmask: ['0177'],
+  streamlocalbindunlink: ['no'],
+  permitremoteopen: ['any'],
+  verifyhostkeydns: ['no'],
+  hostbasedauthentication: ['no'],
+  batchmode: ['no'],
+  nohostauthenticationforlocalhost: ['no'],
+  addkeystoagent: ['no'],
 };
+
+/** Options that `none` unsets. */
+const UNSET_BY_NONE: readonly string[] = [
+  'proxyjump', 'proxycommand', 'knownhostscommand', 'revokedhostkeys', 'pkcs11provider', 'securitykeyprovider', 'controlpath', 'localcommand',
+  'remotecommand',
+];
 
 /** Fills in what fill_default_options of OpenSSH's readconf.c would. */
 export function withDefaults(explicit: ReadonlyMap<string, readonly string[]>, subject: ConfigSubject): ResolvedConfig {
-  const values = new Map<string, readonly string[]>(Object.entries(OTHER_DEFAULTS));
-  values.set('user', [subject.localUser]);
-  for (const [name, value] of explicit) values.set(name, value);
-  values.set('hostkeyalgorithms', [assembleAlgorithms(explicit.get('hostkeyalgorithms')?.[0])]);
-  for (const name of ['proxyjump', 'proxycommand', 'knownhostscommand', 'revokedhostkeys', 'pkcs11provider', 'securitykeyprovider']) {
-    if (explicit.get(name)?.[0]?.toLowerCase() === 'none') values.delete(name);
-  }
-  return new ResolvedConfig(values);
+  const defaults = new Map<string, readonly string[]>(Object.entries(OTHER_DEFAULTS));
+  defaults.set('user', [subject.localUser]);
+  for (const option of ALGORITHM_OPTIONS) defaults.set(option, [assembleAlgorithms(option)]);
+  const values = new Map<string, readonly string[]>([...defaults, ...explicit]);
+  for (const option of ALGORITHM_OPTIONS) values.set(option, [assembleAlgorithms(option, explicit.get(option)?.[0])]);
+  if (!explicit.has('updatehostkeys')) values.set('updatehostkeys', [updatesHostKeys(explicit) ? 'yes' : 'no']);
+  for (const name of UNSET_BY_NONE) if (explicit.get(name)?.[0]?.toLowerCase() === 'none') values.delete(name);
+  return new ResolvedConfig(values, defaults);
 }
 
-/** A list, or one that begins with `+` (append), `-` (remove) or `^` (put first): kex_assemble_names of OpenSSH's kex.c. */
-function assembleAlgorithms(value: string | undefined): string {
-  if (value === undefined) return DEFAULT_HOST_KEY_ALGORITHMS.join(',');
-  const patterns = value.replace(/^[-+^]/, '').split(',');
-  const isNamed = (algorithm: string): boolean => patterns.some((pattern) => matchPattern(algorithm, pattern));
-  const all = [...DEFAULT_HOST_KEY_ALGORITHMS, ...FURTHER_HOST_KEY_ALGORITHMS];
-  if (value.startsWith('+')) return unique([...DEFAULT_HOST_KEY_ALGORITHMS, ...inOrder(patterns, all)]);
-  if (value.startsWith('^')) return unique([...inOrder(patterns, all), ...DEFAULT_HOST_KEY_ALGORITHMS]);
-  if (value.startsWith('-')) return unique(DEFAULT_HOST_KEY_ALGORITHMS.filter((algorithm) => !isNamed(algorithm)));
-  return unique(inOrder(patterns, all));
-}
-
-function inOrder(patterns: readonly string[], all: readonly string[]): string[] {
-  return patterns.flatMap((pattern) => all.filter((algorithm) => matchPattern(algorithm, pattern)));
-}
-
-function unique(algorithms: readonly string[]): string {
-  return [...new Set(algorithms)].join(',');
+/** UpdateHostKeys is on by default where known_hosts is where it always was, and the DNS is not asked. */
+function updatesHostKeys(explicit: ReadonlyMap<string, readonly string[]>): boolean {
+  const files = explicit.get('userknownhostsfile') ?? [DEFAULT_USER_FILE];
+  const dns = explicit.get('verifyhostkeydns')?.[0] ?? 'no';
+  return files.length === 1 && files[0] === DEFAULT_USER_FILE && ['no', 'false'].includes(dns);
 }

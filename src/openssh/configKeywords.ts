@@ -1,12 +1,14 @@
 /**
  * How the argument of an option is read:
  * `word` one argument · `flag` yes or no · `choice` one of `choices` · `number` · `time` · `port` · `words` all arguments,
- * first line wins · `every` one argument per line, all lines count · `command` the rest of the line ·
- * `algorithms` a list that may begin with `+ - ^` · `block` Host, Match, Include · `ignored` accepted without a meaning here.
+ * first line wins · `spaced` the same, kept as one text · `opens` as that, hosts with ports · `mask` an octal number ·
+ * `every` one argument per line, all lines count · `command` the rest of the line ·
+ * `algorithms` a list that may begin with `+ - ^` · `forward` a forward, all lines count ·
+ * `block` Host, Match, Include · `ignored` accepted without a meaning here.
  */
 export type KeywordKind =
-  | 'word' | 'flag' | 'choice' | 'number' | 'time' | 'port' | 'words' | 'every' | 'command' | 'jump' | 'agent' | 'algorithms' | 'block'
-  | 'ignored';
+  | 'word' | 'flag' | 'choice' | 'number' | 'time' | 'port' | 'mask' | 'words' | 'spaced' | 'opens' | 'every' | 'command' | 'jump' | 'agent'
+  | 'algorithms' | 'forward' | 'block' | 'ignored';
 
 export interface Keyword {
   /** The name that `ssh -G` prints. */
@@ -22,20 +24,25 @@ const KINDS: Readonly<Partial<Record<KeywordKind, string>>> = {
   block: 'host match include',
   word:
     'hostname user hostkeyalias preferredauthentications bindaddress bindinterface ignoreunknown revokedhostkeys ' +
-    'pkcs11provider securitykeyprovider',
+    'pkcs11provider securitykeyprovider kbdinteractivedevices controlpath',
   flag:
     'passwordauthentication kbdinteractiveauthentication identitiesonly hashknownhosts checkhostip batchmode ' +
     'hostbasedauthentication gssapiauthentication gatewayports exitonforwardfailure clearallforwardings proxyusefdpass ' +
-    'nohostauthenticationforlocalhost streamlocalbindunlink tcpkeepalive canonicalizefallbacklocal compression',
+    'nohostauthenticationforlocalhost streamlocalbindunlink tcpkeepalive canonicalizefallbacklocal ' +
+    'gssapikeyexchange permitlocalcommand usekeychain',
   number: 'numberofpasswordprompts serveralivecountmax connectionattempts requiredrsasize canonicalizemaxdots',
   time: 'connecttimeout serveraliveinterval',
   port: 'port',
-  words: 'userknownhostsfile globalknownhostsfile permitremoteopen canonicaldomains canonicalizepermittedcnames addkeystoagent rekeylimit',
+  words: 'userknownhostsfile globalknownhostsfile canonicaldomains canonicalizepermittedcnames',
+  opens: 'permitremoteopen',
+  mask: 'streamlocalbindmask',
+  spaced: 'addkeystoagent rekeylimit ipqos channeltimeout',
   every: 'identityfile certificatefile',
-  command: 'proxycommand knownhostscommand',
+  command: 'proxycommand knownhostscommand remotecommand localcommand',
   jump: 'proxyjump',
   agent: 'identityagent',
-  algorithms: 'hostkeyalgorithms',
+  algorithms: 'kexalgorithms ciphers macs hostkeyalgorithms pubkeyacceptedalgorithms',
+  forward: 'localforward remoteforward dynamicforward',
 };
 
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
@@ -45,6 +52,8 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   updatehostkeys: [...YES_NO, 'ask'],
   canonicalizehostname: [...YES_NO, 'always'],
   addressfamily: ['any', 'inet', 'inet6'],
+  compression: ['yes', 'no'],
+  tunnel: [...YES_NO, 'ethernet', 'point-to-point'],
 };
 
 /** Older names of the same option. */
@@ -56,19 +65,20 @@ const ALIASES: Readonly<Record<string, string>> = {
   identityfile2: 'identityfile',
   smartcarddevice: 'pkcs11provider',
   keepalive: 'tcpkeepalive',
+  pubkeyacceptedkeytypes: 'pubkeyacceptedalgorithms',
 };
 
 /** Options of OpenSSH 9.2 and later, of Debian and of Apple, that do not bear on forwarding here or that later issues take up. */
 const IGNORED =
   'protocol cipher fallbacktorsh globalknownhostsfile2 rhostsauthentication userknownhostsfile2 useroaming usersh useprivilegedport ' +
   'afstokenpassing kerberosauthentication kerberostgtpassing rsaauthentication rhostsrsaauthentication compressionlevel ' +
-  'gssapidelegatecredentials gssapikeyexchange gssapiclientidentity gssapiserveridentity gssapitrustdns gssapirenewalforcesrekey ' +
-  'gssapikexalgorithms forwardagent forwardx11 forwardx11trusted forwardx11timeout xauthlocation kbdinteractivedevices ciphers macs ' +
-  'kexalgorithms casignaturealgorithms pubkeyacceptedalgorithms pubkeyacceptedkeytypes hostbasedacceptedalgorithms hostbasedkeytypes ' +
-  'localforward remoteforward dynamicforward escapechar syslogfacility loglevel logverbose enablesshkeysign sendenv setenv controlpath ' +
-  'controlmaster controlpersist tunnel tunneldevice localcommand permitlocalcommand remotecommand visualhostkey ipqos requesttty ' +
-  'sessiontype stdinnull forkafterauthentication streamlocalbindmask fingerprinthash enableescapecommandline channeltimeout tag ' +
-  'obscurekeystroketiming versionaddendum warnweakcrypto protocolkeepalives setuptimeout useblacklistedkeys usekeychain';
+  'gssapidelegatecredentials gssapiclientidentity gssapiserveridentity gssapitrustdns gssapirenewalforcesrekey ' +
+  'gssapikexalgorithms forwardagent forwardx11 forwardx11trusted forwardx11timeout xauthlocation ' +
+  'casignaturealgorithms hostbasedacceptedalgorithms hostbasedkeytypes ' +
+  'escapechar syslogfacility loglevel logverbose enablesshkeysign sendenv setenv ' +
+  'controlmaster controlpersist tunneldevice visualhostkey requesttty ' +
+  'sessiontype stdinnull forkafterauthentication fingerprinthash enableescapecommandline tag ' +
+  'obscurekeystroketiming versionaddendum warnweakcrypto protocolkeepalives setuptimeout useblacklistedkeys';
 
 const KEYWORDS: ReadonlyMap<string, Keyword> = buildTable();
 

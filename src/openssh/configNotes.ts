@@ -1,43 +1,48 @@
 import type { ResolvedConfig } from './resolvedConfig.ts';
 
-/** An option that changes something only when it is set, and what to say when it is. */
+/** An option that has a bearing on forwards, changes something only when it is set, and what to say when it is. */
 interface Unhonoured {
-  readonly keyword: string;
   readonly name: string;
-  readonly isSet: (value: string) => boolean;
   readonly consequence: string;
+  /** Whether a value that is not the default matters; by default everything but `no`, `false` and `none`. */
+  readonly isMeant?: (value: string, config: ResolvedConfig) => boolean;
 }
 
-const isOn = (value: string): boolean => value !== 'no' && value !== 'false';
-const isGiven = (value: string): boolean => value.toLowerCase() !== 'none';
+const isOn = (value: string): boolean => !['no', 'false', 'none'].includes(value.toLowerCase());
 
 const UNHONOURED: readonly Unhonoured[] = [
-  { keyword: 'certificatefile', name: 'CertificateFile', isSet: isGiven, consequence: 'certificates are not supported' },
-  { keyword: 'addkeystoagent', name: 'AddKeysToAgent', isSet: isOn, consequence: 'no key is added to an agent' },
-  { keyword: 'pkcs11provider', name: 'PKCS11Provider', isSet: isGiven, consequence: 'keys on smart cards are not supported' },
-  { keyword: 'knownhostscommand', name: 'KnownHostsCommand', isSet: isGiven, consequence: 'only known_hosts files are read' },
-  { keyword: 'verifyhostkeydns', name: 'VerifyHostKeyDNS', isSet: isOn, consequence: 'the DNS is not asked about host keys' },
-  { keyword: 'hostbasedauthentication', name: 'HostbasedAuthentication', isSet: isOn, consequence: 'this method is not supported' },
-  { keyword: 'batchmode', name: 'BatchMode', isSet: isOn, consequence: 'questions are asked all the same' },
-  { keyword: 'bindaddress', name: 'BindAddress', isSet: () => true, consequence: 'the system chooses the address' },
-  { keyword: 'bindinterface', name: 'BindInterface', isSet: () => true, consequence: 'the system chooses the interface' },
-  { keyword: 'addressfamily', name: 'AddressFamily', isSet: (value) => value !== 'any', consequence: 'IPv4 and IPv6 are both tried' },
-  { keyword: 'compression', name: 'Compression', isSet: isOn, consequence: 'nothing is compressed' },
-  { keyword: 'connectionattempts', name: 'ConnectionAttempts', isSet: (value) => value !== '1', consequence: 'lost connections are retried in their own way' },
-  {
-    keyword: 'nohostauthenticationforlocalhost',
-    name: 'NoHostAuthenticationForLocalhost',
-    isSet: isOn,
-    consequence: 'the host key of localhost is checked all the same',
-  },
-  { keyword: 'rekeylimit', name: 'RekeyLimit', isSet: (value) => !/^(?:0|default)(?: (?:0|none))?$/.test(value), consequence: 'the default is used' },
-  { keyword: 'requiredrsasize', name: 'RequiredRSASize', isSet: (value) => Number(value) > 1024, consequence: 'shorter RSA keys are not refused' },
+  { name: 'CertificateFile', consequence: 'certificates are not supported' },
+  { name: 'AddKeysToAgent', consequence: 'no key is added to an agent' },
+  { name: 'PKCS11Provider', consequence: 'keys on smart cards are not supported' },
+  { name: 'SecurityKeyProvider', consequence: 'keys on FIDO security keys are not supported', isMeant: (value) => isOn(value) && value !== 'internal' },
+  { name: 'UseKeychain', consequence: 'passphrases are kept by the editor instead' },
+  { name: 'KnownHostsCommand', consequence: 'only known_hosts files are read' },
+  { name: 'VerifyHostKeyDNS', consequence: 'the DNS is not asked about host keys' },
+  { name: 'UpdateHostKeys', consequence: 'new keys of a known host are not asked about, and not kept', isMeant: (value) => value.toLowerCase() === 'ask' },
+  { name: 'HostbasedAuthentication', consequence: 'this method is not supported' },
+  { name: 'GSSAPIAuthentication', consequence: 'this method is not supported' },
+  { name: 'GSSAPIKeyExchange', consequence: 'this method is not supported' },
+  { name: 'KbdInteractiveDevices', consequence: 'the server chooses the device' },
+  { name: 'PubkeyAcceptedAlgorithms', consequence: 'keys are used whatever their kind' },
+  { name: 'BatchMode', consequence: 'questions are asked all the same' },
+  { name: 'NoHostAuthenticationForLocalhost', consequence: 'the host key of localhost is checked all the same' },
+  { name: 'ControlPath', consequence: 'no SSH connection is shared with the ssh program' },
+  { name: 'RekeyLimit', consequence: 'keys are exchanged anew when the server asks for it', isMeant: (value) => !/^(?:0|default)(?: (?:0|none))?$/.test(value) },
+  { name: 'IPQoS', consequence: 'packets are not marked' },
+  { name: 'ChannelTimeout', consequence: 'idle connections are not closed' },
+  { name: 'GatewayPorts', consequence: 'a forward without a bind address listens for this computer alone' },
+  { name: 'StreamLocalBindMask', consequence: 'the default is used', isMeant: (value) => Number.parseInt(value, 8) !== 0o177 },
+  { name: 'StreamLocalBindUnlink', consequence: 'a socket that is there already is not replaced' },
+  { name: 'Tunnel', consequence: 'no network device is made' },
+  { name: 'RemoteCommand', consequence: 'nothing is run on the server' },
+  { name: 'LocalCommand', consequence: 'nothing is run after logging in', isMeant: (value, config) => isOn(value) && config.isYes('permitlocalcommand') },
 ];
 
 /** Names what is set for a host and not honoured, one sentence each. */
 export function unhonouredOptions(hostName: string, config: ResolvedConfig): string[] {
-  return UNHONOURED.flatMap(({ keyword, name, isSet, consequence }) => {
-    const value = config.get(keyword);
-    return value !== undefined && isSet(value) ? [`${hostName}: ${name} is set and not honoured: ${consequence}.`] : [];
+  return UNHONOURED.flatMap(({ name, consequence, isMeant = isOn }) => {
+    const keyword = name.toLowerCase();
+    const value = config.get(keyword) ?? '';
+    return config.isSet(keyword) && isMeant(value, config) ? [`${hostName}: ${name} is set and not honoured: ${consequence}.`] : [];
   });
 }

@@ -1,5 +1,7 @@
+import { algorithmComplaint, isAlgorithmOption } from './algorithmNames.ts';
 import type { ConfigLine } from './configLine.ts';
 import type { Keyword } from './configKeywords.ts';
+import { FORWARD_KEYWORDS, readForwardLine } from './forwardLine.ts';
 import { parseJumpHosts } from './jumpHosts.ts';
 
 /** The values of one line, ready to be kept; or why ssh would refuse it. */
@@ -13,13 +15,27 @@ export function readValues(keyword: Keyword, { parts, rest }: ConfigLine): Value
       return { values: [] };
     case 'words':
       return parts.includes('') ? { reason: 'it has an empty argument' } : { values: parts };
+    case 'spaced':
+      return parts.length === 0 || parts[0] === '' ? { reason: 'its argument is missing' } : { values: [parts.join(' ')] };
+    case 'opens':
+      return readOpens(parts);
     case 'command':
       return { values: [rest] };
     case 'jump':
       return readJump(rest);
+    case 'forward':
+      return readForward(keyword.name, parts);
     default:
       return readSingle(keyword, parts);
   }
+}
+
+/** Variables may become anything, and are looked at when the forward is made. */
+function readForward(keyword: string, parts: readonly string[]): ValueResult {
+  const kind = FORWARD_KEYWORDS[keyword] ?? 'local';
+  if (parts.some((part) => part.includes('${'))) return { values: parts };
+  const line = readForwardLine(kind, parts);
+  return 'reason' in line ? line : { values: parts };
 }
 
 function readSingle(keyword: Keyword, parts: readonly string[]): ValueResult {
@@ -36,11 +52,33 @@ function readSingle(keyword: Keyword, parts: readonly string[]): ValueResult {
       return readPort(value);
     case 'time':
       return readTime(value);
+    case 'mask':
+      return /^[0-7]{1,4}$/.test(value) && Number.parseInt(value, 8) <= 0o777 ? { values: [octal(value)] } : { reason: `"${value}" is not a mask` };
+    case 'algorithms':
+      return readAlgorithms(keyword.name, value);
     case 'agent':
       return /^\$(?!\{)/.test(value) && !/^\$[A-Za-z_][A-Za-z0-9_]*$/.test(value) ? { reason: `"${value}" is not the name of a variable` } : { values: [value] };
     default:
       return { values: [value] };
   }
+}
+
+/** As `ssh -G` prints a mask. */
+function octal(value: string): string {
+  return `0${Number.parseInt(value, 8).toString(8)}`;
+}
+
+/** ssh_config(5), PermitRemoteOpen: `any`, `none`, or hosts with ports. */
+function readOpens(parts: readonly string[]): ValueResult {
+  const isSole = (part: string): boolean => /^(?:any|none)$/i.test(part);
+  if (parts.length === 0 || (parts.length > 1 && parts.some(isSole))) return { reason: '"any" and "none" stand alone' };
+  const wrong = parts.find((part) => !isSole(part) && !/^(?:\[[^\]]+\]|[^:[\]]+):(?:\*|[1-9]\d{0,4})$/.test(part));
+  return wrong === undefined ? { values: [parts.join(' ')] } : { reason: `"${wrong}" is not a host with a port` };
+}
+
+function readAlgorithms(option: string, value: string): ValueResult {
+  const reason = isAlgorithmOption(option) ? algorithmComplaint(option, value) : undefined;
+  return reason === undefined ? { values: [value] } : { reason };
 }
 
 function readPort(value: string): ValueResult {

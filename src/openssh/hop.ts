@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { ForwardError } from '../core/failure.ts';
 import type { SshHop } from '../core/sshTarget.ts';
+import { chooseAlgorithms, type AlgorithmSubject } from './algorithms.ts';
 import { authenticationMethods, identityAgent } from './authentication.ts';
 import { unhonouredOptions } from './configNotes.ts';
-import { orderHostKeyAlgorithms } from './hostKeyAlgorithms.ts';
+import { diallingOf } from './dialling.ts';
 import { readKnownHosts } from './hostKeyCheck.ts';
 import { policyName, type HostKeyPolicy, type Strictness } from './hostKeyPolicy.ts';
+import { keyTypesOf } from './hostKeyAlgorithms.ts';
 import { findIdentities } from './identityFiles.ts';
 import type { ResolvedConfig } from './resolvedConfig.ts';
 import { systemSshFolder, type SshEnvironment } from './sshEnvironment.ts';
@@ -22,6 +23,8 @@ export interface HopSource {
   readonly config: ResolvedConfig;
   /** Whether ssh_config sets an interval itself: `ssh -G` prints 0 for "off" and for "not set". */
   readonly isKeepaliveSet: boolean;
+  /** Whether HostKeyAlgorithms is written out or begins with `^`: ssh then keeps its order, whatever known_hosts has. */
+  readonly keepsHostKeyOrder: boolean;
   /** The host of the jump before this hop; empty without one. */
   readonly jumpHost: string;
   /** ProxyCommand as configured, for the first hop only. */
@@ -42,7 +45,7 @@ export async function buildHop(source: HopSource, environment: SshEnvironment): 
   const tokens = fileTokens(subject, environment);
   const policy = hostKeyPolicy(config, environment, tokens);
   const found = await findIdentities(identitySettings(config, environment, tokens));
-  const algorithms = await hostKeyAlgorithms(source, subject, policy);
+  const algorithms = chooseAlgorithms(config, algorithmSubject(source, subject), await readKnownHosts(policy));
   const agent = identityAgent(config, environment, tokens);
   const alias = subject.hostKeyAlias;
   const command = source.proxyCommand;
@@ -53,17 +56,19 @@ export async function buildHop(source: HopSource, environment: SshEnvironment): 
     user: subject.user,
     ...(alias === undefined ? {} : { hostKeyAlias: alias }),
     hostKeyPolicy: policyName(policy),
-    hostKeyAlgorithms: algorithms,
+    ...algorithms.hop,
     ...(agent === undefined ? {} : { identityAgent: agent }),
     identitiesOnly: config.isYes('identitiesonly'),
     identities: found.identities,
     authenticationMethods: authenticationMethods(name, config),
     numberOfPasswordPrompts: config.number('numberofpasswordprompts', 3),
+    ...(command === undefined && source.jumpHost === '' ? diallingOf(name, config) : {}),
     connectTimeoutMs: (config.number('connecttimeout', 0) || DEFAULT_CONNECT_TIMEOUT_S) * 1000,
+    ...(config.isYes('compression') ? { isCompressed: true as const } : {}),
     ...keepalive(source),
     ...(command === undefined ? {} : { proxyCommand: expandTokens('ProxyCommand', command, proxyCommandTokens(subject)) }),
   };
-  const notes = [...unhonouredOptions(name, config), ...legacyNotes(name, algorithms), ...found.notes.map((note) => `${name}: ${note}`)];
+  const notes = [...unhonouredOptions(name, config), ...algorithms.notes, ...found.notes.map((note) => `${name}: ${note}`)];
   return { hop, policy, notes };
 }
 
@@ -90,13 +95,8 @@ function identitySettings(config: ResolvedConfig, environment: SshEnvironment, t
     .map((configured) => ({ configured, path: expandPath('IdentityFile', configured, environment, tokens) }));
 }
 
-async function hostKeyAlgorithms({ name, config }: HopSource, { host, port, hostKeyAlias }: TokenSubject, policy: HostKeyPolicy): Promise<string[]> {
-  const allowed = (config.get('hostkeyalgorithms') ?? '').split(',');
-  const subject = { host, port, ...(hostKeyAlias === undefined ? {} : { alias: hostKeyAlias }) };
-  const algorithms = orderHostKeyAlgorithms(allowed, await readKnownHosts(policy), subject);
-  if (algorithms.length > 0) return algorithms;
-  const reason = `none of HostKeyAlgorithms is supported here: ${allowed.join(', ')}`;
-  throw new ForwardError('config-unsupported', `${name}: ${reason}.`, { context: { host: name, reason } });
+function algorithmSubject({ name, keepsHostKeyOrder }: HopSource, { host, port, hostKeyAlias }: TokenSubject): AlgorithmSubject {
+  return { name, host, port, keepsHostKeyOrder, ...(hostKeyAlias === undefined ? {} : { alias: hostKeyAlias }) };
 }
 
 const STRICTNESS: Readonly<Record<string, Strictness>> = { yes: 'yes', true: 'yes', no: 'no', false: 'no', off: 'no', 'accept-new': 'accept-new' };
@@ -106,11 +106,16 @@ function hostKeyPolicy(config: ResolvedConfig, environment: SshEnvironment, toke
   const revoked = config.get('revokedhostkeys');
   const globalFiles = config.all('globalknownhostsfile').map((file) => file.replace(/^__PROGRAMDATA__[\\/]ssh/, () => systemFolder));
   return {
-    userFiles: withoutNone(config.all('userknownhostsfile')).map((file) => expandPath('UserKnownHostsFile', file, environment, tokens)),
+    userFiles: withoutNone(config.all('userknownhostsfile')).map((file) => {
+      return config.isExpanded ? expandTilde('UserKnownHostsFile', file, environment) : expandPath('UserKnownHostsFile', file, environment, tokens);
+    }),
     globalFiles: globalFiles.length === 0 ? ['ssh_known_hosts', 'ssh_known_hosts2'].map((file) => join(systemFolder, file)) : withoutNone(globalFiles),
     ...(revoked === undefined || revoked === 'none' ? {} : { revokedKeysFile: expandTilde('RevokedHostKeys', revoked, environment) }),
     strictness: STRICTNESS[config.get('stricthostkeychecking')?.toLowerCase() ?? ''] ?? 'ask',
     isHashed: config.isYes('hashknownhosts'),
+    ...(config.isYes('checkhostip') ? { checksAddress: true as const } : {}),
+    ...(config.isYes('updatehostkeys') ? { updatedKeyTypes: keyTypesOf((config.get('hostkeyalgorithms') ?? '').split(',')) } : {}),
+    ...(config.isSet('requiredrsasize') ? { requiredRsaBits: config.number('requiredrsasize', 0) } : {}),
   };
 }
 
@@ -121,9 +126,4 @@ function withoutNone(files: readonly string[]): string[] {
 /** The tilde first, then tokens and variables, as load_public_identity_files of OpenSSH's ssh.c. */
 function expandPath(option: string, value: string, environment: SshEnvironment, tokens: TokenValues): string {
   return expandTokens(option, expandTilde(option, value, environment), tokens, environment.env);
-}
-
-function legacyNotes(name: string, algorithms: readonly string[]): string[] {
-  const legacy = algorithms.filter((algorithm) => algorithm === 'ssh-rsa' || algorithm === 'ssh-dss');
-  return legacy.length === 0 ? [] : [`${name}: ssh_config allows host keys of an outdated kind: ${legacy.join(', ')}.`];
 }

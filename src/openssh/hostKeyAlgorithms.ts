@@ -12,6 +12,15 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'ssh-dss': 'ssh-dss',
 };
 
+export function isSupportedHostKeyAlgorithm(algorithm: string): boolean {
+  return Object.hasOwn(SUPPORTED, algorithm);
+}
+
+/** The types of keys behind algorithms, each once and in the order of the alphabet. */
+export function keyTypesOf(algorithms: readonly string[]): string[] {
+  return [...new Set(algorithms.filter(isSupportedHostKeyAlgorithm).map((algorithm) => SUPPORTED[algorithm] ?? ''))].sort();
+}
+
 /**
  * The algorithms that ssh_config allows and ssh2 has, those whose keys are known for the host first: order_hostkeyalgs of
  * OpenSSH's sshconnect2.c. Without it a good host that has several keys would look changed.
@@ -21,7 +30,7 @@ export function orderHostKeyAlgorithms(
   lines: readonly KnownHostsLine[],
   subject: { readonly host: string; readonly port: number; readonly alias?: string },
 ): string[] {
-  const usable = allowed.filter((algorithm) => Object.hasOwn(SUPPORTED, algorithm));
+  const usable = allowed.filter(isSupportedHostKeyAlgorithm);
   const known = knownTypes(lines, subject);
   const isKnown = (algorithm: string): boolean => known.has(SUPPORTED[algorithm] ?? '');
   const [best] = allowed;

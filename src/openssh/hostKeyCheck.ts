@@ -1,16 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { ForwardError } from '../core/failure.ts';
 import type { HostKeyStatus } from '../core/sshTarget.ts';
+import { withAddressCheck } from './addressCheck.ts';
 import type { HostKeyPolicy, Strictness } from './hostKeyPolicy.ts';
 import { decodePlainKey, fingerprint } from './keyBlob.ts';
 import { knownHostsName, lookUp, parseKnownHosts, type KnownHostsLine, type KnownKey } from './knownHosts.ts';
 import { parsePublicKeyText } from './publicKeyText.ts';
+import { assertRsaSize } from './rsaSize.ts';
 
 /** The parts of the plane's question that the verdict depends on. */
 export interface HostKeyEvidence {
   readonly host: string;
   readonly port: number;
   readonly hostKeyAlias?: string;
+  /** The address that was reached, where there is one. */
+  readonly address?: string;
   readonly keyType: string;
   /** The key blob, base64. */
   readonly key: string;
@@ -33,16 +37,23 @@ export interface HostKeyVerdict {
   readonly appendTo?: string;
   /** Whether the name is to be hashed when it is written. */
   readonly isHashed: boolean;
+  /** The name of the address, to be written down as well (CheckHostIP). */
+  readonly newAddress?: string;
+  /** For the log: what is suspicious and yet no reason to refuse. */
+  readonly warning?: string;
 }
 
 /**
  * Judges a host key by the known_hosts files of its policy, read anew each time. Reports; the caller decides by
- * `status` and `strictness`. Throws `known-hosts-unreadable` when a file is there and cannot be read.
+ * `status` and `strictness`. Throws `known-hosts-unreadable` when a file is there and cannot be read, `config-unsupported` for
+ * an RSA key below RequiredRSASize.
  */
 export async function checkHostKey(evidence: HostKeyEvidence, policy: HostKeyPolicy): Promise<HostKeyVerdict> {
   const { host, port, hostKeyAlias, key } = evidence;
+  if (policy.requiredRsaBits !== undefined) assertRsaSize(host, key, policy.requiredRsaBits);
+  const lines = await readKnownHosts(policy);
   const subject = { host, port, key, ...(hostKeyAlias === undefined ? {} : { alias: hostKeyAlias }) };
-  const { status, at, others } = lookUp(await readKnownHosts(policy), subject);
+  const { status, at, others } = lookUp(lines, subject);
   const name = knownHostsName(subject);
   const appendTo = isWritable(name, host) ? policy.userFiles[0] : undefined;
   const shared = {
@@ -58,7 +69,7 @@ export async function checkHostKey(evidence: HostKeyEvidence, policy: HostKeyPol
   if (revokedKeysFile !== undefined && (await isInRevokedFile(revokedKeysFile, key))) {
     return { ...shared, status: 'revoked', file: revokedKeysFile };
   }
-  return { ...shared, status, ...at };
+  return withAddressCheck({ ...shared, status, ...at }, evidence, policy, lines);
 }
 
 /** All good lines of the user's files, then of the system's, in the order in which ssh reads them. */

@@ -16,12 +16,20 @@ export interface HostKeyPolicy {
   readonly strictness: Strictness;
   /** HashKnownHosts. */
   readonly isHashed: boolean;
+  /** CheckHostIP: the entry of the address that was reached counts as well. */
+  readonly checksAddress?: true;
+  /** UpdateHostKeys: the types of further keys that are written down; absent where none are. */
+  readonly updatedKeyTypes?: readonly string[];
+  /** RequiredRSASize, in bits. */
+  readonly requiredRsaBits?: number;
 }
 
 /** A name for a policy: equal policies have equal names. */
 export function policyName(policy: HostKeyPolicy): string {
-  const { userFiles, globalFiles, revokedKeysFile, strictness, isHashed } = policy;
-  return createHash('sha256').update(JSON.stringify([userFiles, globalFiles, revokedKeysFile ?? null, strictness, isHashed])).digest('hex').slice(0, 24);
+  const { userFiles, globalFiles, revokedKeysFile, strictness, isHashed, checksAddress, updatedKeyTypes, requiredRsaBits } = policy;
+  const further = [checksAddress ?? null, updatedKeyTypes ?? null, requiredRsaBits ?? null];
+  const text = JSON.stringify([userFiles, globalFiles, revokedKeysFile ?? null, strictness, isHashed, ...further]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 24);
 }
 
 /** What identifies the hop that a question is about; `hostKeyPolicy` alone is exact. */

@@ -66,8 +66,15 @@ class ChainResolver {
     const before = last === undefined
       ? { hops: [], notes: [] }
       : await this.resolve(last, rest.length === 0 ? undefined : rest, [...behind, describe(destination)]);
-    const isKeepaliveSet = config.get('serveraliveinterval') === '0' && (await this.#setsKeepalive(destination));
-    const built = await buildHop({ name: destination.host, config, isKeepaliveSet, jumpHost: last?.host ?? '', ...proxyCommandOf(way) }, this.#environment);
+    const written = await this.#written(destination);
+    const built = await buildHop({
+      name: destination.host,
+      config,
+      isKeepaliveSet: config.get('serveraliveinterval') === '0' && written.has('serveraliveinterval'),
+      keepsHostKeyOrder: config.isSet('hostkeyalgorithms') && /^[^-+]/.test(written.get('hostkeyalgorithms')?.[0] ?? ''),
+      jumpHost: last?.host ?? '',
+      ...proxyCommandOf(way),
+    }, this.#environment);
     return { hops: [...before.hops, built], notes: [...before.notes, ...notes], permitRemoteOpen: permittedDestinations(config) };
   }
 
@@ -79,13 +86,13 @@ class ChainResolver {
     return { config, notes: [`There is no ssh program at ${locateSsh(this.#environment)}: ssh_config was read without it.`] };
   }
 
-  /** An estimate by the parser; where it fails the default stays. */
-  async #setsKeepalive(destination: SshDestination): Promise<boolean> {
+  /** What the files themselves say, which `ssh -G` does not tell: an estimate by the parser, nothing where it fails. */
+  async #written(destination: SshDestination): Promise<ReadonlyMap<string, readonly string[]>> {
     try {
       const { files } = await loadConfig(this.#environment);
-      return explicitOptions(files, { ...destination, localUser: this.#environment.localUser, isLenient: true }).has('serveraliveinterval');
+      return explicitOptions(files, { ...destination, localUser: this.#environment.localUser, isLenient: true });
     } catch {
-      return false;
+      return new Map();
     }
   }
 }

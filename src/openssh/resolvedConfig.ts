@@ -4,9 +4,20 @@ const FILE_LISTS: ReadonlySet<string> = new Set(['userknownhostsfile', 'globalkn
 /** What ssh_config says for one host: the shape of `ssh -G`, keywords in small letters. */
 export class ResolvedConfig {
   readonly #values: ReadonlyMap<string, readonly string[]>;
+  readonly #defaults: ReadonlyMap<string, readonly string[]>;
+  readonly #isExpanded: boolean;
 
-  constructor(values: ReadonlyMap<string, readonly string[]>) {
+  /** `defaults` are the values that hold where no file sets anything. */
+  constructor(values: ReadonlyMap<string, readonly string[]>, defaults: ReadonlyMap<string, readonly string[]> = new Map(), isExpanded = false) {
     this.#values = values;
+    this.#defaults = defaults;
+    this.#isExpanded = isExpanded;
+  }
+
+  /** Whether ssh_config sets the option to something else than its default. */
+  isSet(keyword: string): boolean {
+    const value = this.#values.get(keyword);
+    return value !== undefined && value.join('\0') !== this.#defaults.get(keyword)?.join('\0');
   }
 
   /** The only or first value. */
@@ -16,6 +27,14 @@ export class ResolvedConfig {
 
   all(keyword: string): readonly string[] {
     return this.#values.get(keyword) ?? [];
+  }
+
+  /**
+   * Whether UserKnownHostsFile and IdentityAgent come with their tokens replaced: `ssh -G` does that since the version that
+   * knows them in both, 8.4; PermitRemoteOpen came with 8.6.
+   */
+  get isExpanded(): boolean {
+    return this.#isExpanded;
   }
 
   isYes(keyword: string): boolean {
@@ -39,9 +58,13 @@ export interface ConfigAnswer {
   readonly notes: readonly string[];
 }
 
+/** Reads what `ssh -G` printed, beside what it printed without any file. */
+export function parseSshDashG(output: string, defaultOutput = ''): ResolvedConfig {
+  const values = readOutput(output);
+  return new ResolvedConfig(values, readOutput(defaultOutput), values.has('permitremoteopen'));
+}
 
-/** Reads what `ssh -G` printed. */
-export function parseSshDashG(output: string): ResolvedConfig {
+function readOutput(output: string): Map<string, string[]> {
   const values = new Map<string, string[]>();
   for (const line of output.split(/\r?\n/)) {
     const space = line.indexOf(' ');
@@ -50,7 +73,7 @@ export function parseSshDashG(output: string): ResolvedConfig {
     const value = line.slice(space + 1);
     values.set(keyword, [...(values.get(keyword) ?? []), ...(FILE_LISTS.has(keyword) ? splitFileList(value) : [value])]);
   }
-  return new ResolvedConfig(values);
+  return values;
 }
 
 /** Splits before what looks like the beginning of a path, since names may hold spaces that `ssh -G` does not quote. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,6 +17,8 @@ export interface SshEnvironment {
   readonly localHostName: string;
   /** `%i`; absent on Windows. */
   readonly localUserId?: number;
+  /** The home folder of another user, for `~user`; undefined where it is not known. */
+  readonly homeOf?: (user: string) => string | undefined;
 }
 
 /** The machine as it is; `overrides` replace single answers. */
@@ -30,8 +32,19 @@ export function systemSshEnvironment(overrides: Partial<SshEnvironment> = {}): S
     platform: process.platform,
     localHostName: hostname(),
     ...(user.uid >= 0 ? { localUserId: user.uid } : {}),
+    homeOf: homeInPasswd,
     ...overrides,
   };
+}
+
+/** passwd(5). Users of a directory service are not there. */
+function homeInPasswd(user: string): string | undefined {
+  try {
+    const line = readFileSync('/etc/passwd', 'utf8').split('\n').find((each) => each.startsWith(`${user}:`));
+    return line?.split(':')[5];
+  } catch {
+    return undefined;
+  }
 }
 
 /**

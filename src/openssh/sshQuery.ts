@@ -27,18 +27,30 @@ export async function querySsh(
 ): Promise<ConfigAnswer | undefined> {
   assertDestination(destination);
   const { host, user, port } = destination;
-  const programArguments = [
-    '-G',
+  const options = [
     ...(environment.configFile === undefined ? [] : ['-F', environment.configFile]),
     ...(port === undefined ? [] : ['-p', String(port)]),
     ...(user === undefined ? [] : ['-l', user]),
-    '--',
-    host,
   ];
-  const outcome = await run(locateSsh(environment), programArguments, environment, signal);
+  const [outcome, defaults] = await Promise.all([
+    run(locateSsh(environment), ['-G', ...options, '--', host], environment, signal),
+    defaultsOf(environment, signal),
+  ]);
   if (outcome === undefined) return undefined;
   if (outcome.exitCode !== 0) throw configError(host, outcome);
-  return { config: parseSshDashG(outcome.output), notes: warningsIn(outcome.errors) };
+  return { config: parseSshDashG(outcome.output, defaults), notes: warningsIn(outcome.errors) };
+}
+
+/** What each ssh program prints without any file: the same for every host, but not for every version. */
+const defaultOutputs = new Map<string, string>();
+
+async function defaultsOf(environment: SshEnvironment, signal: AbortSignal | undefined): Promise<string> {
+  const program = locateSsh(environment);
+  const kept = defaultOutputs.get(program);
+  if (kept !== undefined) return kept;
+  const outcome = await run(program, ['-G', '-F', 'none', '--', 'localhost'], environment, signal);
+  if (outcome?.exitCode === 0) defaultOutputs.set(program, outcome.output);
+  return outcome?.output ?? '';
 }
 
 function run(

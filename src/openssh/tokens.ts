@@ -54,13 +54,16 @@ export function expandTokens(option: string, value: string, tokens: TokenValues,
   });
 }
 
-/** Replaces a leading `~`; the home of another user is `config-unsupported`. */
-export function expandTilde(option: string, path: string, { home, platform }: SshEnvironment): string {
+/** Replaces a leading `~`, or `~user`; `config-unsupported` where that user's home is not to be found out. */
+export function expandTilde(option: string, path: string, { home, platform, homeOf }: SshEnvironment): string {
   if (!path.startsWith('~')) return path;
   const rest = path.slice(1);
   if (rest === '') return `${home}/`;
   const separators = platform === 'win32' ? /^[\\/]+/ : /^\/+/;
   if (separators.test(rest)) return `${home.replace(/[\\/]$/, '')}/${rest.replace(separators, '')}`;
+  const [, user = '', behind = ''] = /^([^/]*)\/*(.*)$/s.exec(rest) ?? [];
+  const otherHome = homeOf?.(user);
+  if (otherHome !== undefined) return `${otherHome.replace(/\/$/, '')}/${behind}`;
   throw new ForwardError('config-unsupported', `${option} names another user's home folder: ${path}`, { context: { option, value: path } });
 }
 

@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import { lookup, type LookupAddress } from 'node:dns';
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { HostPort } from '../core/address.ts';
 import { ForwardError } from '../core/failure.ts';
 import type { Clock } from '../core/ports.ts';
@@ -11,14 +12,20 @@ export interface TcpConnectOptions {
   readonly allowHalfOpen: boolean;
   readonly timeoutMs: number;
   readonly clock: Clock;
+  /** Only addresses of this family. */
+  readonly family?: 4 | 6;
+  /** An address of this machine to connect from; of the addresses of a name only the first is tried then. */
+  readonly bindAddress?: string;
 }
 
 /**
  * Connects with noDelay, trying every address of a name. Rejects with the system's error, `ETIMEDOUT` after
  * `timeoutMs`, or with a `ForwardError` of `cancelled` when the signal aborts.
  */
-export function connectTcp({ address, allowHalfOpen, timeoutMs, clock }: TcpConnectOptions, signal: AbortSignal): Promise<Socket> {
+export function connectTcp(options: TcpConnectOptions, signal: AbortSignal): Promise<Socket> {
+  const { address, allowHalfOpen, timeoutMs, clock, family, bindAddress } = options;
   if (signal.aborted) return Promise.reject(cancelled(address));
+  if (isOfOtherFamily(address.host, family)) return Promise.reject(withoutAddress(address.host, family));
   return new Promise((resolve, reject) => {
     const socket = connect({
       ...address,
@@ -26,6 +33,9 @@ export function connectTcp({ address, allowHalfOpen, timeoutMs, clock }: TcpConn
       noDelay: true,
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS,
+      // Not `family`, with which Node would try the first address only.
+      ...(family === undefined ? {} : { lookup: lookupOf(family) }),
+      ...(bindAddress === undefined ? {} : { localAddress: bindAddress }),
     });
     const onAbort = (): void => { fail(cancelled(address)); };
     const timer = clock.after(timeoutMs, () => { fail(timedOut(timeoutMs)); });
@@ -47,6 +57,31 @@ export function connectTcp({ address, allowHalfOpen, timeoutMs, clock }: TcpConn
       else resolve(socket);
     });
   });
+}
+
+/** Every address of one family that a name has, or the address itself; rejects with `ENOTFOUND` and the like. */
+export async function addressesOf(host: string, family: 4 | 6): Promise<readonly string[]> {
+  if (isOfOtherFamily(host, family)) throw withoutAddress(host, family);
+  return new Promise((resolve, reject) => {
+    lookup(host, { all: true, family }, (error: Error | null, addresses: readonly LookupAddress[]) => {
+      if (error === null) resolve(addresses.map(({ address }) => address));
+      else reject(error);
+    });
+  });
+}
+
+function lookupOf(family: 4 | 6): LookupFunction {
+  return (host, options, callback) => { lookup(host, { ...options, family }, callback); };
+}
+
+/** Names are looked up in the right family; an address has one already. */
+function isOfOtherFamily(host: string, family: 4 | 6 | undefined): boolean {
+  const own = isIP(host);
+  return family !== undefined && own !== 0 && own !== family;
+}
+
+function withoutAddress(host: string, family: 4 | 6 | undefined): Error {
+  return systemError('ENOTFOUND', `${host} has no IPv${String(family ?? '')} address`);
 }
 
 /** The system's code of an error (`ECONNREFUSED` …), or an empty string. */

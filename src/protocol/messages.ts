@@ -40,6 +40,8 @@ export interface PlaneEvents {
   traffic: { id: string; traffic: Traffic };
   /** A server let the user in: secrets that were to be remembered have proved right. */
   loggedIn: Login;
+  /** A server told which keys it has, and proved it. */
+  hostKeys: HostKeyAnnouncement;
   log: { level: LogLevel; text: string };
 }
 
@@ -91,6 +93,12 @@ export interface HostKeyQuestion {
   readonly keyType: string;
   /** The key blob, base64. */
   readonly key: string;
+}
+
+/** `key` is the one that this SSH connection was made with. */
+export interface HostKeyAnnouncement extends HostKeyQuestion {
+  /** Key blobs, base64. */
+  readonly keys: readonly string[];
 }
 
 export type HostKeyAnswer = { readonly isAccepted: true } | { readonly isAccepted: false; readonly failure: Failure };

@@ -143,6 +143,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
         this.#log.write(event.payload.level, event.payload.text);
         return;
       case 'loggedIn':
+      case 'hostKeys':
         return;
     }
   }

@@ -1,8 +1,9 @@
 import { ForwardError, toFailure, type FailureCode, type FailureContext } from '../core/failure.ts';
 import { appendHostKey } from '../openssh/hostKeyAppend.ts';
 import { checkHostKey, type HostKeyVerdict } from '../openssh/hostKeyCheck.ts';
+import { updateHostKeys } from '../openssh/hostKeyUpdate.ts';
 import type { HostKeyPolicies } from '../openssh/hostKeyPolicy.ts';
-import type { HostKeyAnswer, HostKeyQuestion } from '../protocol/messages.ts';
+import type { HostKeyAnnouncement, HostKeyAnswer, HostKeyQuestion } from '../protocol/messages.ts';
 import type { Log } from './log.ts';
 import type { PromptQueue } from './promptQueue.ts';
 
@@ -35,10 +36,21 @@ export class HostKeyQuestions {
     }
   }
 
+  /** Writes down what UpdateHostKeys allows. Never rejects. */
+  async learn(announcement: HostKeyAnnouncement): Promise<void> {
+    try {
+      for (const line of await updateHostKeys(announcement, this.#policies.find(announcement))) this.#log.write('info', line);
+    } catch (error) {
+      this.#log.write('warn', `Further host keys could not be kept: ${toFailure(error).detail}`);
+    }
+  }
+
   async #decide(question: HostKeyQuestion, signal: AbortSignal): Promise<HostKeyAnswer> {
     const verdict = await this.#check(question);
     this.#log.write('info', `Host key of ${question.host}:${String(question.port)}: ${verdict.keyType} ${verdict.fingerprint} is ${verdict.status}.`);
+    if (verdict.warning !== undefined) this.#log.write('warn', `Host key of ${question.host}:${String(question.port)}: ${verdict.warning}.`);
     const settled = decideByFile(question, verdict);
+    if (settled?.isAccepted === true) await this.#remember(question, verdict);
     if (settled !== undefined) return settled;
     if (verdict.strictness === 'yes') return refuse('host-key-unknown', question, verdict);
     if (verdict.strictness !== 'ask') return this.#accept(question);
@@ -66,12 +78,16 @@ export class HostKeyQuestions {
     return checkHostKey(question, this.#policies.find(question));
   }
 
-  /** The key is trusted for this connection even where it cannot be written down; ssh does the same, with a warning. */
+  /** What is new: the key of an unknown host, a new address. The key is trusted for this connection even where it cannot be written down; ssh does the same, with a warning. */
   async #remember(question: HostKeyQuestion, verdict: HostKeyVerdict): Promise<void> {
-    if (verdict.appendTo === undefined) return;
+    const { appendTo, isHashed, keyType } = verdict;
+    if (appendTo === undefined) return;
+    const names = [...(verdict.status === 'unknown' ? [verdict.name] : []), ...(verdict.newAddress === undefined ? [] : [verdict.newAddress])];
     try {
-      await appendHostKey(verdict.appendTo, { name: verdict.name, key: question.key, isHashed: verdict.isHashed });
-      this.#log.write('info', `Added ${verdict.name} (${verdict.keyType}) to ${verdict.appendTo}.`);
+      for (const name of names) {
+        await appendHostKey(appendTo, { name, key: question.key, isHashed });
+        this.#log.write('info', `Added ${name} (${keyType}) to ${appendTo}.`);
+      }
     } catch (error) {
       if (!(error instanceof ForwardError)) throw error;
       this.#log.write('warn', `The host key of ${verdict.name} will be asked for again: ${error.message}`);

@@ -49,8 +49,8 @@ const WITHOUT_SSH = { sshPath: '/nonexistent/ssh' };
 /** What matters of an answer, or the code of the refusal. */
 async function outcome(destination: SshDestination, environment: SshEnvironment): Promise<unknown> {
   try {
-    const { target, policies } = await resolveTarget(destination, environment);
-    return { target, policies: [...policies] };
+    const { target, policies, notes } = await resolveTarget(destination, environment);
+    return { target, policies: [...policies], notes: notes.filter((note) => !note.startsWith('There is no ssh program')).sort() };
   } catch (error) {
     if (!(error instanceof ForwardError)) throw error;
     return error.code;
@@ -59,6 +59,11 @@ async function outcome(destination: SshDestination, environment: SshEnvironment)
 
 describe('ssh -G and the parser', () => {
   const questions = CONFIG_CASES.flatMap(({ to }) => to).length;
+  const counts = { 'the same answer': 0, 'both refuse': 0, 'the parser leaves it to ssh': 0 };
+  afterAll(() => {
+    const rows = Object.entries(counts).map(([what, count]) => `  ${String(count).padStart(4)}  ${what}`);
+    process.stdout.write(`\nssh -G and the parser, ${String(CONFIG_CASES.length)} configurations, ${String(questions)} questions:\n${rows.join('\n')}\n`);
+  });
 
   it.each(CONFIG_CASES.filter(({ expected }) => expected === 'agree'))('agree: $title', async ({ config, to }) => {
     const environment = await environmentFor(config);
@@ -66,6 +71,7 @@ describe('ssh -G and the parser', () => {
       const bySsh = await outcome(destination, environment);
       expect(bySsh, JSON.stringify(destination)).toBeTypeOf('object');
       expect(await outcome(destination, { ...environment, ...WITHOUT_SSH }), JSON.stringify(destination)).toEqual(bySsh);
+      counts['the same answer'] += 1;
     }
     expect(existsSync(folder.join('must-not-exist'))).toBe(false);
   });
@@ -75,6 +81,7 @@ describe('ssh -G and the parser', () => {
     for (const destination of to) {
       expect(await outcome(destination, environment)).toBe('config-invalid');
       expect(await outcome(destination, { ...environment, ...WITHOUT_SSH })).toMatch(/^config-(?:invalid|unsupported)$/);
+      counts['both refuse'] += 1;
     }
   });
 
@@ -84,6 +91,7 @@ describe('ssh -G and the parser', () => {
       expect(await outcome(destination, environment)).toBeTypeOf('object');
       const refusal = await resolveTarget(destination, { ...environment, ...WITHOUT_SSH }).catch((error: unknown) => error);
       expect(refusal).toMatchObject({ code: 'config-unsupported', context: { file: environment.configFile, line: 1 } });
+      counts['the parser leaves it to ssh'] += 1;
     }
   });
 
@@ -244,10 +252,23 @@ describe('asking ssh', () => {
 });
 
 describe('notes', () => {
-  it('name what is set and not honoured, and nothing else', async () => {
-    const config = 'CertificateFile DIR/key_a-cert.pub\nCompression yes\nAddressFamily inet6\nBindAddress 127.0.0.1\nAddKeysToAgent yes\n';
-    const { notes } = await resolveTarget({ host: 'web' }, await environmentFor(config));
-    expect(notes.map((note) => /^web: (\w+) is set/.exec(note)?.[1])).toEqual(['CertificateFile', 'AddKeysToAgent', 'BindAddress', 'AddressFamily', 'Compression']);
-    expect((await resolveTarget({ host: 'web' }, await environmentFor(''))).notes).toEqual([]);
+  const named = async (config: string, overrides: Partial<SshEnvironment> = {}): Promise<(string | undefined)[]> =>
+    (await resolveTarget({ host: 'web' }, await environmentFor(config, overrides))).notes.map((note) => /^web: (\w+) is set/.exec(note)?.[1]).filter((name) => name !== undefined);
+
+  it.each(['ssh', WITHOUT_SSH.sshPath])('name what is set and not honoured, and nothing else (%s)', async (sshPath) => {
+    const config =
+      'CertificateFile DIR/key_a-cert.pub\nCompression yes\nAddressFamily inet\nBindAddress 127.0.0.1\nAddKeysToAgent yes\nForwardAgent yes\nSendEnv LANG\n' +
+      'GSSAPIAuthentication yes\nControlMaster auto\nControlPath DIR/%C\nGatewayPorts yes\nRekeyLimit 1G\nIPQoS ef\nEscapeChar none\n' +
+      'RemoteCommand true\nLocalCommand true\nExitOnForwardFailure yes\nStreamLocalBindMask 0111\nTunnel yes\nPubkeyAcceptedAlgorithms +ssh-rsa\n';
+    expect(await named(config, { sshPath })).toEqual([
+      'CertificateFile', 'AddKeysToAgent', 'GSSAPIAuthentication', 'PubkeyAcceptedAlgorithms', 'ControlPath', 'RekeyLimit', 'IPQoS', 'GatewayPorts',
+      'StreamLocalBindMask', 'Tunnel', 'RemoteCommand',
+    ]);
+    expect((await resolveTarget({ host: 'web' }, await environmentFor('LocalCommand true\nPermitLocalCommand yes\n', { sshPath }))).notes.join()).toContain('LocalCommand');
+    expect(await named('', { sshPath })).toEqual([]);
+  });
+
+  it('do not name what is set to its default', async () => {
+    expect(await named('Compression no\nGatewayPorts no\nControlMaster no\nControlPath none\nUpdateHostKeys yes\nRekeyLimit default none\nPermitRemoteOpen any\nBatchMode no\n')).toEqual([]);
   });
 });

@@ -48,7 +48,7 @@ export const ROOMS = {
   },
   plane: {
     rooms: ['core', 'protocol'],
-    builtins: ['net', 'dgram', 'stream', 'worker_threads', 'crypto', ...HARMLESS_BUILTINS],
+    builtins: ['net', 'dns', 'dgram', 'stream', 'worker_threads', 'crypto', ...HARMLESS_BUILTINS],
     packages: [],
     purpose:
       'src/plane moves bytes: no editor, no disk, no prompts, no policy. Files and ssh_config belong in src/openssh, questions go through src/protocol to src/ui',

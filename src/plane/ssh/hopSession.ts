@@ -1,9 +1,9 @@
-import { Client, type AcceptConnection, type ClientChannel, type RejectConnection, type TcpConnectionDetails } from 'ssh2';
+import { Client, type AcceptConnection, type ClientChannel, type ParsedKey, type RejectConnection, type TcpConnectionDetails } from 'ssh2';
 import { ForwardError, toFailure, untrustedText } from '../../core/failure.ts';
 import type { HostPort } from '../../core/address.ts';
 import type { StartStep } from '../../core/forwardState.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
-import type { ControlRequests, LogLevel, SecretQuestion } from '../../protocol/messages.ts';
+import type { ControlRequests, HostKeyQuestion, LogLevel, SecretQuestion } from '../../protocol/messages.ts';
 import { log, type PlaneServices } from '../services.ts';
 import { offeredAlgorithms } from './algorithms.ts';
 import { authHandler } from './authentication.ts';
@@ -32,6 +32,8 @@ export class HopSession implements LoginSession {
   readonly #over = new AbortController();
   readonly #timer: PhaseTimer;
   readonly #gone: Promise<void>;
+  /** The host key that the server has shown. */
+  #shown: HostKeyQuestion | undefined;
   #phase: SshPhase = 'handshake';
   #failure: ForwardError | undefined;
   #settle: { readonly resolve: () => void; readonly reject: (error: ForwardError) => void } | undefined;
@@ -147,6 +149,7 @@ export class HopSession implements LoginSession {
       this.#timer.begin(LOGIN_WAIT_MS, () => hopFailure(this.hop, 'connect-timeout', 'no answer while logging in'));
       onStep('logging-in');
     });
+    client.once('hostkeys', (keys) => { this.#tellHostKeys(keys); });
     client.once('ready', () => { this.#onReady(); });
   }
 
@@ -155,12 +158,13 @@ export class HopSession implements LoginSession {
     this.#client.connect({
       sock: this.#transport.stream,
       username: hop.user,
-      algorithms: offeredAlgorithms(hop.hostKeyAlgorithms),
+      algorithms: offeredAlgorithms(hop),
       hostVerifier: hostVerifier({
         hop,
         address: this.#transport.address,
         ask: (question) => {
           onStep('checking-host-key');
+          this.#shown = question;
           return this.ask('verifyHostKey', question);
         },
         decide: (refusal, verify) => { this.#decide(refusal, verify); },
@@ -201,6 +205,12 @@ export class HopSession implements LoginSession {
     const { name: hop, user, host, port } = this.hop;
     this.#services.control.emit('loggedIn', { hop, user, host, port });
     this.#settle?.resolve();
+  }
+
+  /** ssh2 has had the server prove that it holds these keys (PROTOCOL of OpenSSH, section 2.5). */
+  #tellHostKeys(keys: readonly ParsedKey[]): void {
+    if (this.#shown === undefined || this.#failure !== undefined) return;
+    this.#services.control.emit('hostKeys', { ...this.#shown, keys: keys.map((key) => key.getPublicSSH().toString('base64')) });
   }
 
   #lost(): ForwardError {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SshHop } from '../../core/sshTarget.ts';
 import { log, type PlaneServices } from '../services.ts';
-import { connectTcp } from '../tcpConnect.ts';
+import { dialFirstHop } from './firstHop.ts';
 import { ProxyCommandStream } from './proxyCommand.ts';
 import { connectFailure } from './sshFailure.ts';
 
@@ -21,9 +21,8 @@ export async function openTransport(hop: SshHop, services: PlaneServices, signal
     const stream = new ProxyCommandStream(hop.proxyCommand, (line) => { log(services, 'info', `${hop.name}: ProxyCommand: ${line}`); });
     return { stream, epitaph: () => stream.epitaph };
   }
-  const options = { address: { host: hop.host, port: hop.port }, allowHalfOpen: false, timeoutMs: hop.connectTimeoutMs, clock: services.clock };
   try {
-    const stream = collectWrites(await connectTcp(options, signal));
+    const stream = collectWrites(await dialFirstHop(hop, services.clock, signal));
     return { stream, ...(stream.remoteAddress === undefined ? {} : { address: stream.remoteAddress }) };
   } catch (error) {
     throw connectFailure(hop, error);
