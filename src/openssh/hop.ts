@@ -57,6 +57,7 @@ export async function buildHop(source: HopSource, environment: SshEnvironment): 
     ...(agent === undefined ? {} : { identityAgent: agent }),
     identitiesOnly: config.isYes('identitiesonly'),
     identities: found.identities,
+    ...(found.unusable.length === 0 ? {} : { unusableIdentities: found.unusable }),
     authenticationMethods: authenticationMethods(name, config),
     numberOfPasswordPrompts: config.number('numberofpasswordprompts', 3),
     connectTimeoutMs: (config.number('connecttimeout', 0) || DEFAULT_CONNECT_TIMEOUT_S) * 1000,

@@ -144,6 +144,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
         this.#log.write(event.payload.level, event.payload.text);
         return;
       case 'loggedIn':
+      case 'passwordAnswered':
         return;
     }
   }

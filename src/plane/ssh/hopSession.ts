@@ -8,7 +8,7 @@ import { log, type PlaneServices } from '../services.ts';
 import { offeredAlgorithms } from './algorithms.ts';
 import { authHandler } from './authentication.ts';
 import { hostVerifier } from './hostKey.ts';
-import { answersOf, type LoginSession } from './loginSession.ts';
+import { answersOf, PasswordWatch, type LoginSession } from './loginSession.ts';
 import { PhaseTimer } from './phaseTimer.ts';
 import { clientFailure, hopFailure, type SshPhase } from './sshFailure.ts';
 import type { Transport } from './transport.ts';
@@ -25,6 +25,7 @@ const FAREWELL_MS = 500;
 /** One SSH connection to one server, over a transport that is already open. */
 export class HopSession implements LoginSession {
   readonly hop: SshHop;
+  readonly passwords: PasswordWatch;
   readonly #transport: Transport;
   readonly #services: PlaneServices;
   readonly #client = new Client();
@@ -41,6 +42,8 @@ export class HopSession implements LoginSession {
     this.hop = hop;
     this.#transport = transport;
     this.#services = services;
+    const { name, user, host, port } = hop;
+    this.passwords = new PasswordWatch((outcome) => { services.control.emit('passwordAnswered', { hop: name, user, host, port, outcome }); });
     this.#timer = new PhaseTimer(services.clock, (error) => { this.fail(error); });
     this.#gone = new Promise((resolve) => { transport.stream.once('close', () => { resolve(); }); });
   }
@@ -175,6 +178,7 @@ export class HopSession implements LoginSession {
     this.#phase = 'ready';
     this.#timer.stop();
     const { name: hop, user, host, port } = this.hop;
+    this.passwords.answered('accepted');
     this.#services.control.emit('loggedIn', { hop, user, host, port });
     this.#settle?.resolve();
   }
@@ -189,6 +193,8 @@ export class HopSession implements LoginSession {
   /** It is over, for whatever reason: questions are cancelled, and who waits is told. */
   #end(error: ForwardError): void {
     this.#failure = error;
+    // A server that says goodbye over a password has refused it, too.
+    this.passwords.answered(error.code === 'auth-failed' ? 'refused' : 'unknown');
     this.#timer.stop();
     this.#over.abort(error);
     if (this.#phase === 'ready') this.onOver?.(error);
