@@ -198,7 +198,7 @@ describe('a login with an agent', () => {
     await agent.add(key.path);
     await startServer({ authorizedKeys: [key.publicKey] });
     await expectLogin({ identityAgent: agent.socketPath });
-    expect(plane.log()).toContain('ssh-ed25519-cert-v01@openssh.com is not supported');
+    expect(plane.log()).toContain('the key culvert-test (agent) cannot be used: it is a certificate, which is not supported');
   });
 
   it('does without an agent that is missing', async () => {
