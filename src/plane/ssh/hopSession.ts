@@ -22,6 +22,9 @@ const CLOSED_BEFORE_HANDSHAKE = 'Connection lost before handshake';
 /** How long a closing SSH connection may take to say goodbye. */
 const FAREWELL_MS = 500;
 
+/** How long one may take that was given up before it was open: nothing is lost with it. */
+const UNFINISHED_FAREWELL_MS = 100;
+
 /** One SSH connection to one server, over a transport that is already open. */
 export class HopSession implements LoginSession {
   readonly hop: SshHop;
@@ -75,7 +78,7 @@ export class HopSession implements LoginSession {
       this.#end(hopFailure(this.hop, 'cancelled', 'the SSH connection was closed'));
       this.#client.end();
     }
-    const farewell = this.#services.clock.after(FAREWELL_MS, () => stream.destroy());
+    const farewell = this.#services.clock.after(this.#phase === 'ready' ? FAREWELL_MS : UNFINISHED_FAREWELL_MS, () => stream.destroy());
     await this.#gone;
     farewell.dispose();
   }
