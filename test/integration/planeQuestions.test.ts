@@ -53,6 +53,8 @@ async function serve(onQuestions: (context: KeyboardAuthContext) => void, author
   await once(server, 'listening');
 }
 
+type Replies = { [K in keyof ControlRequests]: (params: ControlRequests[K]['params']) => Promise<ControlRequests[K]['result']> };
+
 interface OpenLogin {
   readonly opening: Promise<SshConnection>;
   readonly questions: SecretQuestion[];
@@ -65,7 +67,7 @@ function logIn(answer: (question: SecretQuestion) => Promise<SecretAnswer>, over
   const questions: SecretQuestion[] = [];
   const logged: string[] = [];
   const controller = new AbortController();
-  const replies: { [K in keyof ControlRequests]: (params: ControlRequests[K]['params']) => Promise<ControlRequests[K]['result']> } = {
+  const replies: Replies = {
     verifyHostKey: async () => ({ isAccepted: true }),
     needIdentity: async ({ path }) => ({ privateKey: await readFile(path, 'latin1') }),
     needSecret: (question) => {
@@ -76,7 +78,7 @@ function logIn(answer: (question: SecretQuestion) => Promise<SecretAnswer>, over
   const services: PlaneServices = {
     clock,
     control: {
-      request: (method, params) => replies[method](params as never) as Promise<never>,
+      request: (method, params) => replies[method](params),
       emit: (name, payload) => { if (name === 'log') logged.push((payload as PlaneEvents['log']).text); },
     },
   };
