@@ -54,9 +54,11 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   }, log);
   owned.add(host.onEvent((event) => {
     if (event.name === 'hostKeys') void trust.learn(event.payload);
+    if (event.name === 'passwordAnswered') void secrets.onPasswordAnswered(event.payload);
     if (event.name !== 'loggedIn') return;
     secrets.onLoggedIn(event.payload).catch((error: unknown) => { log.write('warn', `The secret could not be kept: ${toFailure(error).detail}`); });
   }));
+  owned.add(host.onDidCrash(() => { secrets.onPlaneLost(); }));
 
   const windows = join(context.globalStorageUri.fsPath, 'windows');
   const consent = new BindConsent(context.globalState, queue);

@@ -18,6 +18,8 @@ export interface SshHop {
   readonly identityAgent?: string;
   readonly identitiesOnly: boolean;
   readonly identities: readonly SshIdentity[];
+  /** Configured key files that exist and cannot be used, each with its reason, for people. */
+  readonly unusableIdentities?: readonly string[];
   /** Authentication methods in the order to try. */
   readonly authenticationMethods: readonly AuthenticationMethod[];
   readonly numberOfPasswordPrompts: number;

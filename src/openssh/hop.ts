@@ -60,6 +60,7 @@ export async function buildHop(source: HopSource, environment: SshEnvironment): 
     ...(agent === undefined ? {} : { identityAgent: agent }),
     identitiesOnly: config.isYes('identitiesonly'),
     identities: found.identities,
+    ...(found.unusable.length === 0 ? {} : { unusableIdentities: found.unusable }),
     authenticationMethods: authenticationMethods(name, config),
     numberOfPasswordPrompts: config.number('numberofpasswordprompts', 3),
     ...(command === undefined && source.jumpHost === '' ? diallingOf(name, config) : {}),

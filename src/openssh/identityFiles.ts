@@ -1,8 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { SshIdentity } from '../core/sshTarget.ts';
 import { untrustedText } from '../core/failure.ts';
+import { unusableBecause } from '../core/keyTypes.ts';
 import { DEFAULT_IDENTITY_FILES } from './configDefaults.ts';
-import { parsePublicKeyText, publicKeyOfPrivateKey, unusableBecause, type PublicKey } from './publicKeyText.ts';
+import { parsePublicKeyText, publicKeyOfPrivateKey, type PublicKey } from './publicKeyText.ts';
 
 const MAX_KEY_BYTES = 1024 * 1024;
 
@@ -15,6 +16,8 @@ export interface IdentityFileSetting {
 
 export interface FoundIdentities {
   readonly identities: readonly SshIdentity[];
+  /** The key files that exist and cannot be used: the path, a colon and the reason. */
+  readonly unusable: readonly string[];
   /** What was left out and why, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -27,11 +30,18 @@ export async function findIdentities(settings: readonly IdentityFileSetting[]): 
   const found = await Promise.all(settings.map(readIdentity));
   return {
     identities: found.flatMap(({ identity }) => identity ?? []),
+    unusable: found.flatMap(({ unusable }) => unusable ?? []),
     notes: found.flatMap(({ notes }) => notes ?? []),
   };
 }
 
-async function readIdentity({ configured, path }: IdentityFileSetting): Promise<{ identity?: SshIdentity; notes?: readonly string[] }> {
+interface ReadIdentity {
+  readonly identity?: SshIdentity;
+  readonly unusable?: string;
+  readonly notes?: readonly string[];
+}
+
+async function readIdentity({ configured, path }: IdentityFileSetting): Promise<ReadIdentity> {
   const shown = untrustedText(path, 200);
   const own = await readIfFile(path);
   const beside = await readIfFile(`${path}.pub`);
@@ -42,7 +52,7 @@ async function readIdentity({ configured, path }: IdentityFileSetting): Promise<
   const ownKey = own === undefined ? undefined : parsePublicKeyText(own);
   const key = ownKey ?? parse(beside, parsePublicKeyText) ?? parse(own, publicKeyOfPrivateKey);
   const reason = key === undefined ? undefined : unusableBecause(key.type);
-  if (reason !== undefined) return { notes: [`The identity file ${shown} is left out: ${reason}.`] };
+  if (reason !== undefined) return { unusable: `${shown}: ${reason}`, notes: [`The identity file ${shown} is left out: ${reason}.`] };
   const isAgentOnly = ownKey !== undefined || (own === undefined && !(await isFile(path)));
   const identity = { path, ...(key === undefined ? {} : { publicKey: key.key }), ...(isAgentOnly ? { isAgentOnly: true as const } : {}) };
   const hasCertificate = await isFile(`${path}-cert.pub`);

@@ -37,12 +37,3 @@ export function publicKeyOfPrivateKey(text: string): PublicKey | undefined {
   const type = blob === undefined ? undefined : keyTypeOf(blob);
   return blob === undefined || type === undefined ? undefined : { type, key: blob.toString('base64') };
 }
-
-/** Why ssh2 cannot use a key of this type, undefined when it can. */
-export function unusableBecause(keyType: string): string | undefined {
-  if (keyType.includes('-cert-v0')) return 'it is a certificate, which is not supported';
-  if (keyType.startsWith('sk-')) return 'it lives on a FIDO security key, which is not supported';
-  if (keyType === 'ssh-dss') return 'it is a DSA key, which servers no longer accept';
-  const isUsable = keyType === 'ssh-ed25519' || keyType === 'ssh-rsa' || /^ecdsa-sha2-nistp(?:256|384|521)$/.test(keyType);
-  return isUsable ? undefined : `keys of the type ${keyType} are not supported`;
-}

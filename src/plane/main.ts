@@ -1,9 +1,10 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import type { ControlRequests, PlaneEvents, PlaneRequests } from '../protocol/messages.ts';
 import { RpcEndpoint } from '../protocol/rpc.ts';
 import { systemClock } from '../system/clock.ts';
 import { DataPlane } from './dataPlane.ts';
 import { log, type NoEvents, type PlaneServices } from './services.ts';
+import { answerUnlockOrder, isUnlockOrder } from './ssh/unlocking.ts';
 
 const SHUTDOWN_DEADLINE_MS = 1_000;
 
@@ -38,4 +39,5 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
-run();
+if (isUnlockOrder(workerData)) answerUnlockOrder(workerData);
+else run();

@@ -144,6 +144,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
         return;
       case 'loggedIn':
       case 'hostKeys':
+      case 'passwordAnswered':
         return;
     }
   }

@@ -326,7 +326,15 @@ class Facts {
   tried(detail: string): string {
     const { tried } = this.#context;
     if (!Array.isArray(tried)) return `: ${this.reason(detail)}`;
-    return tried.length === 0 ? '. It offered no way to log in that Culvert could use.' : `. Tried: ${tried.join(', ')}.`;
+    return (tried.length === 0 ? '. It offered no way to log in that Culvert could use.' : `. Tried: ${tried.join(', ')}.`) + this.#unusable();
+  }
+
+  /** The keys that could not be offered; the log has them all. */
+  #unusable(): string {
+    const { unusable } = this.#context;
+    if (!Array.isArray(unusable) || unusable.length === 0) return '';
+    const more = unusable.length > 2 ? `; and ${String(unusable.length - 2)} more, see the log` : '';
+    return ` Not used: ${unusable.slice(0, 2).join('; ')}${more}.`;
   }
 
   /** The reason alone, to follow a colon: in words where there are any, without the name that the sentence has already said. */

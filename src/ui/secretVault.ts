@@ -1,7 +1,15 @@
 import type * as vscode from 'vscode';
 
 const PREFIX = 'secret:';
+const REFUSED_PREFIX = 'refused:';
 const INDEX = 'secrets';
+
+/** A secret that the user chose to keep. */
+export interface RememberedSecret {
+  readonly secret: string;
+  /** It did not let in the last time, and so is never given by itself again. */
+  readonly isRefused: boolean;
+}
 
 /** Secrets that the user chose to keep, in the editor's SecretStorage; nothing of them is ever logged. */
 export class SecretVault {
@@ -13,17 +21,26 @@ export class SecretVault {
     this.#storage = storage;
   }
 
-  async get(key: string): Promise<string | undefined> {
-    return this.#storage.get(PREFIX + key);
+  async get(key: string): Promise<RememberedSecret | undefined> {
+    const secret = await this.#storage.get(PREFIX + key);
+    return secret === undefined ? undefined : { secret, isRefused: await this.#storage.get(REFUSED_PREFIX + key) !== undefined };
   }
 
+  /** Keeps a secret in place of the one before. */
   async put(key: string, secret: string): Promise<void> {
     await this.#storage.store(PREFIX + key, secret);
+    await this.#storage.delete(REFUSED_PREFIX + key);
     await this.#updateIndex((keys) => [...keys.filter((other) => other !== key), key]);
+  }
+
+  /** Marks the secret as one that did not let in; it stays until it is replaced or forgotten. */
+  async markRefused(key: string): Promise<void> {
+    await this.#storage.store(REFUSED_PREFIX + key, 'refused');
   }
 
   async forget(key: string): Promise<void> {
     await this.#storage.delete(PREFIX + key);
+    await this.#storage.delete(REFUSED_PREFIX + key);
     await this.#updateIndex((keys) => keys.filter((other) => other !== key));
   }
 

@@ -1,5 +1,3 @@
-import { createServer, type Server } from 'node:net';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SshHop } from '../../src/core/sshTarget.ts';
@@ -199,7 +197,7 @@ describe('a login with an agent', () => {
     await agent.add(key.path);
     await startServer({ authorizedKeys: [key.publicKey] });
     await expectLogin({ identityAgent: agent.socketPath });
-    expect(plane.log()).toContain('ssh-ed25519-cert-v01@openssh.com is not supported');
+    expect(plane.log()).toContain('the key culvert-test (agent) cannot be used: it is a certificate, which is not supported');
   });
 
   it('does without an agent that is missing', async () => {
@@ -207,18 +205,6 @@ describe('a login with an agent', () => {
     await startServer({ authorizedKeys: [key.publicKey] });
     await expectLogin({ identityAgent: folder.join('nothing-here'), identities: [identityOf(key)] });
     expect(plane.log()).toContain('no agent');
-  });
-
-  it('waits at most 5 s for an agent that hangs', async () => {
-    const key = await createSshKey(folder.join('id'));
-    await startServer({ authorizedKeys: [key.publicKey] });
-    const frozen: Server = createServer((socket) => { socket.on('error', () => undefined).resume(); });
-    frozen.listen(folder.join('frozen'));
-    await once(frozen, 'listening');
-    const begun = performance.now();
-    await expectLogin({ identityAgent: folder.join('frozen'), identities: [identityOf(key)] });
-    expect(performance.now() - begun).toBeLessThan(7_000);
-    frozen.close();
   });
 });
 

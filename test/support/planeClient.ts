@@ -30,6 +30,8 @@ export class PlaneClient {
   /** Every question the plane has asked so far. */
   readonly questions: { readonly method: keyof ControlRequests; readonly params: ControlRequests[keyof ControlRequests]['params'] }[] = [];
   answers: Answers;
+  /** Is told every event as it comes. */
+  onEvent: (event: RpcEvent<PlaneEvents>) => void = () => undefined;
   private readonly endpoint: RpcEndpoint<ControlRequests, PlaneRequests, Record<string, never>, PlaneEvents>;
   private hasExited = false;
 
@@ -43,7 +45,10 @@ export class PlaneClient {
       needIdentity: (params, signal) => this.answer('needIdentity', params, signal),
       needSecret: (params, signal) => this.answer('needSecret', params, signal),
     });
-    this.endpoint.onEvent((event) => this.events.push(event));
+    this.endpoint.onEvent((event) => {
+      this.events.push(event);
+      this.onEvent(event);
+    });
     worker.on('message', (message) => this.endpoint.receive(message));
     worker.once('exit', () => {
       this.hasExited = true;

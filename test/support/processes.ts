@@ -18,3 +18,13 @@ export async function run(program: string, programArguments: readonly string[], 
     throw new Error(`${program} ${programArguments.join(' ')} failed: ${stderr.trim() || String(error)}`, { cause: error });
   }
 }
+
+/** Runs a program to its end, whatever that is, and gives what it printed. */
+export async function runAnyway(program: string, programArguments: readonly string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  try {
+    return await execFileAsync(program, [...programArguments], { maxBuffer: 64 * 1024 * 1024 });
+  } catch (error) {
+    const part = (name: 'stdout' | 'stderr'): string => (error instanceof Error && name in error ? String((error as Error & Record<typeof name, unknown>)[name]) : '');
+    return { stdout: part('stdout'), stderr: part('stderr') };
+  }
+}

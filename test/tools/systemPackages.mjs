@@ -16,6 +16,7 @@ const PACKAGES = [
   { program: 'nft', name: 'nftables' },
   { program: 'setpriv', name: 'util-linux' },
   { program: 'python3', name: 'python3' },
+  { program: 'puttygen', name: 'putty-tools' },
 ];
 
 /**

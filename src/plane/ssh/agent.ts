@@ -116,7 +116,8 @@ export class Reader {
   }
 }
 
-function framed(bytes: Buffer): Buffer {
+/** A string of RFC 4251 section 5: its length, then its bytes. */
+export function framed(bytes: Buffer): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(bytes.length);
   return Buffer.concat([length, bytes]);

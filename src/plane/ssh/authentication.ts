@@ -2,7 +2,8 @@ import type { AnyAuthMethod, AuthHandlerMiddleware, KeyboardInteractiveAuthMetho
 import { ForwardError, toFailure, untrustedText } from '../../core/failure.ts';
 import type { AuthenticationMethod } from '../../core/sshTarget.ts';
 import type { LoginSession } from './loginSession.ts';
-import { offeredKeys, type SingleKeyAgent } from './publicKeys.ts';
+import { KeyOffers } from './publicKeys.ts';
+import type { SingleKeyAgent } from './singleKeyAgent.ts';
 import { hopFailure } from './sshFailure.ts';
 
 /** What a server says after a failed attempt (RFC 4252 section 5.1). */
@@ -50,17 +51,20 @@ export function authHandler(session: LoginSession): AuthHandlerMiddleware {
 
 class Login {
   readonly #session: LoginSession;
+  readonly #keys: KeyOffers;
   readonly #tried: string[] = [];
   #methods: readonly string[] = [];
 
   constructor(session: LoginSession) {
     this.#session = session;
+    this.#keys = new KeyOffers(session);
   }
 
   /** Why nothing worked. */
   failure(): ForwardError {
     const detail = `permission denied (${this.#methods.join(', ')})`;
-    return hopFailure(this.#session.hop, 'auth-failed', detail, { context: { methods: this.#methods.map((name) => untrustedText(name)), tried: this.#tried } });
+    const methods = this.#methods.map((name) => untrustedText(name));
+    return hopFailure(this.#session.hop, 'auth-failed', detail, { context: { methods, tried: this.#tried, unusable: this.#keys.unusable } });
   }
 
   /** Yields what to try, and is resumed with the server's refusal. */
@@ -91,7 +95,9 @@ class Login {
 
   /** Makes one attempt; answers with what the server says to it. */
   async *#submit({ method, agent }: Attempt): AsyncGenerator<AnyAuthMethod, Refusal, Refusal> {
+    if (method.type === 'password') this.#session.passwords.sent();
     const refusal = yield method;
+    this.#session.passwords.answered(refusal.isPartial ? 'accepted' : 'refused');
     if (agent === undefined) return refusal;
     if (!agent.hasSigned) return { methods: this.#methods, isPartial: false };
     // ssh2 keeps to itself what a server answers to an agent's signature, so another 'none' asks what is left.
@@ -112,7 +118,7 @@ class Login {
   }
 
   async *#publicKeys(): Attempts {
-    for await (const { name, agent } of offeredKeys(this.#session)) {
+    for await (const { name, agent } of this.#keys.inOrder()) {
       yield { name: `publickey ${name}`, method: { type: 'agent', username: this.#session.hop.user, agent }, agent };
     }
   }
@@ -130,10 +136,17 @@ class Login {
     }
   }
 
+  /** A server that asks nothing is not tried again: the answer would be the same (userauth_kbdint of OpenSSH's sshconnect2.c). */
   async *#keyboardInteractive(): Attempts {
     const { user, numberOfPasswordPrompts } = this.#session.hop;
-    for (let attempt = 1; attempt <= numberOfPasswordPrompts; attempt += 1) {
-      yield { name: 'keyboard-interactive', method: { type: 'keyboard-interactive', username: user, prompt: this.#prompt(attempt) } };
+    const server = { hasAsked: false };
+    for (let attempt = 1; attempt <= numberOfPasswordPrompts && (attempt === 1 || server.hasAsked); attempt += 1) {
+      const answer = this.#prompt(attempt);
+      const prompt: typeof answer = (...question) => {
+        server.hasAsked = true;
+        answer(...question);
+      };
+      yield { name: 'keyboard-interactive', method: { type: 'keyboard-interactive', username: user, prompt } };
     }
   }
 

@@ -8,8 +8,8 @@ import { log, type PlaneServices } from '../services.ts';
 import { offeredAlgorithms } from './algorithms.ts';
 import { authHandler } from './authentication.ts';
 import { hostVerifier } from './hostKey.ts';
-import { answersOf, type LoginSession } from './loginSession.ts';
 import { onServerRemark } from './internals.ts';
+import { answersOf, PasswordWatch, type LoginSession } from './loginSession.ts';
 import { PhaseTimer } from './phaseTimer.ts';
 import { clientFailure, hopFailure, type SshPhase } from './sshFailure.ts';
 import type { Transport } from './transport.ts';
@@ -23,9 +23,13 @@ const CLOSED_BEFORE_HANDSHAKE = 'Connection lost before handshake';
 /** How long a closing SSH connection may take to say goodbye. */
 const FAREWELL_MS = 500;
 
+/** How long one may take that was given up before it was open: nothing is lost with it. */
+const UNFINISHED_FAREWELL_MS = 100;
+
 /** One SSH connection to one server, over a transport that is already open. */
 export class HopSession implements LoginSession {
   readonly hop: SshHop;
+  readonly passwords: PasswordWatch;
   readonly #transport: Transport;
   readonly #services: PlaneServices;
   readonly #client = new Client();
@@ -48,6 +52,8 @@ export class HopSession implements LoginSession {
     this.hop = hop;
     this.#transport = transport;
     this.#services = services;
+    const { name, user, host, port } = hop;
+    this.passwords = new PasswordWatch((outcome) => { services.control.emit('passwordAnswered', { hop: name, user, host, port, outcome }); });
     this.#timer = new PhaseTimer(services.clock, (error) => { this.fail(error); });
     this.#gone = new Promise((resolve) => { transport.stream.once('close', () => { resolve(); }); });
   }
@@ -90,7 +96,7 @@ export class HopSession implements LoginSession {
       this.#end(hopFailure(this.hop, 'cancelled', 'the SSH connection was closed'));
       this.#client.end();
     }
-    const farewell = this.#services.clock.after(FAREWELL_MS, () => stream.destroy());
+    const farewell = this.#services.clock.after(this.#phase === 'ready' ? FAREWELL_MS : UNFINISHED_FAREWELL_MS, () => stream.destroy());
     await this.#gone;
     farewell.dispose();
   }
@@ -203,6 +209,7 @@ export class HopSession implements LoginSession {
     this.#phase = 'ready';
     this.#timer.stop();
     const { name: hop, user, host, port } = this.hop;
+    this.passwords.answered('accepted');
     this.#services.control.emit('loggedIn', { hop, user, host, port });
     this.#settle?.resolve();
   }
@@ -223,6 +230,8 @@ export class HopSession implements LoginSession {
   /** It is over, for whatever reason: questions are cancelled, and who waits is told. */
   #end(error: ForwardError): void {
     this.#failure = error;
+    // A server that says goodbye over a password has refused it, too.
+    this.passwords.answered(error.code === 'auth-failed' ? 'refused' : 'unknown');
     this.#timer.stop();
     this.#over.abort(error);
     if (this.#phase === 'ready') this.onOver?.(error);

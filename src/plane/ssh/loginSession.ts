@@ -1,13 +1,15 @@
 import type { ForwardError } from '../../core/failure.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
-import type { ControlRequests, LogLevel, SecretQuestion } from '../../protocol/messages.ts';
+import type { ControlRequests, LogLevel, PlaneEvents, SecretQuestion } from '../../protocol/messages.ts';
 import { hopFailure } from './sshFailure.ts';
 
 /** What a login needs of the SSH connection it belongs to. */
 export interface LoginSession {
   readonly hop: SshHop;
   readonly clock: Clock;
+  /** Watches over the passwords of this login. */
+  readonly passwords: PasswordWatch;
   /** Aborts when the SSH connection is over. */
   readonly signal: AbortSignal;
   /** Runs what may take a person's time; the connection's own timers stand still meanwhile. */
@@ -30,4 +32,27 @@ export async function answersOf(
   const answer = await ask({ ...question, hop: hop.name, user: hop.user, host: hop.host, port: hop.port });
   if (answer.isCancelled) throw hopFailure(hop, 'auth-cancelled', 'the login was cancelled');
   return answer.answers;
+}
+
+type Outcome = PlaneEvents['passwordAnswered']['outcome'];
+
+/** Tells once for each password that was sent what came of it, so that one that was refused is not sent again by itself. */
+export class PasswordWatch {
+  readonly #tell: (outcome: Outcome) => void;
+  #isUnanswered = false;
+
+  constructor(tell: (outcome: Outcome) => void) {
+    this.#tell = tell;
+  }
+
+  sent(): void {
+    this.#isUnanswered = true;
+  }
+
+  /** Does nothing while no password is under way. */
+  answered(outcome: Outcome): void {
+    if (!this.#isUnanswered) return;
+    this.#isUnanswered = false;
+    this.#tell(outcome);
+  }
 }

@@ -1,5 +1,6 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { utils, type ParsedKey } from 'ssh2';
-import { Reader } from './agent.ts';
+import { framed, Reader } from './agent.ts';
 
 /** The outcome of reading a private key's text. */
 export type PrivateKey =
@@ -8,15 +9,26 @@ export type PrivateKey =
   | { readonly kind: 'locked' }
   | { readonly kind: 'unusable'; readonly reason: string };
 
-/** Reads a private key in one of the formats that ssh2 knows (OpenSSH, PEM, PuTTY). Slow with a passphrase: bcrypt. */
+/**
+ * Reads a private key: OpenSSH's own format, PEM (PKCS#1, SEC1), PKCS#8 (RFC 5958), and PuTTY's second version for RSA.
+ * Slow with a passphrase for OpenSSH's own format: `isSlowToUnlock()`.
+ */
 export function readPrivateKey(text: string, passphrase?: string): PrivateKey {
+  if (PKCS8.test(text)) return readPkcs8(text, passphrase);
   const key = passphrase === undefined ? utils.parseKey(text) : utils.parseKey(text, passphrase);
   if (key instanceof Error) {
+    const reason = puttyReason(text);
+    if (reason !== undefined) return { kind: 'unusable', reason };
     // Given a passphrase, every failure to read what could be read far enough to ask for one is the passphrase's.
     const isLocked = passphrase !== undefined || key.message.includes('no passphrase given');
     return isLocked ? { kind: 'locked' } : { kind: 'unusable', reason: key.message };
   }
   return key.isPrivateKey() ? { kind: 'open', key } : { kind: 'unusable', reason: 'it holds no private key' };
+}
+
+/** Whether a passphrase is stretched with bcrypt, which blocks the thread for as long as the key's author chose. */
+export function isSlowToUnlock(text: string): boolean {
+  return OPENSSH_KEY.test(text.trim());
 }
 
 /** The public key that a usable blob (RFC 4253 section 6.6) stands for. */
@@ -41,4 +53,53 @@ export function publicKeyOfLocked(text: string): Buffer | undefined {
   } catch {
     return undefined;
   }
+}
+
+const PKCS8 = /^\s*-----BEGIN (?<encrypted>ENCRYPTED )?PRIVATE KEY-----/;
+
+/** ssh2 does not know PKCS#8, so the key is written anew in a format that it does. */
+function readPkcs8(text: string, passphrase: string | undefined): PrivateKey {
+  const isEncrypted = PKCS8.exec(text)?.groups?.['encrypted'] !== undefined;
+  if (isEncrypted && passphrase === undefined) return { kind: 'locked' };
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(passphrase === undefined ? text : { key: text, passphrase });
+  } catch (error) {
+    return isEncrypted ? { kind: 'locked' } : { kind: 'unusable', reason: error instanceof Error ? error.message : String(error) };
+  }
+  switch (key.asymmetricKeyType) {
+    case 'rsa':
+      return readPrivateKey(key.export({ type: 'pkcs1', format: 'pem' }).toString());
+    case 'ec':
+      return readPrivateKey(key.export({ type: 'sec1', format: 'pem' }).toString());
+    case 'ed25519':
+      return readPrivateKey(opensshEd25519(key));
+    default:
+      return { kind: 'unusable', reason: `keys of the kind ${String(key.asymmetricKeyType)} are not supported` };
+  }
+}
+
+/** An Ed25519 key in OpenSSH's own format, unencrypted (PROTOCOL.key). */
+function opensshEd25519(key: KeyObject): string {
+  const type = Buffer.from('ssh-ed25519');
+  const publicKey = Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x ?? '', 'base64url');
+  const seed = Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url');
+  const empty = framed(Buffer.alloc(0));
+  const none = framed(Buffer.from('none'));
+  const one = Buffer.of(0, 0, 0, 1);
+  const secret = Buffer.concat([Buffer.alloc(8), framed(type), framed(publicKey), framed(Buffer.concat([seed, publicKey])), empty]);
+  const padding = Buffer.from(Array.from({ length: (8 - (secret.length % 8)) % 8 }, (_, index) => index + 1));
+  const blob = framed(Buffer.concat([framed(type), framed(publicKey)]));
+  const bytes = Buffer.concat([Buffer.from(OPENSSH_MAGIC), none, none, empty, one, blob, framed(Buffer.concat([secret, padding]))]);
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${bytes.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
+}
+
+const PUTTY_KEY = /^PuTTY-User-Key-File-(?<version>\d+): (?<type>\S+)/;
+
+/** Why a file of PuTTY's own format cannot be read: ssh2 knows its second version alone, and there RSA and DSA. */
+function puttyReason(text: string): string | undefined {
+  const { version, type } = PUTTY_KEY.exec(text)?.groups ?? {};
+  if (version === undefined || type === undefined || (version === '2' && type === 'ssh-rsa')) return undefined;
+  const what = version === '2' ? `a PuTTY key of the type ${type}` : `in version ${version} of PuTTY's format`;
+  return `it is ${what}, which cannot be read here; convert it with "puttygen FILE -O private-openssh -o NEWFILE", or in PuTTYgen with Conversions, Export OpenSSH key`;
 }

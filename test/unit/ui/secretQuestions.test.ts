@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { SecretQuestion } from '../../../src/protocol/messages.ts';
+import type { Vault } from '../../../src/ui/automaticSecrets.ts';
 import { PromptQueue } from '../../../src/ui/promptQueue.ts';
 import type { Secret, SecretOptions } from '../../../src/ui/quickInput.ts';
-import { SecretQuestions, type Vault } from '../../../src/ui/secretQuestions.ts';
+import { SecretQuestions } from '../../../src/ui/secretQuestions.ts';
 import { SecretVault } from '../../../src/ui/secretVault.ts';
 import { deferred } from './samples.ts';
 
@@ -15,19 +16,32 @@ const CODE: SecretQuestion = {
   prompts: [{ prompt: 'User: ', isEchoed: true }, { prompt: 'Code: ', isEchoed: false }],
 };
 
-function setup(answers: readonly (Secret | undefined)[] = [], vault: Vault & { readonly kept: Map<string, string> } = createVault()) {
+function setup(answers: readonly (Secret | undefined)[] = [], vault: Vault & Pick<ReturnType<typeof createVault>, 'kept' | 'refused'> = createVault()) {
   const boxes: SecretOptions[] = [];
   const left = [...answers];
   const questions = new SecretQuestions(vault, new PromptQueue(), async (options) => {
     boxes.push(options);
     return left.shift();
   });
-  return { questions, boxes, kept: vault.kept };
+  return { questions, boxes, kept: vault.kept, refused: vault.refused };
 }
 
 function createVault() {
   const kept = new Map<string, string>();
-  return { kept, get: async (key: string) => kept.get(key), put: async (key: string, secret: string) => { kept.set(key, secret); } };
+  const refused = new Set<string>();
+  return {
+    kept,
+    refused,
+    get: async (key: string) => {
+      const secret = kept.get(key);
+      return secret === undefined ? undefined : { secret, isRefused: refused.has(key) };
+    },
+    put: async (key: string, secret: string) => {
+      kept.set(key, secret);
+      refused.delete(key);
+    },
+    markRefused: async (key: string) => { refused.add(key); },
+  };
 }
 
 const typed = (text: string, isRemembered = false): Secret => ({ text, isRemembered });
@@ -132,8 +146,10 @@ describe('a remembered secret', () => {
     kept.set(PASSWORD_KEY, 'old');
     expect(await questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['old'] });
     expect(boxes).toEqual([]);
+    await questions.onPasswordAnswered({ ...LOGIN, outcome: 'refused' });
     expect(await questions.answer({ ...PASSWORD, attempt: 2 }, never)).toEqual({ isCancelled: false, answers: ['new'] });
     expect(boxes).toHaveLength(1);
+    expect(boxes[0]?.prompt).toMatch(/^The remembered password was refused\. /);
   });
 
   it('is not the one that was refused before', async () => {
@@ -167,6 +183,89 @@ describe('a remembered secret', () => {
     expect(boxes).toHaveLength(1);
   });
 
+  it('is never given again once it was refused, not even by the next start of the editor, and stays until it is replaced', async () => {
+    const vault = createVault();
+    vault.kept.set(PASSWORD_KEY, 'old');
+    const first = setup([undefined], vault);
+    expect(await first.questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['old'] });
+    await first.questions.onPasswordAnswered({ ...LOGIN, outcome: 'refused' });
+    expect(vault.kept.get(PASSWORD_KEY)).toBe('old');
+
+    const later = setup([undefined, typed('new', true)], vault);
+    expect(await later.questions.answer(PASSWORD, never)).toEqual({ isCancelled: true });
+    expect(later.boxes[0]?.prompt).toMatch(/^The remembered password was refused\. /);
+    expect(await later.questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['new'] });
+    await later.questions.onLoggedIn(LOGIN);
+    expect(await later.questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['new'] });
+    expect(later.boxes).toHaveLength(2);
+  });
+
+  it('is not given again when nobody knows what came of it', async () => {
+    const { questions, boxes, kept, refused } = setup([typed('typed')]);
+    kept.set(PASSWORD_KEY, 'old');
+    await questions.answer(PASSWORD, never);
+    await questions.onPasswordAnswered({ ...LOGIN, outcome: 'unknown' });
+    expect(await questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['typed'] });
+    expect(boxes[0]?.prompt).toMatch(/^The connection ended before the server answered to the remembered password\. /);
+    expect(refused.size).toBe(0);
+  });
+
+  it('is given again after it has let in, however often', async () => {
+    const { questions, boxes, kept } = setup();
+    kept.set(PASSWORD_KEY, 'old');
+    for (let login = 1; login <= 3; login += 1) {
+      expect(await questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['old'] });
+      await questions.onPasswordAnswered({ ...LOGIN, outcome: 'accepted' });
+    }
+    expect(boxes).toEqual([]);
+  });
+
+  it.each([['refused', 'typed'], ['accepted', 'old']] as const)('makes a second login wait for what comes of it: %s', async (outcome, second) => {
+    const { questions, kept } = setup([typed('typed')]);
+    kept.set(PASSWORD_KEY, 'old');
+    await questions.answer(PASSWORD, never);
+    const answers: unknown[] = [];
+    const waiting = questions.answer(PASSWORD, never).then((answer) => answers.push(answer));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answers).toEqual([]);
+    await questions.onPasswordAnswered({ ...LOGIN, outcome });
+    await waiting;
+    expect(answers).toEqual([{ isCancelled: false, answers: [second] }]);
+  });
+
+  it('keeps nobody waiting who has gone, nor when the plane is gone', async () => {
+    const { questions, kept } = setup([typed('typed')]);
+    kept.set(PASSWORD_KEY, 'old');
+    await questions.answer(PASSWORD, never);
+    const gone = new AbortController();
+    const waiting = questions.answer(PASSWORD, gone.signal);
+    gone.abort();
+    expect(await waiting).toEqual({ isCancelled: true });
+    const last = questions.answer(PASSWORD, never);
+    questions.onPlaneLost();
+    expect(await last).toEqual({ isCancelled: false, answers: ['typed'] });
+  });
+
+  it('that is a passphrase is not given again once it did not fit', async () => {
+    const { questions, boxes, kept, refused } = setup([typed('two'), typed('three'), typed('later')]);
+    kept.set('passphrase for /home/me/.ssh/id', 'one');
+    expect(await questions.answer(PASSPHRASE, never)).toEqual({ isCancelled: false, answers: ['one'] });
+    await questions.answer({ ...PASSPHRASE, attempt: 2 }, never);
+    await questions.answer({ ...PASSPHRASE, attempt: 3 }, never);
+    expect([...refused]).toEqual(['passphrase for /home/me/.ssh/id']);
+    await questions.answer(PASSPHRASE, never);
+    expect(boxes.map(({ prompt }) => /^(?:The remembered passphrase did not fit|That was not accepted)/.exec(prompt)?.[0])).toEqual([
+      'The remembered passphrase did not fit', 'That was not accepted', 'The remembered passphrase did not fit',
+    ]);
+  });
+
+  it('that is a passphrase serves several logins at once', async () => {
+    const { questions, boxes, kept } = setup();
+    kept.set('passphrase for /home/me/.ssh/id', 'one');
+    for (const hop of ['bastion', 'inner']) expect(await questions.answer({ ...PASSPHRASE, hop }, never)).toEqual({ isCancelled: false, answers: ['one'] });
+    expect(boxes).toEqual([]);
+  });
+
   it('is asked for where the storage does not work', async () => {
     const broken = { ...createVault(), get: () => Promise.reject(new Error('no keyring')) };
     const { questions } = setup([typed('x')], broken);
@@ -192,12 +291,24 @@ describe('the vault', () => {
     const { vault, kept } = storage();
     await vault.put('a', '1');
     await vault.put('a', '2');
-    expect(await vault.get('a')).toBe('2');
+    expect(await vault.get('a')).toEqual({ secret: '2', isRefused: false });
     expect(await vault.keys()).toEqual(['a']);
     await vault.forget('a');
     expect(await vault.get('a')).toBeUndefined();
     expect(await vault.keys()).toEqual([]);
     expect([...kept.values()].join('')).not.toContain('2');
+  });
+
+  it('marks one as refused until it is replaced or forgotten, and leaves no trace of it', async () => {
+    const { vault, kept } = storage();
+    await vault.put('a', '1');
+    await vault.markRefused('a');
+    expect(await vault.get('a')).toEqual({ secret: '1', isRefused: true });
+    await vault.put('a', '2');
+    expect(await vault.get('a')).toEqual({ secret: '2', isRefused: false });
+    await vault.markRefused('a');
+    await vault.forget('a');
+    expect([...kept.keys()]).toEqual(['secrets']);
   });
 
   it('loses none of several that come at once', async () => {
