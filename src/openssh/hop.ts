@@ -8,6 +8,7 @@ import { readKnownHosts } from './hostKeyCheck.ts';
 import { policyName, type HostKeyPolicy, type Strictness } from './hostKeyPolicy.ts';
 import { findIdentities } from './identityFiles.ts';
 import type { ResolvedConfig } from './resolvedConfig.ts';
+import { assertShellSafe } from './sshNames.ts';
 import { systemSshFolder, type SshEnvironment } from './sshEnvironment.ts';
 import { expandTilde, expandTokens, fileTokens, proxyCommandTokens, type TokenSubject, type TokenValues } from './tokens.ts';
 
@@ -61,7 +62,7 @@ export async function buildHop(source: HopSource, environment: SshEnvironment): 
     numberOfPasswordPrompts: config.number('numberofpasswordprompts', 3),
     connectTimeoutMs: (config.number('connecttimeout', 0) || DEFAULT_CONNECT_TIMEOUT_S) * 1000,
     ...keepalive(source),
-    ...(command === undefined ? {} : { proxyCommand: expandTokens('ProxyCommand', command, proxyCommandTokens(subject)) }),
+    ...(command === undefined ? {} : proxyCommandOf(command, subject, environment)),
   };
   const notes = [...unhonouredOptions(name, config), ...legacyNotes(name, algorithms), ...found.notes.map((note) => `${name}: ${note}`)];
   return { hop, policy, notes };
@@ -97,6 +98,15 @@ async function hostKeyAlgorithms({ name, config }: HopSource, { host, port, host
   if (algorithms.length > 0) return algorithms;
   const reason = `none of HostKeyAlgorithms is supported here: ${allowed.join(', ')}`;
   throw new ForwardError('config-unsupported', `${name}: ${reason}.`, { context: { host: name, reason } });
+}
+
+/** ssh runs it by $SHELL (ssh_config(5), ProxyCommand), and puts the names into it as they are. */
+function proxyCommandOf(command: string, subject: TokenSubject, { env, platform }: SshEnvironment): Pick<SshHop, 'proxyCommand' | 'proxyShell'> {
+  const shell = platform === 'win32' ? undefined : env.SHELL;
+  const tokens = proxyCommandTokens(subject);
+  assertShellSafe(command, tokens);
+  const proxyCommand = expandTokens('ProxyCommand', command, tokens);
+  return { proxyCommand, ...(shell === undefined || shell === '' ? {} : { proxyShell: shell }) };
 }
 
 const STRICTNESS: Readonly<Record<string, Strictness>> = { yes: 'yes', true: 'yes', no: 'no', false: 'no', off: 'no', 'accept-new': 'accept-new' };

@@ -12,7 +12,7 @@ import { Identification } from './identification.ts';
 import { watchProtocol } from './internals.ts';
 import { answersOf, type LoginSession } from './loginSession.ts';
 import { PhaseTimer } from './phaseTimer.ts';
-import { clientFailure, closedFailure, hopFailure, silentFailure, type SshPhase } from './sshFailure.ts';
+import { clientFailure, closedFailure, hopFailure, isGoodbye, silentFailure, type ClientError, type SshPhase } from './sshFailure.ts';
 import type { Transport } from './transport.ts';
 
 /** What a server may take for one step of a login; as long as sshd's own LoginGraceTime. */
@@ -122,10 +122,10 @@ export class HopSession implements LoginSession {
 
   #listen(onStep: (step: StartStep) => void): void {
     const client = this.#client;
-    client.on('error', (error: Error & { readonly level?: string }) => {
+    client.on('error', (error: ClientError) => {
       // An agent that could not sign; the login goes on with the next key.
       if (error.level === 'agent') return;
-      const isClosed = error.message === CLOSED_BEFORE_HANDSHAKE || error.level === 'client-socket';
+      const isClosed = error.message === CLOSED_BEFORE_HANDSHAKE || error.level === 'client-socket' || isGoodbye(error, this.#phase);
       this.fail(isClosed ? this.#lost() : clientFailure(this.hop, this.#phase, error));
     });
     client.on('end', () => { this.fail(this.#lost()); });
