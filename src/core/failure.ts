@@ -12,6 +12,7 @@ export type FailureCode =
   | 'host-unreachable'
   | 'connect-refused'
   | 'connect-timeout'
+  | 'not-ssh'
   | 'handshake-failed'
   | 'proxy-command-failed'
   | 'connection-lost'
@@ -23,6 +24,7 @@ export type FailureCode =
   | 'known-hosts-unreadable'
   | 'auth-failed'
   | 'auth-cancelled'
+  | 'login-expired'
   | 'identity-unreadable'
   | 'remote-bind-refused'
   | 'forwarding-prohibited'
@@ -77,7 +79,7 @@ export function fromFailure(failure: Failure): ForwardError {
 
 /** Failures that time alone may heal. Trust, login, configuration and the user's own ports are not among them. */
 const TRANSIENT: ReadonlySet<FailureCode> = new Set<FailureCode>([
-  'host-not-found', 'host-unreachable', 'connect-refused', 'connect-timeout', 'handshake-failed', 'proxy-command-failed',
+  'host-not-found', 'host-unreachable', 'connect-refused', 'connect-timeout', 'not-ssh', 'handshake-failed', 'proxy-command-failed',
   'connection-lost', 'keepalive-timeout', 'plane-crashed',
 ]);
 

@@ -35,6 +35,8 @@ export interface SshHop {
   readonly keepaliveCountMax: number;
   /** Command line for the user's shell, its tokens expanded, from the user's own ssh_config; the hop is then reached through it. */
   readonly proxyCommand?: string;
+  /** That shell, where one is known. */
+  readonly proxyShell?: string;
 }
 
 export type AuthenticationMethod = 'publickey' | 'keyboard-interactive' | 'password';

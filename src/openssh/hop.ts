@@ -9,6 +9,7 @@ import { policyName, type HostKeyPolicy, type Strictness } from './hostKeyPolicy
 import { keyTypesOf } from './hostKeyAlgorithms.ts';
 import { findIdentities } from './identityFiles.ts';
 import type { ResolvedConfig } from './resolvedConfig.ts';
+import { assertShellSafe } from './sshNames.ts';
 import { systemSshFolder, type SshEnvironment } from './sshEnvironment.ts';
 import { expandTilde, expandTokens, fileTokens, proxyCommandTokens, type TokenSubject, type TokenValues } from './tokens.ts';
 
@@ -67,7 +68,7 @@ export async function buildHop(source: HopSource, environment: SshEnvironment): 
     connectTimeoutMs: (config.number('connecttimeout', 0) || DEFAULT_CONNECT_TIMEOUT_S) * 1000,
     ...(config.isYes('compression') ? { isCompressed: true as const } : {}),
     ...keepalive(source),
-    ...(command === undefined ? {} : { proxyCommand: expandTokens('ProxyCommand', command, proxyCommandTokens(subject)) }),
+    ...(command === undefined ? {} : proxyCommandOf(command, subject, environment)),
   };
   const notes = [...unhonouredOptions(name, config), ...algorithms.notes, ...found.notes.map((note) => `${name}: ${note}`)];
   return { hop, policy, notes };
@@ -98,6 +99,15 @@ function identitySettings(config: ResolvedConfig, environment: SshEnvironment, t
 
 function algorithmSubject({ name, keepsHostKeyOrder }: HopSource, { host, port, hostKeyAlias }: TokenSubject): AlgorithmSubject {
   return { name, host, port, keepsHostKeyOrder, ...(hostKeyAlias === undefined ? {} : { alias: hostKeyAlias }) };
+}
+
+/** ssh runs it by $SHELL (ssh_config(5), ProxyCommand), and puts the names into it as they are. */
+function proxyCommandOf(command: string, subject: TokenSubject, { env, platform }: SshEnvironment): Pick<SshHop, 'proxyCommand' | 'proxyShell'> {
+  const shell = platform === 'win32' ? undefined : env.SHELL;
+  const tokens = proxyCommandTokens(subject);
+  assertShellSafe(command, tokens);
+  const proxyCommand = expandTokens('ProxyCommand', command, tokens);
+  return { proxyCommand, ...(shell === undefined || shell === '' ? {} : { proxyShell: shell }) };
 }
 
 const STRICTNESS: Readonly<Record<string, Strictness>> = { yes: 'yes', true: 'yes', no: 'no', false: 'no', off: 'no', 'accept-new': 'accept-new' };

@@ -46,6 +46,25 @@ export function assertDestination({ host, user, port }: SshDestination): void {
   }
 }
 
+/** What would not stay one harmless word of a shell's command line. */
+const NOT_IN_COMMANDS = /[\s\p{C}'`"$\\;&<>|(){}]/u;
+
+/**
+ * Refuses with `config-invalid` a name that ssh_config gives a host or user and that would become more than a name in the
+ * command line of its ProxyCommand, where ssh puts it as it is. ssh refuses such names only where they were typed.
+ */
+export function assertShellSafe(command: string, tokens: Readonly<Record<string, string>>): void {
+  for (const [, letter = ''] of command.replaceAll('%%', '').matchAll(/%([hnkr])/g)) {
+    const value = tokens[letter] ?? '';
+    const isName = letter === 'r' ? userComplaint(value) === undefined : !value.startsWith('-') && !NOT_IN_COMMANDS.test(value);
+    if (isName) continue;
+    const shown = untrustedText(value, 60);
+    throw new ForwardError('config-invalid', `The ProxyCommand would get "${shown}" for %${letter}, and a shell would read more than a name in it.`, {
+      context: { option: 'ProxyCommand', value: shown },
+    });
+  }
+}
+
 function refusal(what: 'host' | 'user' | 'port', value: string, reason: string): ForwardError {
   const shown = untrustedText(value, 60);
   return new ForwardError('config-invalid', `The SSH ${what} "${shown}" is refused: ${reason}.`, {

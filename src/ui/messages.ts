@@ -1,5 +1,6 @@
 import { formatHostPort, isLoopback, isWildcard } from '../core/address.ts';
 import type { Failure, FailureCode, FailureContext } from '../core/failure.ts';
+import { describeForeign, describeLoss, describeSilence, type ServerWords } from './serverWords.ts';
 
 /** What the user can do about a failure; the commands turn it into a button. */
 export type Remedy =
@@ -72,11 +73,8 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     sentence: `${capitalised(facts.server())} refused the connection: no SSH server answers on that port. Check the port, or start the server.`,
     remedies: [RETRY, EDIT],
   }),
-  'connect-timeout': (facts) => ({
-    summary: 'server does not answer',
-    sentence: `${capitalised(facts.sshServer())} did not answer in time. Check the address, a firewall between, or a VPN it may need.`,
-    remedies: [RETRY],
-  }),
+  'connect-timeout': (facts) => ({ summary: 'server does not answer', sentence: describeSilence(facts.words()), remedies: [RETRY, EDIT] }),
+  'not-ssh': (facts) => ({ summary: 'not an SSH server', sentence: describeForeign(facts.words()), remedies: [EDIT, RETRY] }),
   'handshake-failed': (facts, detail) => ({
     summary: 'no SSH handshake',
     sentence: `${capitalised(facts.server())} and Culvert could not agree on how to talk SSH: ${facts.reason(detail)}`,
@@ -87,9 +85,7 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     sentence: `The ProxyCommand for ${facts.server()} ended before a connection was made: ${facts.reason(detail)}`,
     remedies: [RETRY, SHOW_LOG],
   }),
-  'connection-lost': (facts) => ({
-    summary: 'connection lost', sentence: `The SSH connection to ${facts.server()} was lost.`, remedies: [RETRY, SHOW_LOG],
-  }),
+  'connection-lost': (facts) => ({ summary: 'connection lost', sentence: describeLoss(facts.words()), remedies: [RETRY, SHOW_LOG] }),
   'keepalive-timeout': (facts) => ({
     summary: 'server went silent', sentence: `${capitalised(facts.sshServer())} stopped answering.`, remedies: [RETRY, SHOW_LOG],
   }),
@@ -119,6 +115,11 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   }),
   'auth-cancelled': (facts) => ({
     summary: 'login cancelled', sentence: `The login to ${facts.server()} was cancelled.`, remedies: [RETRY],
+  }),
+  'login-expired': (facts) => ({
+    summary: 'login took too long',
+    sentence: `${capitalised(facts.server())} waited no longer for your answer and closed the connection. Servers give a minute or two for a login; start it again.`,
+    remedies: [RETRY],
   }),
   'identity-unreadable': (facts, detail) => ({
     summary: 'key file cannot be used', sentence: `The key file${facts.suffix('path', ' ')} cannot be used: ${facts.reason(detail)}`, remedies: [RETRY],
@@ -307,6 +308,12 @@ class Facts {
   sshServer(): string {
     const server = this.server();
     return server === NO_SERVER ? server : `${NO_SERVER} ${server}`;
+  }
+
+  /** What a server did in place of a login. */
+  words(): ServerWords {
+    const text = (key: string): string => this.text(key, '');
+    return { server: capitalised(this.server()), isNamed: this.server() !== NO_SERVER, heard: text('heard'), stage: text('stage'), said: text('said'), speaks: text('speaks'), reason: text('reason') };
   }
 
   destination(): string {

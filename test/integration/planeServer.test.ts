@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import type { PlaneClient } from '../support/planeClient.ts';
 import { descendantsOf } from '../support/processes.ts';
 import type { Sshd } from '../support/sshd.ts';
-import { outcomeOfDialling, pour, serve } from '../support/tcpPeers.ts';
+import { outcomeOfDialling, serve } from '../support/tcpPeers.ts';
 import { Tunnels } from '../support/tunnels.ts';
 
 const MiB = 1024 * 1024;
@@ -37,21 +37,6 @@ describe('a tunnel that cannot be opened', () => {
     expect(await tunnels.failureOf(tunnels.hop(sshd, { port: silent.port, connectTimeoutMs: 500 }))).toMatchObject({ code: 'connect-timeout' });
     await eventually(() => silent.sockets.size === 0);
     await silent.close();
-  });
-
-  it('says that a server speaks no SSH', async () => {
-    const sshd = await tunnels.startServer();
-    const web = await serve((socket) => { socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'); });
-    expect((await tunnels.failureOf(tunnels.hop(sshd, { port: web.port }))).code).toMatch(/^(handshake-failed|connection-lost)$/);
-    await web.close();
-  });
-
-  it('survives a server that pours garbage', async () => {
-    const sshd = await tunnels.startServer();
-    const garbage = await serve((socket) => { pour(socket); });
-    expect(await tunnels.failureOf(tunnels.hop(sshd, { port: garbage.port }))).toMatchObject({ code: 'handshake-failed' });
-    await eventually(() => garbage.sockets.size === 0);
-    await garbage.close();
   });
 
   it('says which kind of algorithm is missing', async () => {

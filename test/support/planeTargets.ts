@@ -5,8 +5,11 @@ import type { Answers } from './planeClient.ts';
 import type { Sshd } from './sshd.ts';
 import type { SshKeyFile } from './sshKeys.ts';
 
+/** What a test needs to know of a server to reach it, OpenSSH's or another. */
+export type SshServer = Pick<Sshd, 'host' | 'port' | 'userName' | 'hostKeys'>;
+
 /** A hop that reaches the server with the identities given and nothing else. */
-export function hopTo(sshd: Sshd, overrides: Partial<SshHop> = {}): SshHop {
+export function hopTo(sshd: SshServer, overrides: Partial<SshHop> = {}): SshHop {
   return {
     name: 'test-server',
     host: sshd.host,
@@ -34,7 +37,7 @@ export function identityOf(key: SshKeyFile, isPublicKnown = true): SshIdentity {
 }
 
 /** Accepts the host keys of these servers and reads key files; answers no question to a person. */
-export function trusting(...servers: readonly Sshd[]): Answers {
+export function trusting(...servers: readonly SshServer[]): Answers {
   return {
     verifyHostKey: async ({ key }) => {
       const isKnown = servers.some((sshd) => sshd.hostKeys.some(({ publicKey }) => publicKey.split(' ')[1] === key));

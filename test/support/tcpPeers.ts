@@ -101,8 +101,7 @@ export async function settled(value: () => number | Promise<number>): Promise<nu
 }
 
 /** Sends without end, as fast as it is taken. */
-export function pour(socket: Socket): void {
-  const block = Buffer.alloc(65_536, 'z');
+export function pour(socket: Socket, block: Buffer = Buffer.alloc(65_536, 'z')): void {
   const fill = (): void => {
     while (!socket.destroyed && socket.write(block));
   };

@@ -6,6 +6,7 @@ import { findProgram, runProgram, timed } from './commands.mjs';
 const PACKAGES = [
   { program: 'sshd', name: 'openssh-server' },
   { program: 'ssh', name: 'openssh-client' },
+  { program: 'dropbear', name: 'dropbear-bin' },
   { program: 'chromium', name: 'chromium' },
   { program: 'socat', name: 'socat' },
   { program: 'curl', name: 'curl' },

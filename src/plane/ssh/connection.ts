@@ -101,7 +101,9 @@ export class SshConnection {
     onStep('connecting');
     const transport = await this.#openTransport(hop, signal);
     if (signal.aborted || this.#failure !== undefined) {
+      const gone = new Promise((resolve) => { transport.stream.once('close', resolve); });
       transport.stream.destroy();
+      await gone;
       signal.throwIfAborted();
     }
     this.#budget.add(transport.stream);

@@ -8,10 +8,11 @@ import { log, type PlaneServices } from '../services.ts';
 import { offeredAlgorithms } from './algorithms.ts';
 import { authHandler } from './authentication.ts';
 import { hostVerifier } from './hostKey.ts';
-import { onServerRemark } from './internals.ts';
+import { Identification } from './identification.ts';
+import { onServerRemark, watchProtocol } from './internals.ts';
 import { answersOf, PasswordWatch, type LoginSession } from './loginSession.ts';
 import { PhaseTimer } from './phaseTimer.ts';
-import { clientFailure, hopFailure, type SshPhase } from './sshFailure.ts';
+import { clientFailure, closedFailure, hopFailure, isGoodbye, silentFailure, type ClientError, type SshPhase } from './sshFailure.ts';
 import type { Transport } from './transport.ts';
 
 /** What a server may take for one step of a login; as long as sshd's own LoginGraceTime. */
@@ -19,6 +20,10 @@ const LOGIN_WAIT_MS = 120_000;
 
 /** ssh2's words for a transport that ends before the server has said anything. */
 const CLOSED_BEFORE_HANDSHAKE = 'Connection lost before handshake';
+
+/** Lines of a server's greeting, and banners, that go to the log; of one line at most so much. */
+const TOLD_MAX = 20;
+const BANNER_MAX_LENGTH = 2_000;
 
 /** How long a closing SSH connection may take to say goodbye. */
 const FAREWELL_MS = 500;
@@ -38,7 +43,12 @@ export class HopSession implements LoginSession {
   readonly #gone: Promise<void>;
   /** The host key that the server has shown. */
   #shown: HostKeyQuestion | undefined;
+  readonly #identification = new Identification((line) => { this.#tell('debug', `greeting: ${line}`); });
   #phase: SshPhase = 'handshake';
+  /** The reason of the server's goodbye. */
+  #lastWords = '';
+  /** Texts of the server that went to the log. */
+  #told = 0;
   #failure: ForwardError | undefined;
   #settle: { readonly resolve: () => void; readonly reject: (error: ForwardError) => void } | undefined;
   /** Called once, when a session that was ready breaks or is closed. */
@@ -67,6 +77,7 @@ export class HopSession implements LoginSession {
         onStep('handshake');
         this.#beginHandshake();
         this.#connect(onStep);
+        this.#watch();
       } catch (error) {
         this.fail(error instanceof ForwardError ? error : hopFailure(this.hop, 'internal', toFailure(error).detail, { cause: error }));
       }
@@ -134,14 +145,15 @@ export class HopSession implements LoginSession {
 
   #listen(onStep: (step: StartStep) => void): void {
     const client = this.#client;
-    client.on('error', (error: Error & { readonly level?: string }) => {
+    client.on('error', (error: ClientError) => {
       // An agent that could not sign; the login goes on with the next key.
       if (error.level === 'agent') return;
-      this.fail(error.message === CLOSED_BEFORE_HANDSHAKE ? this.#lost() : clientFailure(this.hop, this.#phase, error));
+      const isClosed = error.message === CLOSED_BEFORE_HANDSHAKE || error.level === 'client-socket' || isGoodbye(error, this.#phase);
+      this.fail(isClosed ? this.#lost() : clientFailure(this.hop, this.#phase, error));
     });
     client.on('end', () => { this.fail(this.#lost()); });
     client.on('close', () => { this.fail(this.#lost()); });
-    client.on('banner', (text) => { this.log('info', `banner: ${untrustedText(text, 2_000)}`); });
+    client.on('banner', (text) => { this.#tell('info', `banner: ${untrustedText(text, BANNER_MAX_LENGTH)}`); });
     client.on('tcp connection', (details, accept, reject) => {
       if (this.onChannel === undefined) reject();
       else this.onChannel(details, accept, reject);
@@ -182,15 +194,31 @@ export class HopSession implements LoginSession {
       readyTimeout: 0,
       strictVendor: false,
     });
+  }
+
+  #watch(): void {
+    watchProtocol(this.#client, {
+      takeHeader: (chunk) => this.#identification.take(chunk),
+      onDisconnect: (text) => { this.#lastWords = untrustedText(text); },
+    });
     onServerRemark(this.#client, (text) => {
       this.lastRemark = untrustedText(text);
-      this.log('debug', `remark: ${this.lastRemark}`);
+      this.#tell('debug', `remark: ${this.lastRemark}`);
     });
   }
 
+  /** Texts of the server, bounded in number. */
+  #tell(level: LogLevel, text: string): void {
+    this.#told += 1;
+    if (this.#told <= TOLD_MAX) this.log(level, text);
+    else if (this.#told === TOLD_MAX + 1) this.log('info', 'the server says more, which is left out here');
+  }
+
   #beginHandshake(): void {
-    const { connectTimeoutMs } = this.hop;
-    this.#timer.begin(connectTimeoutMs, () => hopFailure(this.hop, 'connect-timeout', `no SSH handshake within ${connectTimeoutMs} ms`));
+    this.#timer.begin(this.hop.connectTimeoutMs, () => {
+      const { isDone, said } = this.#identification;
+      return silentFailure(this.hop, isDone ? 'ssh' : said === '' ? 'nothing' : 'text', isDone ? '' : said);
+    });
   }
 
   /** Tells ssh2 the verdict about a host key; a refusal is sent to the server before the transport goes. */
@@ -221,10 +249,13 @@ export class HopSession implements LoginSession {
   }
 
   #lost(): ForwardError {
-    const epitaph = this.#transport.epitaph?.() ?? '';
-    const isProxy = this.#transport.epitaph !== undefined && this.#phase === 'handshake';
-    if (isProxy) return hopFailure(this.hop, 'proxy-command-failed', `the ProxyCommand ended: ${epitaph}`);
-    return hopFailure(this.hop, 'connection-lost', this.#phase === 'ready' ? 'the SSH connection was closed' : 'the server closed the connection');
+    const epitaph = this.#transport.epitaph?.();
+    return closedFailure(this.hop, {
+      phase: this.#phase,
+      said: this.#identification.isDone ? this.#lastWords : this.#identification.said,
+      isAskingPerson: this.#timer.isAskingPerson,
+      ...(epitaph === undefined ? {} : { epitaph }),
+    });
   }
 
   /** It is over, for whatever reason: questions are cancelled, and who waits is told. */

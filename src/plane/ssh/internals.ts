@@ -59,3 +59,37 @@ export function onServerRemark(client: Client, onRemark: (text: string) => void)
   if (typeof handlers !== 'object') throw new Error('ssh2 has changed: a client without the handlers of its messages');
   handlers['DEBUG'] = (_protocol: unknown, _isToBeShown: boolean, text: unknown) => { onRemark(String(text)); };
 }
+
+/** The part of ssh2's client that parses what the server sends. */
+interface ProtocolInternals {
+  parse(chunk: Buffer, start: number, end: number): void;
+  readonly _handlers: { DISCONNECT(protocol: unknown, reason: number, text: string): void };
+}
+
+/** What a connection looks at before ssh2 does, or what ssh2 keeps to itself. */
+export interface Watcher {
+  /** Gets what the server sends until it gives bytes on to ssh2's parser; may throw, which ssh2's client tells as its error. */
+  takeHeader(chunk: Buffer): Buffer | undefined;
+  /** The server's reason for its goodbye (RFC 4253 section 11.1): of some reasons ssh2's client tells nothing. */
+  onDisconnect(text: string): void;
+}
+
+/** Puts the watcher between a server and ssh2's client, which must have been told to connect; throws when this ssh2 is another than 1.17. */
+export function watchProtocol(client: Client, watcher: Watcher): void {
+  const protocol = (client as Client & { readonly _protocol?: Partial<ProtocolInternals> })._protocol;
+  const { parse, _handlers: handlers } = protocol ?? {};
+  if (protocol === undefined || typeof parse !== 'function' || typeof handlers?.DISCONNECT !== 'function') {
+    throw new Error('ssh2 has changed: a client without a parser and handlers');
+  }
+  protocol.parse = (chunk, start, end) => {
+    const header = watcher.takeHeader(chunk.subarray(start, end));
+    if (header === undefined) return;
+    protocol.parse = parse;
+    parse.call(protocol, header, 0, header.length);
+  };
+  const disconnect = handlers.DISCONNECT.bind(handlers);
+  handlers.DISCONNECT = (from, reason, text) => {
+    watcher.onDisconnect(text);
+    disconnect(from, reason, text);
+  };
+}

@@ -2,6 +2,9 @@ import type { ForwardError } from '../../core/failure.ts';
 import type { Disposable } from '../../core/lifecycle.ts';
 import type { Clock } from '../../core/ports.ts';
 
+/** What the control side knows it answers at once; after this a person is being asked. */
+const PERSON_MS = 3_000;
+
 /** Bounds the waiting for a server, phase by phase, and stands still while a person is asked. */
 export class PhaseTimer {
   readonly #clock: Clock;
@@ -9,10 +12,17 @@ export class PhaseTimer {
   #phase: { readonly timeoutMs: number; readonly error: () => ForwardError } | undefined;
   #running: Disposable | undefined;
   #questions = 0;
+  /** When the oldest of the open questions was asked. */
+  #askedAt = 0;
 
   constructor(clock: Clock, onExpired: (error: ForwardError) => void) {
     this.#clock = clock;
     this.#onExpired = onExpired;
+  }
+
+  /** True while a question is open that nobody but a person can be thinking about. */
+  get isAskingPerson(): boolean {
+    return this.#questions > 0 && this.#clock.now() - this.#askedAt >= PERSON_MS;
   }
 
   /** Begins the next phase, with its whole time. */
@@ -29,6 +39,7 @@ export class PhaseTimer {
 
   /** Stands still until the answer is there; then the phase has its whole time again. */
   async whileAsking<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.#questions === 0) this.#askedAt = this.#clock.now();
     this.#questions += 1;
     this.#running?.dispose();
     try {

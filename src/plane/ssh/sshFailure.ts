@@ -41,18 +41,58 @@ function connectFailureCode(code: string): FailureCode {
   }
 }
 
-/** The failure behind an error of ssh2's client, which marks its errors with `level` and disconnect messages with a number. */
-export function clientFailure(hop: SshHop, phase: SshPhase, error: Error & { readonly level?: string; readonly code?: unknown }): ForwardError {
+/** ssh2's client marks its errors with `level`, and those of the server's goodbye with the number of its reason. */
+export type ClientError = Error & { readonly level?: string; readonly code?: unknown };
+
+/** PROTOCOL_ERROR, KEY_EXCHANGE_FAILED, MAC_ERROR, COMPRESSION_ERROR, PROTOCOL_VERSION_NOT_SUPPORTED, HOST_KEY_NOT_VERIFIABLE (RFC 4253 section 11.1). */
+const TECHNICAL_REASONS: readonly unknown[] = [2, 3, 5, 6, 8, 9];
+
+/** True for a server that ended the connection of its own accord, rather than over what was said in the handshake. */
+export function isGoodbye({ code }: ClientError, phase: SshPhase): boolean {
+  return typeof code === 'number' && (phase !== 'handshake' || !TECHNICAL_REASONS.includes(code));
+}
+
+/** The failure behind an error of ssh2's client that is no goodbye. */
+export function clientFailure(hop: SshHop, phase: SshPhase, error: ClientError): ForwardError {
+  if (error instanceof ForwardError) return hopFailure(hop, error.code, error.message, { cause: error, context: error.context });
   return hopFailure(hop, clientFailureCode(phase, error), messageOf(error), { cause: error });
 }
 
-function clientFailureCode(phase: SshPhase, error: { readonly level?: string; readonly code?: unknown }): FailureCode {
-  if (error.level === 'client-timeout') return 'keepalive-timeout';
-  if (error.level === 'client-socket') return 'connection-lost';
+/** What is known when a connection ends. */
+export interface Ending {
+  readonly phase: SshPhase;
+  /** The server's last words, or the first ones of one that has not identified itself; cleaned, and often empty. */
+  readonly said: string;
+  /** A person was being asked. */
+  readonly isAskingPerson: boolean;
+  /** How a ProxyCommand ended, where there is one. */
+  readonly epitaph?: string;
+}
+
+/** The failure behind a connection that its other end closed. */
+export function closedFailure(hop: SshHop, { phase, said, isAskingPerson, epitaph }: Ending): ForwardError {
+  if (isAskingPerson) return hopFailure(hop, 'login-expired', 'the server closed the connection before the question was answered');
+  const words = said === '' ? {} : { said };
+  if (phase === 'ready') return hopFailure(hop, 'connection-lost', withWords('the SSH connection was closed', said), { context: words });
   // While logging in a server says goodbye over what was offered: too many failures, no more methods.
-  if (typeof error.code === 'number' && phase === 'authentication') return 'auth-failed';
-  if (typeof error.code === 'number' && phase === 'ready') return 'connection-lost';
-  return phase === 'handshake' ? 'handshake-failed' : 'connection-lost';
+  if (phase === 'authentication' && said !== '') return hopFailure(hop, 'auth-failed', said);
+  if (phase === 'handshake' && epitaph !== undefined && said === '') return hopFailure(hop, 'proxy-command-failed', `the ProxyCommand ended: ${epitaph}`);
+  return hopFailure(hop, 'connection-lost', withWords('the server closed the connection', said), { context: { ...words, stage: phase } });
+}
+
+/** The failure behind a handshake that did not end in time; `heard` is how far the server got. */
+export function silentFailure(hop: SshHop, heard: 'nothing' | 'text' | 'ssh', said: string): ForwardError {
+  const detail = withWords(`no SSH handshake within ${hop.connectTimeoutMs} ms`, said);
+  return hopFailure(hop, 'connect-timeout', detail, { context: { heard, ...(said === '' ? {} : { said }) } });
+}
+
+function withWords(detail: string, said: string): string {
+  return said === '' ? detail : `${detail}; it said "${said}"`;
+}
+
+function clientFailureCode(phase: SshPhase, { level }: ClientError): FailureCode {
+  if (level === 'client-timeout') return 'keepalive-timeout';
+  return phase === 'ready' ? 'connection-lost' : 'handshake-failed';
 }
 
 /** The failure of a `forwardOut`, whose errors carry the reason of RFC 4254 section 5.1. */

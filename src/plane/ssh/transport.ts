@@ -18,7 +18,8 @@ export interface Transport {
 /** Reaches the first hop of a chain; rejects with a `ForwardError`. */
 export async function openTransport(hop: SshHop, services: PlaneServices, signal: AbortSignal): Promise<Transport> {
   if (hop.proxyCommand !== undefined) {
-    const stream = new ProxyCommandStream(hop.proxyCommand, (line) => { log(services, 'info', `${hop.name}: ProxyCommand: ${line}`); });
+    const onLine = (line: string): void => { log(services, 'info', `${hop.name}: ProxyCommand: ${line}`); };
+    const stream = new ProxyCommandStream({ command: hop.proxyCommand, shell: hop.proxyShell, clock: services.clock, onLine });
     return { stream, epitaph: () => stream.epitaph };
   }
   try {

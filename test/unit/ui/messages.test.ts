@@ -7,8 +7,8 @@ import { failure } from './samples.ts';
 const CODES: Readonly<Record<FailureCode, true>> = {
   'invalid-forward': true, 'address-in-use': true, 'running-elsewhere': true, 'permission-denied': true, 'address-not-available': true, 'bind-not-allowed': true,
   'config-invalid': true, 'config-unsupported': true, 'host-not-found': true, 'host-unreachable': true, 'connect-refused': true, 'connect-timeout': true,
-  'handshake-failed': true, 'proxy-command-failed': true, 'connection-lost': true, 'keepalive-timeout': true, 'host-key-unknown': true, 'host-key-mismatch': true,
-  'host-key-revoked': true, 'host-key-rejected': true, 'known-hosts-unreadable': true, 'auth-failed': true, 'auth-cancelled': true, 'identity-unreadable': true,
+  'not-ssh': true, 'handshake-failed': true, 'proxy-command-failed': true, 'connection-lost': true, 'keepalive-timeout': true, 'host-key-unknown': true, 'host-key-mismatch': true,
+  'host-key-revoked': true, 'host-key-rejected': true, 'known-hosts-unreadable': true, 'auth-failed': true, 'auth-cancelled': true, 'login-expired': true, 'identity-unreadable': true,
   'remote-bind-refused': true, 'forwarding-prohibited': true, 'destination-refused': true, 'destination-unreachable': true, cancelled: true, 'plane-crashed': true, internal: true,
 };
 const codes = Object.keys(CODES) as FailureCode[];
@@ -27,6 +27,9 @@ const CONTEXTS: readonly FailureContext[] = [
   { port: 80, firstUnprivileged: 1024, recipe: 'sudo sysctl', program: 'nginx', pid: 7, freePort: 81, host: '127.0.0.1', address: '0.0.0.0:80' },
   { ...HOP, tried: [], methods: ['publickey'] },
   { ...HOP, tried: ['publickey', 'password'] },
+  { ...HOP, stage: 'handshake', said: 'Exceeded MaxStartups', heard: 'text' },
+  { ...HOP, stage: 'authentication', heard: 'nothing', speaks: 'HTTP' },
+  { heard: 'ssh', said: 'Go away.', speaks: 'TLS' },
   // What crossed a boundary may be anything.
   { host: ['a'], port: 'x', hop: false, user: true, tried: 'all', line: '12', file: 7, path: ['b'], reason: 5 },
 ];
@@ -70,6 +73,21 @@ describe('the sentences that people meet first', () => {
     ['connect-refused', HOP, '', 'bastion (bastion.example:2222) refused the connection: no SSH server answers on that port. Check the port, or start the server.'],
     ['connect-refused', {}, '', 'The SSH server refused the connection: no SSH server answers on that port. Check the port, or start the server.'],
     ['connect-timeout', { hop: 'h', host: 'h', port: 22 }, '', 'The SSH server h did not answer in time. Check the address, a firewall between, or a VPN it may need.'],
+    ['connect-timeout', { ...HOP, heard: 'nothing' }, '', 'bastion (bastion.example:2222) accepts connections but says nothing. It may be too busy, or no SSH server: check the port.'],
+    ['connect-timeout', { ...HOP, heard: 'text', said: '220 mail' }, '', 'bastion (bastion.example:2222) said "220 mail" and no more, and no SSH server begins like that. Check the port.'],
+    ['connect-timeout', { ...HOP, heard: 'ssh' }, '', 'The SSH server bastion (bastion.example:2222) stopped answering in the middle of the SSH handshake.'],
+    ['not-ssh', { ...HOP, speaks: 'HTTP', reason: 'it speaks HTTP' }, '', 'bastion (bastion.example:2222) is a web server (HTTP), not an SSH server. Check the port.'],
+    ['not-ssh', { ...HOP, speaks: 'TLS', reason: 'it speaks TLS' }, '', 'bastion (bastion.example:2222) speaks TLS, as web servers do on port 443, and is no SSH server. Check the port.'],
+    ['not-ssh', { ...HOP, speaks: 'VNC' }, '', 'bastion (bastion.example:2222) speaks VNC and is no SSH server. Check the port.'],
+    ['not-ssh', { ...HOP, reason: 'it sends a line without end' }, '', 'bastion (bastion.example:2222) is no SSH server: it sends a line without end. Check the port.'],
+    ['connection-lost', HOP, '', 'The SSH connection to bastion (bastion.example:2222) was lost.'],
+    ['connection-lost', { ...HOP, said: 'idle for too long' }, '', 'The SSH connection to bastion (bastion.example:2222) was lost. The server said "idle for too long".'],
+    ['connection-lost', { ...HOP, stage: 'handshake', said: 'Exceeded MaxStartups' }, '',
+      'bastion (bastion.example:2222) closed the connection before anyone could log in. It said "Exceeded MaxStartups".'],
+    ['connection-lost', { ...HOP, stage: 'handshake' }, '',
+      'bastion (bastion.example:2222) closed the connection before anyone could log in. It may be too busy, or refuse this computer; its own log tells.'],
+    ['connection-lost', { ...HOP, stage: 'authentication' }, '', 'bastion (bastion.example:2222) closed the connection during the login. Its own log tells why.'],
+    ['login-expired', HOP, '', 'bastion (bastion.example:2222) waited no longer for your answer and closed the connection. Servers give a minute or two for a login; start it again.'],
     ['handshake-failed', HOP, 'bastion: no matching cipher', 'bastion (bastion.example:2222) and Culvert could not agree on how to talk SSH: no matching cipher.'],
     ['host-key-mismatch', { ...HOP, file: '/k', line: 12, expected: 'ssh-ed25519 SHA256:aaa', fingerprint: 'SHA256:bbb' }, '',
       'The host key of bastion (bastion.example:2222) is not the one in /k, line 12. Someone may be listening in, or the server was set up anew. Nothing was sent to it.'

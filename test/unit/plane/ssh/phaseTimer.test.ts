@@ -53,4 +53,17 @@ describe('the timer of a login', () => {
     expect(expired).toEqual([]);
     expect(clock.pending).toBe(0);
   });
+
+  it('takes a question that stays open for one to a person', async () => {
+    const { clock, phases } = timer();
+    let answer: (() => void) | undefined;
+    const asking = phases.whileAsking(() => new Promise<void>((resolve) => { answer = resolve; }));
+    clock.advance(2_999);
+    expect(phases.isAskingPerson).toBe(false);
+    clock.advance(1);
+    expect(phases.isAskingPerson).toBe(true);
+    answer?.();
+    await asking;
+    expect(phases.isAskingPerson).toBe(false);
+  });
 });
