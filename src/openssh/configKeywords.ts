@@ -2,11 +2,12 @@
  * How the argument of an option is read:
  * `word` one argument · `flag` yes or no · `choice` one of `choices` · `number` · `time` · `port` · `words` all arguments,
  * first line wins · `every` one argument per line, all lines count · `command` the rest of the line ·
- * `algorithms` a list that may begin with `+ - ^` · `block` Host, Match, Include · `ignored` accepted without a meaning here.
+ * `algorithms` a list that may begin with `+ - ^` · `forward` a forward, all lines count ·
+ * `block` Host, Match, Include · `ignored` accepted without a meaning here.
  */
 export type KeywordKind =
-  | 'word' | 'flag' | 'choice' | 'number' | 'time' | 'port' | 'words' | 'every' | 'command' | 'jump' | 'agent' | 'algorithms' | 'block'
-  | 'ignored';
+  | 'word' | 'flag' | 'choice' | 'number' | 'time' | 'port' | 'words' | 'every' | 'command' | 'jump' | 'agent' | 'algorithms' | 'forward'
+  | 'block' | 'ignored';
 
 export interface Keyword {
   /** The name that `ssh -G` prints. */
@@ -36,6 +37,7 @@ const KINDS: Readonly<Partial<Record<KeywordKind, string>>> = {
   jump: 'proxyjump',
   agent: 'identityagent',
   algorithms: 'hostkeyalgorithms',
+  forward: 'localforward remoteforward dynamicforward',
 };
 
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
@@ -65,7 +67,7 @@ const IGNORED =
   'gssapidelegatecredentials gssapikeyexchange gssapiclientidentity gssapiserveridentity gssapitrustdns gssapirenewalforcesrekey ' +
   'gssapikexalgorithms forwardagent forwardx11 forwardx11trusted forwardx11timeout xauthlocation kbdinteractivedevices ciphers macs ' +
   'kexalgorithms casignaturealgorithms pubkeyacceptedalgorithms pubkeyacceptedkeytypes hostbasedacceptedalgorithms hostbasedkeytypes ' +
-  'localforward remoteforward dynamicforward escapechar syslogfacility loglevel logverbose enablesshkeysign sendenv setenv controlpath ' +
+  'escapechar syslogfacility loglevel logverbose enablesshkeysign sendenv setenv controlpath ' +
   'controlmaster controlpersist tunnel tunneldevice localcommand permitlocalcommand remotecommand visualhostkey ipqos requesttty ' +
   'sessiontype stdinnull forkafterauthentication streamlocalbindmask fingerprinthash enableescapecommandline channeltimeout tag ' +
   'obscurekeystroketiming versionaddendum warnweakcrypto protocolkeepalives setuptimeout useblacklistedkeys usekeychain';

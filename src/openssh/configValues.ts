@@ -1,5 +1,6 @@
 import type { ConfigLine } from './configLine.ts';
 import type { Keyword } from './configKeywords.ts';
+import { FORWARD_KEYWORDS, readForwardLine } from './forwardLine.ts';
 import { parseJumpHosts } from './jumpHosts.ts';
 
 /** The values of one line, ready to be kept; or why ssh would refuse it. */
@@ -17,9 +18,19 @@ export function readValues(keyword: Keyword, { parts, rest }: ConfigLine): Value
       return { values: [rest] };
     case 'jump':
       return readJump(rest);
+    case 'forward':
+      return readForward(keyword.name, parts);
     default:
       return readSingle(keyword, parts);
   }
+}
+
+/** Variables may become anything, and are looked at when the forward is made. */
+function readForward(keyword: string, parts: readonly string[]): ValueResult {
+  const kind = FORWARD_KEYWORDS[keyword] ?? 'local';
+  if (parts.some((part) => part.includes('${'))) return { values: parts };
+  const line = readForwardLine(kind, parts);
+  return 'reason' in line ? line : { values: parts };
 }
 
 function readSingle(keyword: Keyword, parts: readonly string[]): ValueResult {

@@ -3,6 +3,7 @@ import { lookUpKeyword, type Keyword } from './configKeywords.ts';
 import { parseConfigLine, type ConfigLine } from './configLine.ts';
 import { withDefaults } from './configDefaults.ts';
 import { readValues } from './configValues.ts';
+import { FORWARD_KEYWORDS, type ConfiguredForwardKind } from './forwardLine.ts';
 import { canonicalHost } from './hostPort.ts';
 import { evaluateMatch } from './matchLine.ts';
 import { matchPattern, matchPatternList } from './patterns.ts';
@@ -44,14 +45,39 @@ export function explicitOptions(files: readonly ConfigFile[], subject: ConfigSub
   return new Set(collectValues(files, subject).keys());
 }
 
+/** A line of ssh_config that describes a forward, as it stands there. */
+export interface FoundForward {
+  readonly kind: ConfiguredForwardKind;
+  /** The arguments of the keyword. */
+  readonly parts: readonly string[];
+  readonly place: Place;
+}
+
+export interface FoundForwards {
+  /** In the order in which ssh makes them; duplicates included. */
+  readonly forwards: readonly FoundForward[];
+  readonly hostKeyAlias: string | undefined;
+}
+
+/** The forwards that the files describe for one host; none where ClearAllForwardings is set. */
+export function evaluateForwards(files: readonly ConfigFile[], subject: ConfigSubject): FoundForwards {
+  const { values, forwards } = evaluate(files, subject);
+  const isCleared = ['yes', 'true'].includes(values.get('clearallforwardings')?.[0] ?? 'no');
+  return { forwards: isCleared ? [] : forwards, hostKeyAlias: values.get('hostkeyalias')?.[0]?.toLowerCase() };
+}
+
 function collectValues(files: readonly ConfigFile[], subject: ConfigSubject): Map<string, string[]> {
+  return evaluate(files, subject).values;
+}
+
+function evaluate(files: readonly ConfigFile[], subject: ConfigSubject): Evaluation {
   const evaluation = new Evaluation(subject);
   for (const file of files) evaluation.readFile(file, { isActive: true, isNeverActive: false });
   evaluation.finishPass();
   // `Match final` asks for a second reading of everything, with the host name that the first one found.
   if (evaluation.wantsFinalPass) for (const file of files) evaluation.readFile(file, { isActive: true, isNeverActive: false });
   evaluation.assertSupported();
-  return evaluation.values;
+  return evaluation;
 }
 
 interface Block {
@@ -62,6 +88,7 @@ interface Block {
 
 class Evaluation {
   readonly values = new Map<string, string[]>();
+  readonly forwards: FoundForward[] = [];
   readonly #places = new Map<string, Place>();
   readonly #subject: ConfigSubject;
   wantsFinalPass = false;
@@ -144,6 +171,11 @@ class Evaluation {
     const result = readValues(keyword, line);
     if ('reason' in result) throw invalid(`${line.keyword}: ${result.reason}`, place);
     if (!block.isActive || keyword.kind === 'ignored') return;
+    const forwardKind = FORWARD_KEYWORDS[keyword.name];
+    if (forwardKind !== undefined) {
+      this.forwards.push({ kind: forwardKind, parts: line.parts, place });
+      return;
+    }
     if (keyword.kind === 'every') this.#add(keyword.name, result.values);
     else if (keyword.kind === 'jump') this.#setJump(result.values, place);
     else this.#set(keyword.name, result.values, place);
