@@ -1,5 +1,6 @@
 import { formatHostPort, isLoopback, isWildcard } from '../core/address.ts';
 import type { Failure, FailureCode, FailureContext } from '../core/failure.ts';
+import type { ForwardDefinition } from '../core/forward.ts';
 
 /** What the user can do about a failure; the commands turn it into a button. */
 export type Remedy =
@@ -22,6 +23,13 @@ export interface Explanation {
 /** Explains a failure; every code has its words. */
 export function explain(failure: Failure): Explanation {
   return EXPLAIN[failure.code](new Facts(failure.context), failure.detail);
+}
+
+/** The remedies that fit the forward: one from ssh_config is changed in the file and nowhere else. */
+export function remediesFor({ source }: Pick<ForwardDefinition, 'source'>, remedies: readonly Remedy[]): readonly Remedy[] {
+  if (source === undefined) return remedies;
+  const inFile: Remedy = { kind: 'open-file', title: `Open ssh_config at Line ${String(source.line)}`, path: source.file, line: source.line };
+  return remedies.filter(({ kind }) => kind !== 'listen-on').map((remedy) => (remedy.kind === 'edit' ? inFile : remedy));
 }
 
 const RETRY: Remedy = { kind: 'retry' };

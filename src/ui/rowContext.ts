@@ -1,4 +1,4 @@
-import type { Forward } from '../core/forward.ts';
+import { isReadOnly, type Forward } from '../core/forward.ts';
 
 /** Ports that are most often web servers: the row offers the browser without being asked. */
 function looksLikeHttp(port: number): boolean {
@@ -6,7 +6,11 @@ function looksLikeHttp(port: number): boolean {
     || (port >= 8000 && port < 9100);
 }
 
-/** `forward.<kind>.<phase>`, then `.http` for what a browser can probably show; the manifest's menus match on it. */
-export function contextOf({ definition: { spec }, state }: Forward): string {
-  return `forward.${spec.kind}.${state.phase}${looksLikeHttp(spec.connect.port) ? '.http' : ''}`;
+/**
+ * `forward.<kind>.<phase>`, then `.http` for what a browser can probably show and `.readonly` for what is not Culvert's to
+ * change; the manifest's menus match on it.
+ */
+export function contextOf({ definition, state }: Forward): string {
+  const { spec } = definition;
+  return `forward.${spec.kind}.${state.phase}${looksLikeHttp(spec.connect.port) ? '.http' : ''}${isReadOnly(definition) ? '.readonly' : ''}`;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FailureCode, FailureContext } from '../../../src/core/failure.ts';
-import { explain, type Remedy } from '../../../src/ui/messages.ts';
+import { explain, remediesFor, type Remedy } from '../../../src/ui/messages.ts';
 import { failure } from './samples.ts';
 
 /** Every code once; the type checker complains when one is missing. */
@@ -106,6 +106,14 @@ describe('what can be done', () => {
     ['config-invalid', { file: '/c', line: 3 }, { kind: 'open-file', title: 'Open ssh_config', path: '/c', line: 3 }],
   ])('about %s with %j: %j', (code, context, remedy) => {
     expect(explain(failure(code, context)).remedies).toContainEqual(remedy);
+  });
+
+  it('about a forward of ssh_config is done in the file, never by changing the forward here', () => {
+    const { remedies } = explain(failure('address-in-use', { port: 80, freePort: 81 }));
+    expect(remediesFor({}, remedies)).toEqual(remedies);
+    expect(remediesFor({ source: { file: '/c', line: 3 } }, remedies)).toEqual([
+      { kind: 'retry' }, { kind: 'open-file', title: 'Open ssh_config at Line 3', path: '/c', line: 3 },
+    ]);
   });
 
   it('never accepts a key that changed or was revoked', () => {
