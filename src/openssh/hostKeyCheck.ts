@@ -3,7 +3,7 @@ import { ForwardError } from '../core/failure.ts';
 import type { HostKeyStatus } from '../core/sshTarget.ts';
 import type { HostKeyPolicy, Strictness } from './hostKeyPolicy.ts';
 import { decodePlainKey, fingerprint } from './keyBlob.ts';
-import { knownHostsName, lookUp, parseKnownHosts, type KnownHostsLine, type KnownKey } from './knownHosts.ts';
+import { knownHostsName, lookUp, parseKnownHosts, type KnownAlias, type KnownHostsLine, type KnownKey } from './knownHosts.ts';
 import { parsePublicKeyText } from './publicKeyText.ts';
 
 /** The parts of the plane's question that the verdict depends on. */
@@ -26,6 +26,10 @@ export interface HostKeyVerdict {
   readonly line?: number;
   /** Other keys that are known for the same host. */
   readonly others: readonly KnownKey[];
+  /** Other names that the same key is known by. */
+  readonly aliases: readonly KnownAlias[];
+  /** Certificate authorities that known_hosts has for the host, and that are not used. */
+  readonly authorities: readonly KnownKey[];
   readonly strictness: Strictness;
   /** The name that known_hosts knows the host by. */
   readonly name: string;
@@ -42,13 +46,15 @@ export interface HostKeyVerdict {
 export async function checkHostKey(evidence: HostKeyEvidence, policy: HostKeyPolicy): Promise<HostKeyVerdict> {
   const { host, port, hostKeyAlias, key } = evidence;
   const subject = { host, port, key, ...(hostKeyAlias === undefined ? {} : { alias: hostKeyAlias }) };
-  const { status, at, others } = lookUp(await readKnownHosts(policy), subject);
+  const { status, at, others, aliases, authorities } = lookUp(await readKnownHosts(policy), subject);
   const name = knownHostsName(subject);
   const appendTo = isWritable(name, host) ? policy.userFiles[0] : undefined;
   const shared = {
     fingerprint: fingerprint(key),
     keyType: decodePlainKey(key)?.type ?? evidence.keyType,
     others,
+    aliases,
+    authorities,
     strictness: policy.strictness,
     name,
     isHashed: policy.isHashed,

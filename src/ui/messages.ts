@@ -108,7 +108,8 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   'host-key-mismatch': explainHostKeyMismatch,
   'host-key-revoked': (facts) => ({
     summary: 'host key revoked',
-    sentence: `The host key of ${facts.server()} is marked as revoked in ${facts.place()}. Nothing was sent. Ask whoever runs the server.`,
+    sentence: `The host key of ${facts.server()} is marked as revoked in ${facts.place()}. Nothing was sent. Ask whoever runs the server.`
+      + (facts.has('fingerprint') ? ` Got ${facts.hostKey()}${facts.suffix('expected', ', known is ')}.` : ''),
     remedies: knownHostsFile(facts),
   }),
   'host-key-rejected': (facts) => ({
@@ -194,7 +195,7 @@ function explainHostKeyMismatch(facts: Facts): Explanation {
   return {
     summary: 'host key has changed',
     sentence: `The host key of ${facts.server()} is not the one in ${facts.place()}. Someone may be listening in, or the server was set up anew. Nothing was sent to it.`
-      + ` Expected ${facts.text('expected', 'another key')}, got ${facts.text('fingerprint', 'this one')}.`,
+      + ` Expected ${facts.text('expected', 'another key')}, got ${facts.hostKey()}.`,
     remedies: [...knownHostsFile(facts), ...(keygen === '' ? [] : [{ kind: 'copy', title: 'Copy ssh-keygen -R', text: keygen } as const])],
   };
 }
@@ -265,6 +266,11 @@ class Facts {
   suffix(key: string, prefix: string): string {
     const text = this.text(key, '');
     return text === '' ? '' : prefix + text;
+  }
+
+  /** The key that the server showed: its type and its fingerprint. */
+  hostKey(): string {
+    return [this.text('keyType', ''), this.text('fingerprint', 'this one')].filter((part) => part !== '').join(' ');
   }
 
   /** The SSH server as the user knows it, with where it really is. */

@@ -78,14 +78,14 @@ test('pictures of the questions in light, dark and high contrast', async ({ work
   for (const theme of THEMES) {
     await workbench.setTheme(theme);
     await workbench.forward(text);
-    await workbench.dialog.waitFor('authenticity');
+    await workbench.quickInput.waitForQuestion('Unknown Host Key');
     await workbench.screenshot(`host-key-question-${theme}`);
-    await workbench.dialog.press('Cancel');
+    await workbench.quickInput.cancel();
     await workbench.forwards.waitForRow(/host key not trusted/);
   }
   await workbench.forward(text);
-  await workbench.dialog.waitFor('authenticity');
-  await workbench.dialog.press('Trust and Connect');
+  await workbench.quickInput.waitForQuestion('Unknown Host Key');
+  await workbench.quickInput.pick('Trust and Connect');
   for (const theme of THEMES) {
     await workbench.quickInput.waitForQuestion('Password of');
     await workbench.quickInput.cancel();

@@ -73,6 +73,12 @@ describe('the sentences that people meet first', () => {
     ['host-key-mismatch', { ...HOP, file: '/k', line: 12, expected: 'ssh-ed25519 SHA256:aaa', fingerprint: 'SHA256:bbb' }, '',
       'The host key of bastion (bastion.example:2222) is not the one in /k, line 12. Someone may be listening in, or the server was set up anew. Nothing was sent to it.'
       + ' Expected ssh-ed25519 SHA256:aaa, got SHA256:bbb.'],
+    ['host-key-mismatch', { ...HOP, file: '/k', line: 12, expected: 'ssh-rsa SHA256:aaa', keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
+      'The host key of bastion (bastion.example:2222) is not the one in /k, line 12. Someone may be listening in, or the server was set up anew. Nothing was sent to it.'
+      + ' Expected ssh-rsa SHA256:aaa, got ssh-ed25519 SHA256:bbb.'],
+    ['host-key-revoked', { ...HOP, file: '/k', line: 3, expected: 'ssh-rsa SHA256:aaa', keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
+      'The host key of bastion (bastion.example:2222) is marked as revoked in /k, line 3. Nothing was sent. Ask whoever runs the server.'
+      + ' Got ssh-ed25519 SHA256:bbb, known is ssh-rsa SHA256:aaa.'],
     ['host-key-revoked', { ...HOP, file: '/revoked' }, '',
       'The host key of bastion (bastion.example:2222) is marked as revoked in /revoked. Nothing was sent. Ask whoever runs the server.'],
     ['auth-failed', { ...HOP, tried: ['publickey', 'password'] }, 'x', 'bastion (bastion.example:2222) did not accept the login of me. Tried: publickey, password.'],
