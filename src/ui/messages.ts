@@ -192,10 +192,17 @@ function explainPermissionDenied(facts: Facts): Explanation {
 
 function explainHostKeyMismatch(facts: Facts): Explanation {
   const keygen = facts.text('keygen', '');
+  const keys = ` Expected ${facts.text('expected', 'another key')}, got ${facts.hostKey()}.`;
+  if (!facts.has('file')) {
+    return {
+      summary: 'host key changed on the way',
+      sentence: `${capitalised(facts.server())} showed another host key in the middle of the connection, as only someone does who has taken it over. It was ended.${keys}`,
+      remedies: [SHOW_LOG],
+    };
+  }
   return {
     summary: 'host key has changed',
-    sentence: `The host key of ${facts.server()} is not the one in ${facts.place()}. Someone may be listening in, or the server was set up anew. Nothing was sent to it.`
-      + ` Expected ${facts.text('expected', 'another key')}, got ${facts.hostKey()}.`,
+    sentence: `The host key of ${facts.server()} is not the one in ${facts.place()}. Someone may be listening in, or the server was set up anew. Nothing was sent to it.${keys}`,
     remedies: [...knownHostsFile(facts), ...(keygen === '' ? [] : [{ kind: 'copy', title: 'Copy ssh-keygen -R', text: keygen } as const])],
   };
 }

@@ -78,6 +78,7 @@ test('an unknown key asks with its type and fingerprint, and Enter, which is a n
   expect(countInLog(sshd, AUTHENTICATION)).toBe(0);
 
   await workbench.quickInput.accept();
+  await workbench.quickInput.waitUntilClosed();
   await workbench.forwards.waitForRow(isFailedWith('host key not trusted'), PROMPTLY_MS);
   await expectNothingLeft(workbench, sshd, port);
   expect(countInLog(sshd, AUTHENTICATION)).toBe(0);

@@ -79,6 +79,9 @@ describe('the sentences that people meet first', () => {
     ['host-key-revoked', { ...HOP, file: '/k', line: 3, expected: 'ssh-rsa SHA256:aaa', keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
       'The host key of bastion (bastion.example:2222) is marked as revoked in /k, line 3. Nothing was sent. Ask whoever runs the server.'
       + ' Got ssh-ed25519 SHA256:bbb, known is ssh-rsa SHA256:aaa.'],
+    ['host-key-mismatch', { ...HOP, expected: 'ssh-ed25519 SHA256:aaa', keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
+      'bastion (bastion.example:2222) showed another host key in the middle of the connection, as only someone does who has taken it over. It was ended.'
+      + ' Expected ssh-ed25519 SHA256:aaa, got ssh-ed25519 SHA256:bbb.'],
     ['host-key-revoked', { ...HOP, file: '/revoked' }, '',
       'The host key of bastion (bastion.example:2222) is marked as revoked in /revoked. Nothing was sent. Ask whoever runs the server.'],
     ['auth-failed', { ...HOP, tried: ['publickey', 'password'] }, 'x', 'bastion (bastion.example:2222) did not accept the login of me. Tried: publickey, password.'],
@@ -108,7 +111,7 @@ describe('what can be done', () => {
     ['permission-denied', { port: 80, recipe: 'sudo sysctl' }, { kind: 'copy', title: 'Copy the System\'s Recipe', text: 'sudo sysctl' }],
     ['host-key-mismatch', { file: '/k', line: 12 }, { kind: 'open-file', title: 'Open known_hosts at Line 12', path: '/k', line: 12 }],
     ['host-key-revoked', { file: '/k' }, { kind: 'open-file', title: 'Open known_hosts', path: '/k' }],
-    ['host-key-mismatch', { keygen: 'ssh-keygen -R h' }, { kind: 'copy', title: 'Copy ssh-keygen -R', text: 'ssh-keygen -R h' }],
+    ['host-key-mismatch', { file: '/k', keygen: 'ssh-keygen -R h' }, { kind: 'copy', title: 'Copy ssh-keygen -R', text: 'ssh-keygen -R h' }],
     ['config-invalid', { file: '/c', line: 3 }, { kind: 'open-file', title: 'Open ssh_config', path: '/c', line: 3 }],
   ])('about %s with %j: %j', (code, context, remedy) => {
     expect(explain(failure(code, context)).remedies).toContainEqual(remedy);
