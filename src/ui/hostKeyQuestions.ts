@@ -37,10 +37,8 @@ export class HostKeyQuestions {
 
   async #decide(question: HostKeyQuestion, signal: AbortSignal): Promise<HostKeyAnswer> {
     const verdict = await this.#check(question);
+    this.#tellAuthorities(verdict);
     this.#log.write('info', `Host key of ${question.host}:${String(question.port)}: ${verdict.keyType} ${verdict.fingerprint} is ${verdict.status}.`);
-    for (const { file, line } of verdict.authorities) {
-      this.#log.write('info', `${file}, line ${String(line)}: the certificate authority for ${verdict.name} is not used, since host certificates are not supported; its key is judged by itself.`);
-    }
     const settled = decideByFile(question, verdict);
     if (settled !== undefined) return settled;
     if (verdict.strictness === 'yes') return refuse('host-key-unknown', question, verdict);
@@ -63,6 +61,12 @@ export class HostKeyQuestions {
     if (settled !== undefined) return settled;
     await this.#remember(question, verdict);
     return ACCEPTED;
+  }
+
+  #tellAuthorities({ name, authorities }: HostKeyVerdict): void {
+    for (const { file, line } of authorities) {
+      this.#log.write('info', `${file}, line ${String(line)}: the certificate authority for ${name} is not used, since host certificates are not supported; its key is judged by itself.`);
+    }
   }
 
   #check(question: HostKeyQuestion): Promise<HostKeyVerdict> {

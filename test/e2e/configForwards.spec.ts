@@ -9,16 +9,19 @@ const GROUP = 'From ssh_config';
 test('the forwards of ssh_config are offered live, run with one click, and are changed only in the file', async ({ workbench, own }) => {
   const { vsCode } = workbench;
   const greeter = await startGreeter(own);
-  const [port, other] = [await findFreePort(), await findFreePort()];
+  const [port, other, relay] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const sshd = await startKeyHost(vsCode, own, { alias: 'vault', sshConfig: [`LocalForward ${String(port)} 127.0.0.1:${String(greeter.port)}`] });
-  const settings = await vsCode.readSettings();
   await workbench.openCulvert();
+  await workbench.editSettings((before) => ({ ...before, 'culvert.forwards': [{ name: 'mine', forward: `${String(relay)}:127.0.0.1:${String(greeter.port)}` }] }));
+  const settings = await vsCode.readSettings();
   const isOffered = (row: TreeRow): boolean => row.label.startsWith(`${String(port)} →`);
   const group = await workbench.forwards.waitForRow(GROUP);
   expect(group).toMatchObject({ description: '1 forward', isExpanded: false, level: 1 });
+  await workbench.forwards.expand(GROUP);
+  await workbench.runCommand('Culvert: Start All');
+  await workbench.forwards.waitForRow((row) => row.label === 'mine' && row.description.endsWith('listening'));
   expect(sshd.logText()).not.toContain('Connection from');
 
-  await workbench.forwards.expand(GROUP);
   expect(await workbench.forwards.waitForRow(isOffered)).toMatchObject({ level: 2, description: 'via vault  ·  stopped', icon: 'circle-outline' });
   expect(await workbench.forwards.tooltip(isOffered)).toMatch(/From ssh_config: \S+\/\.ssh\/config, line \d+\. It can be changed only there\./);
   await workbench.screenshot('ssh-config-forwards');
@@ -43,7 +46,9 @@ test('the forwards of ssh_config are offered live, run with one click, and are c
   // What runs is not taken away from whoever uses it.
   expect(await firstBytesFrom(port)).toBe(GREETING);
   await workbench.forwards.clickInlineAction(isOffered, 'Stop');
-  await workbench.forwards.waitUntilEmpty();
+  await workbench.forwards.waitForRows((rows) => rows.filter(({ level }) => level === 1).map(({ label }) => label).join() === 'mine');
+  await workbench.runCommand('Culvert: Stop All');
+  await waitUntilFree(relay);
   await waitUntilFree(port);
   await waitUntilDeserted(sshd);
   expect(await vsCode.readSettings()).toEqual(settings);
