@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { isActive } from '../core/forwardState.ts';
-import { isReadOnly, type Forward, type ForwardDefinition } from '../core/forward.ts';
+import { toFailure } from '../core/failure.ts';
+import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { formatForward, formatSshCommand } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
@@ -110,16 +111,17 @@ function editingActions({ model, picker, flowContext }: CommandOptions): Record<
 /** Those that are Culvert's to change; of one that is not, it says where that can be done. */
 function changeable(forwards: readonly Forward[]): readonly Forward[] {
   const offered = forwards.find(isOffered);
-  if (offered !== undefined) void pointToConfig(offered);
+  if (offered?.definition.source !== undefined) void pointToConfig(titleOf(offered), offered.definition.source);
   return forwards.filter(isOwn);
 }
 
-async function pointToConfig(forward: Forward): Promise<void> {
-  const { source } = forward.definition;
-  if (source === undefined) return;
-  const open = `Open at Line ${String(source.line)}`;
-  const chosen = await vscode.window.showInformationMessage(withoutLinks(`${titleOf(forward)} is from ${source.file}: change it there.`), open);
-  if (chosen === open) await openFile(source.file, source.line);
+async function pointToConfig(title: string, { file, line }: FilePlace): Promise<void> {
+  const open = `Open at Line ${String(line)}`;
+  try {
+    if (await vscode.window.showInformationMessage(withoutLinks(`${title} is from ${file}: change it there.`), open) === open) await openFile(file, line);
+  } catch (error) {
+    void vscode.window.showErrorMessage(withoutLinks(`${file} could not be opened: ${toFailure(error).detail}`));
+  }
 }
 
 /** While the user was asked, the forward may have been changed or removed elsewhere: only what was asked about is put. */

@@ -72,7 +72,7 @@ export class ConfigForwards implements Disposable {
     for (const forward of configured) {
       const definition = define(forward);
       if (typeof definition === 'string') this.#tell(forward, definition);
-      // ssh too takes what is said twice for one forward: the second listener fails.
+      // What is said twice counts once, as with ssh (add_local_forward of OpenSSH's readconf.c).
       else if (!definitions.has(definition.id)) definitions.set(definition.id, definition);
     }
     this.#offered = new Set(definitions.keys());

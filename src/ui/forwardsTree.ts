@@ -134,7 +134,8 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   }
 
   #refreshConfigGroup(): void {
-    if (this.#drawnConfigGroup !== '' && this.#drawnConfigGroup !== JSON.stringify(presentConfigGroup(this.#offered))) this.#changes.fire(CONFIG_NODE);
+    const offered = this.#offered;
+    if (offered.length > 0 && this.#drawnConfigGroup !== JSON.stringify(presentConfigGroup(offered))) this.#changes.fire(CONFIG_NODE);
   }
 
   /** The forwards of the user and of other extensions, in the user's order. */

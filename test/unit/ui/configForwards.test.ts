@@ -133,12 +133,12 @@ describe('the forwards of ssh_config', () => {
   });
 
   it('that Culvert cannot run are named in the log, once, with file and line', async () => {
-    const { config, ids, log } = setup({ ...DB, text: '/run/a.sock:/run/b.sock' }, { ...WEB, host: 'web:22' }, DB);
+    const { config, ids, log } = setup({ ...DB, text: '5432:db:0' }, { ...WEB, host: 'web:22' }, DB);
     await config.read();
     await config.read();
     expect(ids()).toEqual(['ssh-config bastion local 5432:db:5432']);
     expect(log.lines).toEqual([
-      `info ${FILE}, line 3: a forward of bastion is not offered: "/run/a.sock" is a path: Unix sockets cannot be forwarded yet.`,
+      `info ${FILE}, line 3: a forward of bastion is not offered: Port 0 cannot be connected to.`,
       `info ${FILE}, line 4: a forward of web:22 is not offered: the name of its host cannot be written as a server.`,
     ]);
   });
