@@ -102,7 +102,8 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   }),
   'host-key-unknown': (facts) => ({
     summary: 'unknown host key',
-    sentence: `The host key of ${facts.server()} is not in known_hosts, and StrictHostKeyChecking does not allow asking. Add the key, then start again.`,
+    sentence: `The host key of ${facts.server()} is not in known_hosts, and StrictHostKeyChecking does not allow asking.`
+      + `${facts.has('fingerprint') ? ` It is ${facts.hostKey()}.` : ''} Add the key, then start again.`,
     remedies: [RETRY],
   }),
   'host-key-mismatch': explainHostKeyMismatch,

@@ -82,6 +82,8 @@ describe('the sentences that people meet first', () => {
     ['host-key-mismatch', { ...HOP, expected: 'ssh-ed25519 SHA256:aaa', keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
       'bastion (bastion.example:2222) showed another host key in the middle of the connection, as only someone does who has taken it over. It was ended.'
       + ' Expected ssh-ed25519 SHA256:aaa, got ssh-ed25519 SHA256:bbb.'],
+    ['host-key-unknown', { ...HOP, keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
+      'The host key of bastion (bastion.example:2222) is not in known_hosts, and StrictHostKeyChecking does not allow asking. It is ssh-ed25519 SHA256:bbb. Add the key, then start again.'],
     ['host-key-revoked', { ...HOP, file: '/revoked' }, '',
       'The host key of bastion (bastion.example:2222) is marked as revoked in /revoked. Nothing was sent. Ask whoever runs the server.'],
     ['auth-failed', { ...HOP, tried: ['publickey', 'password'] }, 'x', 'bastion (bastion.example:2222) did not accept the login of me. Tried: publickey, password.'],
