@@ -91,21 +91,6 @@ export function presentForward(forward: Forward, now: number, isGrouped: boolean
   };
 }
 
-/** The heading of the forwards that ssh_config offers: folded away, it still tells what is going on under it. */
-export function presentConfigGroup(forwards: readonly Forward[]): Row {
-  const count = (phase: ForwardState['phase'], word: string): string => {
-    const number = forwards.filter(({ state }) => state.phase === phase).length;
-    return number === 0 ? '' : `${String(number)} ${word}`;
-  };
-  const parts = [formatCount(forwards.length, 'forward'), count('listening', 'listening'), count('retrying', 'retrying'), count('failed', 'failed')].filter((part) => part !== '');
-  return {
-    label: 'From ssh_config',
-    description: parts.join('  ·  '),
-    icon: { id: 'settings-gear' },
-    spoken: `From ssh_config, ${parts.join(', ')}`,
-  };
-}
-
 /** A narrow sidebar cuts the end off: what is wrong comes first, what is well comes last. */
 function inOrder(state: ForwardState, status: string, rest: readonly string[]): string {
   const isTrouble = state.phase === 'failed' || state.phase === 'retrying' || (state.phase === 'listening' && state.complaint !== undefined);
@@ -267,6 +252,21 @@ function presentPhase(connection: Connection, now: number): { state: string; ico
       return { state: 'CLOSED', icon: { id: 'circle-slash' }, age: `${reason}, ${ago(now - (connection.closedAt ?? now))}` };
     }
   }
+}
+
+/** The heading of the forwards that ssh_config offers: folded away, it still tells what is going on under it. */
+export function presentConfigGroup(forwards: readonly Forward[]): Row {
+  const count = (phase: ForwardState['phase'], word: string): string => {
+    const number = forwards.filter(({ state }) => state.phase === phase).length;
+    return number === 0 ? '' : `${String(number)} ${word}`;
+  };
+  const parts = [formatCount(forwards.length, 'forward'), count('listening', 'listening'), count('retrying', 'retrying'), count('failed', 'failed')].filter((part) => part !== '');
+  return {
+    label: 'From ssh_config',
+    description: parts.join('  ·  '),
+    icon: { id: 'settings-gear' },
+    spoken: `From ssh_config, ${parts.join(', ')}`,
+  };
 }
 
 /** The status bar's text, tooltip line by line, and how loud it is; undefined while there is nothing to show. */
