@@ -8,7 +8,7 @@ export type ApiVersion = 1;
 
 export interface CulvertApi {
   readonly apiVersion: ApiVersion;
-  /** All forwards as they are now; a new list at every reading. */
+  /** All forwards as they are now, those that ssh_config offers among them; a new list at every reading. */
   readonly forwards: readonly ForwardInfo[];
   /** Fires when a forward appears, goes, or changes its state; not for passing bytes. */
   readonly onDidChangeForwards: (listener: () => void) => { dispose(): void };

@@ -6,12 +6,14 @@ import { ForwardModel } from './core/forwardModel.ts';
 import { boundOf } from './core/forwardState.ts';
 import { formatForward } from './core/forwardText.ts';
 import { DisposableStore } from './core/lifecycle.ts';
+import { listConfiguredForwards } from './openssh/configuredForwards.ts';
 import { HostKeyPolicies } from './openssh/hostKeyPolicy.ts';
 import { readPrivateKey } from './openssh/identity.ts';
 import { systemSshEnvironment, type SshEnvironment } from './openssh/sshEnvironment.ts';
 import { systemClock } from './system/clock.ts';
 import { BindConsent } from './ui/bindConsent.ts';
 import { registerCommands } from './ui/commands.ts';
+import { ConfigForwards } from './ui/configForwards.ts';
 import { SECTION, SETTINGS } from './ui/contributions.ts';
 import { EditorLog } from './ui/editorLog.ts';
 import { FailureNotifier } from './ui/failureNotifier.ts';
@@ -71,12 +73,14 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
   const store = owned.add(new ForwardStore(model, log));
   const hosts = owned.add(new SshHosts(sshEnvironment));
+  const configForwards = owned.add(offerConfigForwards(model, hosts, log));
   const recent = owned.add(new RecentForwards(context.globalState, model));
   const view = owned.add(new ForwardsView({ model, store, runner, clock: systemClock }));
   owned.add(new StatusBar(model));
   owned.add(new FailureNotifier(model));
   owned.add(vscode.workspace.onDidChangeConfiguration((change) => {
     if (change.affectsConfiguration(`${SECTION}.${SETTINGS.sshConfigFile}`)) hosts.reset();
+    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.showConfigForwards}`)) void configForwards.read();
   }));
   owned.add(registerCommands({
     model,
@@ -91,6 +95,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   }));
   owned.add(serveOtherWindows(windows, model, log));
   running = { owned, host };
+  void configForwards.read();
   for (const { definition } of model.forwards) if (definition.autoStart) model.start(definition.id, { isPersistent: true });
   return new PublicApi({ model, sshHosts: () => hosts.aliases(), connections: (id) => host.request('connections', { id }) });
 }
@@ -104,6 +109,15 @@ export async function deactivate(): Promise<void> {
   } finally {
     await host?.close();
   }
+}
+
+/** The forwards of ssh_config, as they are in its files now and later. */
+function offerConfigForwards(model: ForwardModel, hosts: SshHosts, log: EditorLog): ConfigForwards {
+  return new ConfigForwards({
+    model, hosts, clock: systemClock, log,
+    list: () => listConfiguredForwards(sshEnvironment()),
+    isShown: () => vscode.workspace.getConfiguration(SECTION).get(SETTINGS.showConfigForwards, true),
+  });
 }
 
 /** Tells the other windows which forwards run here, so that they can say so. */

@@ -2,8 +2,17 @@ import type { HostPort } from './address.ts';
 import type { ForwardSpec } from './forwardSpec.ts';
 import type { ForwardState } from './forwardState.ts';
 
-/** `user`: kept in the user's settings; `extension`: asked for through the API, gone when nobody holds it. */
-export type ForwardOrigin = 'user' | 'extension';
+/**
+ * `user`: kept in the user's settings; `extension`: asked for through the API, gone when nobody holds it; `ssh-config`: offered
+ * by a line of ssh_config, and changed only there.
+ */
+export type ForwardOrigin = 'user' | 'extension' | 'ssh-config';
+
+/** A line of a file, counted from 1. */
+export interface FilePlace {
+  readonly file: string;
+  readonly line: number;
+}
 
 /** One rule of the user. Its identity is the id, never an address. */
 export interface ForwardDefinition {
@@ -14,6 +23,13 @@ export interface ForwardDefinition {
   /** Whether it starts by itself with the editor. */
   readonly autoStart: boolean;
   readonly origin: ForwardOrigin;
+  /** The line of ssh_config that says so, where that is the origin. */
+  readonly source?: FilePlace;
+}
+
+/** True for a forward that Culvert shows and runs but never changes. */
+export function isReadOnly({ origin }: Pick<ForwardDefinition, 'origin'>): boolean {
+  return origin === 'ssh-config';
 }
 
 /** Why a connection is over, seen from the forward. */

@@ -80,13 +80,15 @@ export class ForwardModel implements Disposable {
 
   /** Makes the forwards of the user's settings those given, in that order; what runs unchanged goes on running. */
   replaceUserForwards(definitions: readonly ForwardDefinition[]): void {
-    const kept = new Set(definitions.map(({ id }) => id));
-    for (const [id, entry] of this.#entries) {
-      if (entry.definition.origin === 'user' && !kept.has(id)) this.#drop(id, entry);
-    }
-    for (const definition of definitions) this.#put(definition);
-    this.#reorder(definitions.map(({ id }) => id));
-    this.#changes.fire({ kind: 'definitions' });
+    this.#replace(definitions, ({ definition }) => definition.origin === 'user');
+  }
+
+  /**
+   * Makes the forwards that ssh_config offers those given, in that order. One that runs and is offered no more stays until it
+   * is removed: a file that is being written looks empty for a moment.
+   */
+  replaceConfigForwards(definitions: readonly ForwardDefinition[]): void {
+    this.#replace(definitions, ({ definition, state }) => definition.origin === 'ssh-config' && !isActive(state));
   }
 
   /** Stops a forward and forgets it. */
@@ -148,6 +150,16 @@ export class ForwardModel implements Disposable {
     const isSameForward = isSameSpec(entry.definition.spec, definition.spec);
     entry.definition = definition;
     if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
+  }
+
+  #replace(definitions: readonly ForwardDefinition[], isReplaced: (entry: Entry) => boolean): void {
+    const kept = new Set(definitions.map(({ id }) => id));
+    for (const [id, entry] of this.#entries) {
+      if (isReplaced(entry) && !kept.has(id)) this.#drop(id, entry);
+    }
+    for (const definition of definitions) this.#put(definition);
+    this.#reorder(definitions.map(({ id }) => id));
+    this.#changes.fire({ kind: 'definitions' });
   }
 
   #drop(id: string, entry: Entry): void {

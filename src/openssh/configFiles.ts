@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { ForwardError } from '../core/failure.ts';
 import { parseConfigLine } from './configLine.ts';
-import { expandGlob, fixedFolder } from './glob.ts';
+import { expandGlob } from './glob.ts';
 import type { ConfigFile } from './sshConfig.ts';
 import { systemSshFolder, type SshEnvironment } from './sshEnvironment.ts';
 import { expandTilde } from './tokens.ts';
@@ -69,8 +69,9 @@ class Loader {
     const files: ConfigFile[] = [];
     for (const pattern of patterns) {
       const anchored = this.#anchor(pattern, place, options.isUserFile);
-      this.watched.add(fixedFolder(anchored));
-      for (const path of await expandGlob(anchored)) {
+      const found = await expandGlob(anchored);
+      for (const path of found.watched) this.watched.add(path);
+      for (const path of found.files) {
         const file = await this.load(path, { ...options, isOwnerChecked: true, depth: options.depth + 1 });
         if (file !== undefined) files.push(file);
       }

@@ -4,7 +4,7 @@ import type { HostKeyStatus } from '../core/sshTarget.ts';
 import { withAddressCheck } from './addressCheck.ts';
 import type { HostKeyPolicy, Strictness } from './hostKeyPolicy.ts';
 import { decodePlainKey, fingerprint } from './keyBlob.ts';
-import { knownHostsName, lookUp, parseKnownHosts, type KnownHostsLine, type KnownKey } from './knownHosts.ts';
+import { knownHostsName, lookUp, parseKnownHosts, type KnownAlias, type KnownHostsLine, type KnownKey } from './knownHosts.ts';
 import { parsePublicKeyText } from './publicKeyText.ts';
 import { assertRsaSize } from './rsaSize.ts';
 
@@ -30,6 +30,10 @@ export interface HostKeyVerdict {
   readonly line?: number;
   /** Other keys that are known for the same host. */
   readonly others: readonly KnownKey[];
+  /** Other names that the same key is known by. */
+  readonly aliases: readonly KnownAlias[];
+  /** Certificate authorities that known_hosts has for the host, and that are not used. */
+  readonly authorities: readonly KnownKey[];
   readonly strictness: Strictness;
   /** The name that known_hosts knows the host by. */
   readonly name: string;
@@ -53,13 +57,15 @@ export async function checkHostKey(evidence: HostKeyEvidence, policy: HostKeyPol
   if (policy.requiredRsaBits !== undefined) assertRsaSize(host, key, policy.requiredRsaBits);
   const lines = await readKnownHosts(policy);
   const subject = { host, port, key, ...(hostKeyAlias === undefined ? {} : { alias: hostKeyAlias }) };
-  const { status, at, others } = lookUp(lines, subject);
+  const { status, at, others, aliases, authorities } = lookUp(lines, subject);
   const name = knownHostsName(subject);
   const appendTo = isWritable(name, host) ? policy.userFiles[0] : undefined;
   const shared = {
     fingerprint: fingerprint(key),
     keyType: decodePlainKey(key)?.type ?? evidence.keyType,
     others,
+    aliases,
+    authorities,
     strictness: policy.strictness,
     name,
     isHashed: policy.isHashed,

@@ -43,8 +43,19 @@ export interface KnownHostsVerdict {
   readonly status: HostKeyStatus;
   /** The line that decided: the matching one, the revoking one, or the one that the key differs from. */
   readonly at?: { readonly file: string; readonly line: number };
-  /** Every other key that is known for the name. */
+  /** Every other key that is known for the name; for one with a port that is unknown, under the plain name. */
   readonly others: readonly KnownKey[];
+  /** Where else the same key stands, under another name. */
+  readonly aliases: readonly KnownAlias[];
+  /** The certificate authorities of the host: they prove nothing here, since host certificates are not supported. */
+  readonly authorities: readonly KnownKey[];
+}
+
+/** Another name for a key; undefined where it is hashed. */
+export interface KnownAlias {
+  readonly names: string | undefined;
+  readonly file: string;
+  readonly line: number;
 }
 
 /** Reads a file; comments and what ssh could not read are passed over. */
@@ -96,13 +107,25 @@ export function isNamed(line: KnownHostsLine, name: string): boolean {
  */
 export function lookUp(lines: readonly KnownHostsLine[], subject: HostKeySubject): KnownHostsVerdict {
   const key = Buffer.from(subject.key, 'base64').toString('base64');
+  const name = knownHostsName(subject);
+  const isSpokenOf = (line: KnownHostsLine): boolean => isNamed(line, name);
+  return {
+    ...lookUpNames(lines, subject, key),
+    aliases: lines.filter((line) => line.marker === 'none' && line.key === key && !isSpokenOf(line)).map(knownAlias),
+    authorities: lines.filter((line) => line.marker === 'cert-authority' && isSpokenOf(line)).map(knownKey),
+  };
+}
+
+type NameVerdict = Omit<KnownHostsVerdict, 'aliases' | 'authorities'>;
+
+function lookUpNames(lines: readonly KnownHostsLine[], subject: HostKeySubject, key: string): NameVerdict {
   const verdict = lookUpName(lines, knownHostsName(subject), key);
   if (verdict.status !== 'unknown' || subject.alias !== undefined || subject.port === SSH_PORT) return verdict;
   const plain = lookUpName(lines, subject.host.toLowerCase(), key);
-  return plain.status === 'known' || plain.status === 'revoked' ? plain : verdict;
+  return plain.status === 'known' || plain.status === 'revoked' ? plain : { ...verdict, others: plain.others };
 }
 
-function lookUpName(lines: readonly KnownHostsLine[], name: string, key: string): KnownHostsVerdict {
+function lookUpName(lines: readonly KnownHostsLine[], name: string, key: string): NameVerdict {
   const named = lines.filter((line) => isNamed(line, name));
   const isSame = (line: KnownHostsLine): boolean => line.key === key;
   const plain = named.filter(({ marker }) => marker === 'none');
@@ -120,6 +143,10 @@ function lookUpName(lines: readonly KnownHostsLine[], name: string, key: string)
 
 function knownKey({ keyType, key, file, line }: KnownHostsLine): KnownKey {
   return { keyType, fingerprint: fingerprint(key), file, line };
+}
+
+function knownAlias({ names, file, line }: KnownHostsLine): KnownAlias {
+  return { names: names.startsWith('|') ? undefined : names, file, line };
 }
 
 function place({ file, line }: KnownHostsLine): { file: string; line: number } {

@@ -1,4 +1,4 @@
-import { existsSync, statSync, watch } from 'node:fs';
+import { existsSync, realpathSync, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DisposableStore, onDispose, type Disposable } from '../core/lifecycle.ts';
 
@@ -22,14 +22,25 @@ function foldersToWatch(paths: readonly string[]): Map<string, Set<string>> {
   const want = (folder: string, name: string): void => {
     folders.set(folder, (folders.get(folder) ?? new Set()).add(name));
   };
-  for (const path of paths) {
+  for (const path of new Set(paths.flatMap((each) => [each, realPath(each)]))) {
     if (isFolder(path)) want(path, '*');
     // For what does not exist yet, the nearest folder above that does.
     let name = path;
     while (dirname(name) !== name && !existsSync(dirname(name))) name = dirname(name);
     want(dirname(name), basename(name));
+    // A folder that is replaced takes its watcher with it.
+    want(dirname(dirname(name)), basename(dirname(name)));
   }
   return folders;
+}
+
+/** Where a symlink leads, as where the user keeps all settings in one place: a change there is not seen beside the link. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 function isFolder(path: string): boolean {

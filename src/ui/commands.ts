@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { isActive } from '../core/forwardState.ts';
-import type { Forward, ForwardDefinition } from '../core/forward.ts';
+import { toFailure } from '../core/failure.ts';
+import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward, formatSshCommand } from '../core/forwardText.ts';
@@ -10,6 +11,7 @@ import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
 import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
 import { formatCount, withoutLinks } from './format.ts';
+import { openFile } from './openFile.ts';
 import { localAddress, titleOf } from './present.ts';
 import { showFailure } from './remedies.ts';
 import { canOpen } from './rowContext.ts';
@@ -39,6 +41,8 @@ export function registerCommands(options: CommandOptions): Disposable {
 const isStoppable = ({ state }: Forward): boolean => isActive(state) && state.phase !== 'stopping';
 const isStartable = ({ state }: Forward): boolean => state.phase === 'stopped' || state.phase === 'failed' || state.phase === 'retrying';
 const isAny = (): boolean => true;
+const isOwn = ({ definition }: Forward): boolean => !isReadOnly(definition);
+const isOffered = ({ definition }: Forward): boolean => isReadOnly(definition);
 
 function lifecycleActions({ model, clock, picker, flowContext, reveal }: CommandOptions): Record<string, Action> {
   const startVisibly = (id: string): void => {
@@ -69,7 +73,8 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
       for (const { definition } of await picker.resolve(args, isAny, 'Restart')) model.restart(definition.id);
     },
     [COMMANDS.startAll]: () => {
-      for (const { definition } of model.forwards) startVisibly(definition.id);
+      // What ssh_config merely offers is started one by one.
+      for (const { definition } of model.forwards.filter(isOwn)) startVisibly(definition.id);
     },
     [COMMANDS.stopAll]: () => {
       for (const { definition } of model.forwards) model.stop(definition.id);
@@ -78,9 +83,10 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
 }
 
 function editingActions({ model, picker, flowContext }: CommandOptions): Record<string, Action> {
+  const resolveOwn = async (args: readonly unknown[], title: string): Promise<readonly Forward[]> => changeable(await picker.resolve(args, isOwn, title));
   return {
     [COMMANDS.edit]: async (...args) => {
-      const [forward] = await picker.resolve(args, isAny, 'Edit');
+      const [forward] = await resolveOwn(args, 'Edit');
       if (forward === undefined) return;
       const [spec] = await askForSpecs(`Edit ${titleOf(forward)}`, formatForward(forward.definition.spec), await flowContext(), true);
       const others = model.forwards.filter(({ definition }) => definition.id !== forward.definition.id);
@@ -88,25 +94,41 @@ function editingActions({ model, picker, flowContext }: CommandOptions): Record<
       change(model, forward.definition.id, { spec });
     },
     [COMMANDS.rename]: async (...args) => {
-      const [forward] = await picker.resolve(args, isAny, 'Rename');
+      const [forward] = await resolveOwn(args, 'Rename');
       if (forward === undefined) return;
       const { definition } = forward;
       const name = await vscode.window.showInputBox({ title: 'Rename Forward', value: definition.name, prompt: `A name for ${formatForward(definition.spec)}; empty shows its ports.` });
       if (name !== undefined) change(model, definition.id, { name: name.trim() });
     },
     [COMMANDS.remove]: async (...args) => {
-      const forwards = await picker.resolve(args, isAny, 'Remove');
+      const forwards = await resolveOwn(args, 'Remove');
       if (forwards.length === 0 || !(await confirmRemoval(forwards))) return;
       for (const { definition } of forwards) model.remove(definition.id);
     },
     [COMMANDS.toggleAutoStart]: async (...args) => {
-      for (const { definition } of await picker.resolve(args, isAny, 'Start with the Editor')) model.put({ ...definition, autoStart: !definition.autoStart });
+      for (const { definition } of await resolveOwn(args, 'Start with the Editor')) model.put({ ...definition, autoStart: !definition.autoStart });
     },
     [COMMANDS.toggleGrouping]: async () => {
       const section = vscode.workspace.getConfiguration(SECTION);
       await section.update(SETTINGS.groupByServer, section.get(SETTINGS.groupByServer) !== true, vscode.ConfigurationTarget.Global);
     },
   };
+}
+
+/** Those that are Culvert's to change; of one that is not, it says where that can be done. */
+function changeable(forwards: readonly Forward[]): readonly Forward[] {
+  const offered = forwards.find(isOffered);
+  if (offered?.definition.source !== undefined) void pointToConfig(titleOf(offered), offered.definition.source);
+  return forwards.filter(isOwn);
+}
+
+async function pointToConfig(title: string, { file, line }: FilePlace): Promise<void> {
+  const open = `Open at Line ${String(line)}`;
+  try {
+    if (await vscode.window.showInformationMessage(withoutLinks(`${title} is from ${file}: change it there.`), open) === open) await openFile(file, line);
+  } catch (error) {
+    void vscode.window.showErrorMessage(withoutLinks(`${file} could not be opened: ${toFailure(error).detail}`));
+  }
 }
 
 /** While the user was asked, the forward may have been changed or removed elsewhere: only what was asked about is put. */
@@ -147,6 +169,11 @@ function outwardActions({ model, picker, showLog, forgetSecrets }: CommandOption
         if (failure !== undefined) await showFailure(model, definition.id, failure);
         else void vscode.window.showInformationMessage(withoutLinks(`${titleOf({ definition, state })}: nothing is known to be wrong.`));
       }
+    },
+    [COMMANDS.openInConfig]: async (...args) => {
+      const [forward] = await picker.resolve(args, isOffered, 'Open in ssh_config');
+      const source = forward?.definition.source;
+      if (source !== undefined) await openFile(source.file, source.line);
     },
     [COMMANDS.showLog]: showLog,
     [COMMANDS.forgetSecrets]: forgetSecrets,

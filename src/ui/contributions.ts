@@ -18,6 +18,7 @@ export const COMMANDS = {
   toggleGrouping: 'culvert.toggleGrouping',
   forgetSecrets: 'culvert.forgetSecrets',
   openSettings: 'culvert.openSettings',
+  openInConfig: 'culvert.openInConfig',
 } as const;
 
 export const VIEWS = { forwards: 'culvert.forwards' } as const;
@@ -30,6 +31,7 @@ export const SECTION = 'culvert';
 export const SETTINGS = {
   forwards: 'forwards',
   groupByServer: 'groupByServer',
+  showConfigForwards: 'showConfigForwards',
   sshPath: 'sshPath',
   sshConfigFile: 'sshConfigFile',
 } as const;
@@ -37,6 +39,7 @@ export const SETTINGS = {
 /** `contextValue` of the tree's rows; the manifest's menus match on them. */
 export const ROW_CONTEXTS = {
   group: 'group',
+  configGroup: 'configGroup',
   address: 'address',
   connection: 'connection',
   problem: 'problem',

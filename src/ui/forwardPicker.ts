@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Forward } from '../core/forward.ts';
+import { isReadOnly, type Forward } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import type { Clock } from '../core/ports.ts';
 import type { TreeNode } from './forwardsTree.ts';
@@ -39,7 +39,11 @@ export class ForwardPicker {
   #idsOf(node: TreeNode): string[] {
     switch (node.kind) {
       case 'group':
-        return this.#model.forwards.filter(({ definition }) => serverOf(definition.spec) === node.server).map(({ definition }) => definition.id);
+        return this.#model.forwards
+          .filter(({ definition }) => !isReadOnly(definition) && serverOf(definition.spec) === node.server)
+          .map(({ definition }) => definition.id);
+      // Not all of ssh_config at once: that would log in to every server that it names.
+      case 'config':
       case 'problem':
         return [];
       case 'forward':

@@ -1,19 +1,20 @@
 import * as vscode from 'vscode';
 import type { EntryProblem } from '../core/forwardEntry.ts';
-import type { Connection, Forward } from '../core/forward.ts';
+import { isReadOnly, type Connection, type Forward } from '../core/forward.ts';
 import type { ForwardChange, ForwardModel } from '../core/forwardModel.ts';
 import { isActive } from '../core/forwardState.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, ROW_CONTEXTS } from './contributions.ts';
 import { formatCount } from './format.ts';
-import { presentAddresses, presentConnection, presentForward, serverOf, type ConnectedProgram, type Row } from './present.ts';
+import { presentAddresses, presentConfigGroup, presentConnection, presentForward, serverOf, type ConnectedProgram, type Row } from './present.ts';
 import { contextOf } from './rowContext.ts';
 import { tooltipOf } from './tooltip.ts';
 
 /** A row's identity; what it shows is looked up when it is drawn. */
 export type TreeNode =
   | { readonly kind: 'group'; readonly id: string; readonly server: string }
+  | { readonly kind: 'config'; readonly id: 'config' }
   | { readonly kind: 'forward'; readonly id: string; readonly forwardId: string }
   | { readonly kind: 'address'; readonly id: string; readonly forwardId: string; readonly index: number }
   | { readonly kind: 'connection'; readonly id: string; readonly forwardId: string; readonly connectionId: number }
@@ -43,7 +44,9 @@ const TOOLTIP_MS = 10_000;
 /** More connections than this are counted in one row. */
 const MAX_CONNECTION_ROWS = 100;
 
-/** The rows of the view "Forwards": servers, forwards, and under each what netstat would show. */
+const CONFIG_NODE: TreeNode = { kind: 'config', id: 'config' };
+
+/** The rows of the view "Forwards": servers, forwards, and under each what netstat would show; at the end what ssh_config offers. */
 export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposable {
   readonly #options: TreeOptions;
   readonly #changes = new vscode.EventEmitter<TreeNode | undefined>();
@@ -54,6 +57,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   readonly #detailNodes = new Map<string, ReadonlyMap<string, TreeNode>>();
   /** What each forward looked like when last drawn. */
   readonly #drawn = new Map<string, Look>();
+  #drawnConfigGroup = '';
 
   readonly onDidChangeTreeData = this.#changes.event;
 
@@ -84,6 +88,8 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     switch (node.kind) {
       case 'group':
         return this.#groupItem(node);
+      case 'config':
+        return this.#configItem(node);
       case 'forward':
         return this.#forwardItem(node);
       case 'address':
@@ -99,15 +105,17 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
 
   getChildren(node?: TreeNode): TreeNode[] {
     if (node === undefined) return this.#roots();
-    if (node.kind === 'group') return this.#forwardNodes((forward) => serverOf(forward.definition.spec) === node.server);
+    if (node.kind === 'group') return this.#nodesOf(this.#own.filter(({ definition }) => serverOf(definition.spec) === node.server));
+    if (node.kind === 'config') return this.#nodesOf(this.#offered);
     if (node.kind === 'forward') return this.#details(node.forwardId);
     return [];
   }
 
   getParent(node: TreeNode): TreeNode | undefined {
-    if (node.kind === 'group' || node.kind === 'problem') return undefined;
+    if (node.kind === 'group' || node.kind === 'config' || node.kind === 'problem') return undefined;
     if (node.kind !== 'forward') return this.nodeOf(node.forwardId);
     const forward = this.#options.model.get(node.forwardId);
+    if (forward !== undefined && isReadOnly(forward.definition)) return CONFIG_NODE;
     return forward !== undefined && this.#hasGroups() ? this.#groupNode(serverOf(forward.definition.spec)) : undefined;
   }
 
@@ -119,7 +127,24 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     if (change.kind === 'definitions') {
       this.#forgetRemoved();
       this.refresh();
-    } else this.#refreshForward(change.id);
+      return;
+    }
+    this.#refreshForward(change.id);
+    if (change.kind === 'state') this.#refreshConfigGroup();
+  }
+
+  #refreshConfigGroup(): void {
+    const offered = this.#offered;
+    if (offered.length > 0 && this.#drawnConfigGroup !== JSON.stringify(presentConfigGroup(offered))) this.#changes.fire(CONFIG_NODE);
+  }
+
+  /** The forwards of the user and of other extensions, in the user's order. */
+  get #own(): readonly Forward[] {
+    return this.#options.model.forwards.filter(({ definition }) => !isReadOnly(definition));
+  }
+
+  get #offered(): readonly Forward[] {
+    return this.#options.model.forwards.filter(({ definition }) => isReadOnly(definition));
   }
 
   #forgetRemoved(): void {
@@ -158,29 +183,36 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
       details.set(connectionId(forwardId, connection.id), JSON.stringify(presentConnection(connection, now, this.#options.programOf(connection), forward.definition.spec)));
     }
     const tooltipAge = isActive(forward.state) ? Math.floor(now / TOOLTIP_MS) : 0;
-    const row = JSON.stringify([contextOf(forward), presentForward(forward, now, this.#hasGroups()), [...details.keys()], connections.length, tooltipAge]);
+    const row = JSON.stringify([contextOf(forward), presentForward(forward, now, this.#isUnderServer(forward)), [...details.keys()], connections.length, tooltipAge]);
     return { row, details };
   }
 
   #roots(): TreeNode[] {
     const problems = this.#options.problems().map((problem): TreeNode => ({ kind: 'problem', id: `problem:${String(problem.index)}:${problem.message}`, problem }));
-    if (!this.#hasGroups()) return [...this.#forwardNodes(() => true), ...problems];
-    const servers = [...new Set(this.#options.model.forwards.map(({ definition }) => serverOf(definition.spec)))];
-    return [...servers.map((server) => this.#groupNode(server)), ...problems];
+    const offered = this.#offered.length === 0 ? [] : [CONFIG_NODE];
+    if (!this.#hasGroups()) return [...this.#nodesOf(this.#own), ...problems, ...offered];
+    return [...this.#servers().map((server) => this.#groupNode(server)), ...problems, ...offered];
   }
 
   /** A single server needs no heading. */
   #hasGroups(): boolean {
-    if (!this.#options.isGrouped()) return false;
-    return new Set(this.#options.model.forwards.map(({ definition }) => serverOf(definition.spec))).size > 1;
+    return this.#options.isGrouped() && this.#servers().length > 1;
+  }
+
+  #servers(): string[] {
+    return [...new Set(this.#own.map(({ definition }) => serverOf(definition.spec)))];
+  }
+
+  #isUnderServer({ definition }: Forward): boolean {
+    return !isReadOnly(definition) && this.#hasGroups();
   }
 
   #groupNode(server: string): TreeNode {
     return this.#node({ kind: 'group', id: `group:${server}`, server });
   }
 
-  #forwardNodes(isWanted: (forward: Forward) => boolean): TreeNode[] {
-    return this.#options.model.forwards.filter(isWanted).map(({ definition }) => this.nodeOf(definition.id));
+  #nodesOf(forwards: readonly Forward[]): TreeNode[] {
+    return forwards.map(({ definition }) => this.nodeOf(definition.id));
   }
 
   #details(forwardId: string): TreeNode[] {
@@ -203,12 +235,22 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   }
 
   #groupItem(node: Extract<TreeNode, { kind: 'group' }>): vscode.TreeItem {
-    const count = this.#options.model.forwards.filter(({ definition }) => serverOf(definition.spec) === node.server).length;
+    const count = this.#own.filter(({ definition }) => serverOf(definition.spec) === node.server).length;
     const item = new vscode.TreeItem(node.server, vscode.TreeItemCollapsibleState.Expanded);
     item.id = node.id;
     item.description = formatCount(count, 'forward');
     item.contextValue = ROW_CONTEXTS.group;
     item.accessibilityInformation = { label: `${node.server}, ${formatCount(count, 'forward')}` };
+    return item;
+  }
+
+  /** Folded at first: a person may have many hosts, and few of their forwards are wanted at a time. */
+  #configItem(node: Extract<TreeNode, { kind: 'config' }>): vscode.TreeItem {
+    const row = presentConfigGroup(this.#offered);
+    this.#drawnConfigGroup = JSON.stringify(row);
+    const item = itemOf(node.id, row, vscode.TreeItemCollapsibleState.Collapsed);
+    item.contextValue = ROW_CONTEXTS.configGroup;
+    item.tooltip = 'The LocalForward, RemoteForward and DynamicForward lines of your ssh_config. Each runs when you start it, and is changed only in the file.';
     return item;
   }
 
@@ -218,7 +260,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     const now = this.#options.clock.now();
     this.#drawn.set(node.forwardId, this.#look(node.forwardId));
     const hasDetails = presentAddresses(forward).length > 0;
-    const row = presentForward(forward, now, this.#hasGroups());
+    const row = presentForward(forward, now, this.#isUnderServer(forward));
     const item = itemOf(node.id, row, hasDetails ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None);
     item.contextValue = contextOf(forward);
     item.tooltip = tooltipOf(forward, now);

@@ -47,6 +47,7 @@ export class HostKeyQuestions {
 
   async #decide(question: HostKeyQuestion, signal: AbortSignal): Promise<HostKeyAnswer> {
     const verdict = await this.#check(question);
+    this.#tellAuthorities(verdict);
     this.#log.write('info', `Host key of ${question.host}:${String(question.port)}: ${verdict.keyType} ${verdict.fingerprint} is ${verdict.status}.`);
     if (verdict.warning !== undefined) this.#log.write('warn', `Host key of ${question.host}:${String(question.port)}: ${verdict.warning}.`);
     const settled = decideByFile(question, verdict);
@@ -72,6 +73,12 @@ export class HostKeyQuestions {
     if (settled !== undefined) return settled;
     await this.#remember(question, verdict);
     return ACCEPTED;
+  }
+
+  #tellAuthorities({ name, authorities }: HostKeyVerdict): void {
+    for (const { file, line } of authorities) {
+      this.#log.write('info', `${file}, line ${String(line)}: the certificate authority for ${name} is not used, since host certificates are not supported; its key is judged by itself.`);
+    }
   }
 
   #check(question: HostKeyQuestion): Promise<HostKeyVerdict> {
@@ -110,9 +117,9 @@ function decideByFile(question: HostKeyQuestion, verdict: HostKeyVerdict): HostK
 }
 
 function refuse(code: FailureCode, question: HostKeyQuestion, verdict: HostKeyVerdict): HostKeyAnswer {
-  const known = verdict.others.find(({ keyType }) => keyType === verdict.keyType) ?? verdict.others[0];
-  const file = verdict.file ?? known?.file;
-  const line = verdict.line ?? known?.line;
+  const { file, line, others } = verdict;
+  // For a changed key, the one on the line that is shown.
+  const known = others.find((other) => other.file === file && other.line === line) ?? others[0];
   const context: FailureContext = {
     ...placeOf(question), keyType: verdict.keyType, fingerprint: verdict.fingerprint,
     ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }),

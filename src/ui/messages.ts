@@ -1,5 +1,6 @@
 import { formatHostPort, isLoopback, isWildcard } from '../core/address.ts';
 import type { Failure, FailureCode, FailureContext } from '../core/failure.ts';
+import type { ForwardDefinition } from '../core/forward.ts';
 import { describeForeign, describeLoss, describeSilence, type ServerWords } from './serverWords.ts';
 
 /** What the user can do about a failure; the commands turn it into a button. */
@@ -23,6 +24,13 @@ export interface Explanation {
 /** Explains a failure; every code has its words. */
 export function explain(failure: Failure): Explanation {
   return EXPLAIN[failure.code](new Facts(failure.context), failure.detail);
+}
+
+/** The remedies that fit the forward: one from ssh_config is changed in the file and nowhere else. */
+export function remediesFor({ source }: Pick<ForwardDefinition, 'source'>, remedies: readonly Remedy[]): readonly Remedy[] {
+  if (source === undefined) return remedies;
+  const inFile: Remedy = { kind: 'open-file', title: `Open ssh_config at Line ${String(source.line)}`, path: source.file, line: source.line };
+  return remedies.filter(({ kind }) => kind !== 'listen-on').map((remedy) => (remedy.kind === 'edit' ? inFile : remedy));
 }
 
 const RETRY: Remedy = { kind: 'retry' };
@@ -91,13 +99,15 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   }),
   'host-key-unknown': (facts) => ({
     summary: 'unknown host key',
-    sentence: `The host key of ${facts.server()} is not in known_hosts, and StrictHostKeyChecking does not allow asking. Add the key, then start again.`,
+    sentence: `The host key of ${facts.server()} is not in known_hosts, and StrictHostKeyChecking does not allow asking.`
+      + `${facts.has('fingerprint') ? ` It is ${facts.hostKey()}.` : ''} Add the key, then start again.`,
     remedies: [RETRY],
   }),
   'host-key-mismatch': explainHostKeyMismatch,
   'host-key-revoked': (facts) => ({
     summary: 'host key revoked',
-    sentence: `The host key of ${facts.server()} is marked as revoked in ${facts.place()}. Nothing was sent. Ask whoever runs the server.`,
+    sentence: `The host key of ${facts.server()} is marked as revoked in ${facts.place()}. Nothing was sent. Ask whoever runs the server.`
+      + (facts.has('fingerprint') ? ` Got ${facts.hostKey()}${facts.suffix('expected', ', known is ')}.` : ''),
     remedies: knownHostsFile(facts),
   }),
   'host-key-rejected': (facts) => ({
@@ -218,10 +228,17 @@ function sshdLines(address: string): string {
 
 function explainHostKeyMismatch(facts: Facts): Explanation {
   const keygen = facts.text('keygen', '');
+  const keys = ` Expected ${facts.text('expected', 'another key')}, got ${facts.hostKey()}.`;
+  if (!facts.has('file')) {
+    return {
+      summary: 'host key changed on the way',
+      sentence: `${capitalised(facts.server())} showed another host key in the middle of the connection, as only someone does who has taken it over. It was ended.${keys}`,
+      remedies: [SHOW_LOG],
+    };
+  }
   return {
     summary: 'host key has changed',
-    sentence: `The host key of ${facts.server()} is not the one in ${facts.place()}. Someone may be listening in, or the server was set up anew. Nothing was sent to it.`
-      + ` Expected ${facts.text('expected', 'another key')}, got ${facts.text('fingerprint', 'this one')}.`,
+    sentence: `The host key of ${facts.server()} is not the one in ${facts.place()}. Someone may be listening in, or the server was set up anew. Nothing was sent to it.${keys}`,
     remedies: [...knownHostsFile(facts), ...(keygen === '' ? [] : [{ kind: 'copy', title: 'Copy ssh-keygen -R', text: keygen } as const])],
   };
 }
@@ -292,6 +309,11 @@ class Facts {
   suffix(key: string, prefix: string): string {
     const text = this.text(key, '');
     return text === '' ? '' : prefix + text;
+  }
+
+  /** The key that the server showed: its type and its fingerprint. */
+  hostKey(): string {
+    return [this.text('keyType', ''), this.text('fingerprint', 'this one')].filter((part) => part !== '').join(' ');
   }
 
   /** The SSH server as the user knows it, with where it really is. */

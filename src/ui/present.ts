@@ -1,5 +1,5 @@
 import { bracketed, dialableHost, formatHostPort, isLoopback, isWildcard, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
-import { NO_TRAFFIC, type CloseReason, type Connection, type Forward } from '../core/forward.ts';
+import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward } from '../core/forward.ts';
 import { isProxy, listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
@@ -79,7 +79,7 @@ export function presentForward(forward: Forward, now: number, isGrouped: boolean
     label: titleOf(forward),
     description: inOrder(state, status, [poles, via, describeReach(spec)]),
     icon: iconOf(state),
-    spoken: [titleOf(forward), speakSpec(spec, portOf(forward)), describeReach(spec), status].filter((part) => part !== '').join(', '),
+    spoken: [titleOf(forward), speakSpec(spec, portOf(forward)), isReadOnly(definition) ? 'from ssh_config' : '', describeReach(spec), status].filter((part) => part !== '').join(', '),
   };
 }
 
@@ -246,6 +246,21 @@ function presentPhase(connection: Connection, now: number): { state: string; ico
   }
 }
 
+/** The heading of the forwards that ssh_config offers: folded away, it still tells what is going on under it. */
+export function presentConfigGroup(forwards: readonly Forward[]): Row {
+  const count = (phase: ForwardState['phase'], word: string): string => {
+    const number = forwards.filter(({ state }) => state.phase === phase).length;
+    return number === 0 ? '' : `${String(number)} ${word}`;
+  };
+  const parts = [formatCount(forwards.length, 'forward'), count('listening', 'listening'), count('retrying', 'retrying'), count('failed', 'failed')].filter((part) => part !== '');
+  return {
+    label: 'From ssh_config',
+    description: parts.join('  ·  '),
+    icon: { id: 'settings-gear' },
+    spoken: `From ssh_config, ${parts.join(', ')}`,
+  };
+}
+
 /** The status bar's text, tooltip line by line, and how loud it is; undefined while there is nothing to show. */
 export interface StatusSummary {
   readonly text: string;
@@ -254,7 +269,9 @@ export interface StatusSummary {
   readonly lines: readonly string[];
 }
 
-export function presentStatus(forwards: readonly Forward[]): StatusSummary | undefined {
+export function presentStatus(all: readonly Forward[]): StatusSummary | undefined {
+  // What ssh_config merely offers is nothing that the user has to do with yet.
+  const forwards = all.filter(({ definition, state }) => !isReadOnly(definition) || state.phase !== 'stopped');
   if (forwards.length === 0) return undefined;
   const count = (...phases: ForwardState['phase'][]): number => forwards.filter(({ state }) => phases.includes(state.phase)).length;
   const listening = count('listening');

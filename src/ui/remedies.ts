@@ -3,7 +3,8 @@ import type { ForwardModel } from '../core/forwardModel.ts';
 import { toFailure, type Failure } from '../core/failure.ts';
 import { COMMANDS } from './contributions.ts';
 import { withoutLinks } from './format.ts';
-import { explain, type Remedy } from './messages.ts';
+import { explain, remediesFor, type Remedy } from './messages.ts';
+import { openFile } from './openFile.ts';
 import { titleOf } from './present.ts';
 
 /** Says why a forward failed and offers what can be done; settles when the user has chosen or closed it. Never rejects. */
@@ -11,7 +12,7 @@ export async function showFailure(model: ForwardModel, forwardId: string, failur
   const forward = model.get(forwardId);
   if (forward === undefined) return;
   const { sentence, remedies } = explain(failure);
-  const buttons = remedies.map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
+  const buttons = remediesFor(forward.definition, remedies).map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
   try {
     const chosen = await vscode.window.showErrorMessage(withoutLinks(`${titleOf(forward)}: ${sentence}`), ...buttons);
     if (chosen !== undefined) await applyRemedy(model, forwardId, chosen.remedy);
@@ -64,10 +65,4 @@ async function listenOn(model: ForwardModel, forwardId: string, port: number): P
   const { definition } = forward;
   model.put({ ...definition, spec: { ...definition.spec, listen: { ...definition.spec.listen, port } } });
   await vscode.commands.executeCommand(COMMANDS.start, forwardId);
-}
-
-async function openFile(path: string, line: number | undefined): Promise<void> {
-  const position = line === undefined ? undefined : new vscode.Position(line - 1, 0);
-  const options = position === undefined ? {} : { selection: new vscode.Range(position, position) };
-  await vscode.window.showTextDocument(vscode.Uri.file(path), options);
 }

@@ -1,4 +1,4 @@
-import type { Forward } from '../core/forward.ts';
+import { isReadOnly, type Forward } from '../core/forward.ts';
 import type { ForwardSpec, LocalSpec, RelaySpec } from '../core/forwardSpec.ts';
 
 /** Ports that are most often web servers: the row offers the browser without being asked. */
@@ -12,7 +12,12 @@ export function canOpen(spec: ForwardSpec): spec is LocalSpec | RelaySpec {
   return spec.kind === 'local' || spec.kind === 'relay';
 }
 
-/** `forward.<kind>.<phase>`, then `.http` for what a browser can probably show; the manifest's menus match on it. */
-export function contextOf({ definition: { spec }, state }: Forward): string {
-  return `forward.${spec.kind}.${state.phase}${canOpen(spec) && looksLikeHttp(spec.connect.port) ? '.http' : ''}`;
+/**
+ * `forward.<kind>.<phase>`, then `.http` for what a browser can probably show and `.readonly` for what is not Culvert's to
+ * change; the manifest's menus match on it.
+ */
+export function contextOf({ definition, state }: Forward): string {
+  const { spec } = definition;
+  const isWeb = canOpen(spec) && looksLikeHttp(spec.connect.port);
+  return `forward.${spec.kind}.${state.phase}${isWeb ? '.http' : ''}${isReadOnly(definition) ? '.readonly' : ''}`;
 }

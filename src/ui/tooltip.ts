@@ -29,6 +29,8 @@ export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString 
   }
   const failure = failureOf(state);
   if (failure !== undefined) line(explain(failure).sentence);
+  const { source } = definition;
+  if (source !== undefined) line(`From ssh_config: ${source.file}, line ${String(source.line)}. It can be changed only there.`);
   line(`Forward Port: ${formatForward(definition.spec)}${definition.autoStart ? '  (starts with the editor)' : ''}`);
   return tooltip;
 }

@@ -1,50 +1,44 @@
 import * as vscode from 'vscode';
+import { DisposableStore } from '../core/lifecycle.ts';
 import type { HostKeyVerdict } from '../openssh/hostKeyCheck.ts';
 import type { HostKeyQuestion } from '../protocol/messages.ts';
+import { openFile } from './openFile.ts';
+import { trustRows, trustTitle, type TrustRow } from './trustRows.ts';
 
-const TRUST = 'Trust and Connect';
-const COMPARE = 'Compare a Fingerprint…';
+type Item = vscode.QuickPickItem & TrustRow;
 
-/** Shows an unknown host key. Enter compares, only a deliberate click trusts, everything else is a no. */
-export async function askTrust(question: HostKeyQuestion, verdict: HostKeyVerdict, signal: AbortSignal): Promise<boolean> {
-  for (;;) {
-    const chosen = await vscode.window.showWarningMessage(titleFor(question), { modal: true, detail: detailFor(verdict) }, COMPARE, TRUST);
-    if (signal.aborted) return false;
-    if (chosen === TRUST) return true;
-    if (chosen !== COMPARE) return false;
-    if (await isConfirmed(verdict)) return true;
-  }
+/**
+ * Asks about an unknown host key, as ssh does: no by default, yes by a deliberate choice, or by the fingerprint that the user
+ * was given. A box rather than a modal dialog, since it can be taken back when nobody waits for the answer any more.
+ */
+export function askTrust(question: HostKeyQuestion, verdict: HostKeyVerdict, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return Promise.resolve(false);
+  const pick = vscode.window.createQuickPick<Item>();
+  const owned = new DisposableStore();
+  owned.add(pick);
+  pick.title = trustTitle(question);
+  pick.placeholder = 'Paste the fingerprint that you were given, to compare it';
+  pick.ignoreFocusOut = true;
+  // Whatever is typed, the rows are those for it.
+  const update = (typed: string): void => { pick.items = trustRows(typed, question, verdict).map((row) => ({ ...row, alwaysShow: true })); };
+  update('');
+  owned.add(pick.onDidChangeValue(update));
+  return new Promise<boolean>((resolve) => {
+    const onAbort = (): void => { resolve(false); };
+    signal.addEventListener('abort', onAbort, { once: true });
+    owned.add({ dispose: () => { signal.removeEventListener('abort', onAbort); } });
+    owned.add(pick.onDidAccept(() => {
+      // The rows come a moment after the typing: only what stands for the text as it is now counts.
+      const label = pick.selectedItems[0]?.label;
+      choose(trustRows(pick.value, question, verdict).find((row) => row.label === label), resolve);
+    }));
+    owned.add(pick.onDidHide(() => { resolve(false); }));
+    pick.show();
+  }).finally(() => { owned.dispose(); });
 }
 
-function titleFor({ hop, host, port, address }: HostKeyQuestion): string {
-  const at = port === 22 ? host : `${host}:${String(port)}`;
-  const where = address === undefined || address === host ? at : `${at}, ${address}`;
-  return hop === host || hop === at ? `The authenticity of ${where} cannot be established.` : `The authenticity of ${hop} (${where}) cannot be established.`;
-}
-
-function detailFor({ keyType, fingerprint, others, appendTo }: HostKeyVerdict): string {
-  const known = others.map((key) => `Known for it: ${key.keyType} ${key.fingerprint} (${key.file}, line ${String(key.line)})`);
-  const kept = appendTo === undefined ? 'The key will not be remembered.' : `If you trust it, it is added to ${appendTo}.`;
-  return [`It shows this ${displayType(keyType)} key, which is not in known_hosts:`, '', fingerprint, '', ...known,
-    'Ask whoever runs the server whether this is its fingerprint. Nothing is sent before you decide.', kept].join('\n');
-}
-
-async function isConfirmed({ fingerprint }: HostKeyVerdict): Promise<boolean> {
-  const text = await vscode.window.showInputBox({
-    title: 'Compare a Fingerprint',
-    prompt: 'Paste the fingerprint that you were given. If it is the same, the key is trusted.',
-    placeHolder: 'SHA256:…',
-    ignoreFocusOut: true,
-    validateInput: (value) => (value.trim() === '' || normalised(value) === normalised(fingerprint) ? undefined : `This is not the fingerprint of the server's key, which is ${fingerprint}.`),
-  });
-  return text !== undefined && normalised(text) === normalised(fingerprint);
-}
-
-/** With or without the name of the hash, with or without padding. */
-function normalised(fingerprint: string): string {
-  return fingerprint.trim().replace(/^SHA256:/i, '').replace(/=+$/, '');
-}
-
-function displayType(keyType: string): string {
-  return keyType.replace(/^ssh-/, '').replace(/^ecdsa-sha2-.*/, 'ecdsa').toUpperCase();
+function choose(row: TrustRow | undefined, resolve: (isTrusted: boolean) => void): void {
+  if (row?.isTrusted !== undefined) resolve(row.isTrusted);
+  // A file that went meanwhile is not worth a word.
+  else if (row?.place !== undefined) openFile(row.place.file, row.place.line).catch(() => undefined);
 }

@@ -21,6 +21,7 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
     await workbench.setTheme(theme);
     await workbench.screenshot(`empty-view-${theme}`);
   }
+  await vsCode.writeSshFile('config', `${config}\nHost staging\n  HostName staging.example.org\n  User deploy\n  LocalForward 5433 db.staging:5432\n  LocalForward 9200 localhost:9200\n\nHost lab\n  HostName 192.0.2.17\n  LocalForward 8888 localhost:8888\n`);
   const [db, grafana, web] = [await preferPort(5432), await preferPort(3000), await preferPort(8080)];
   const entries = [
     { name: 'db', forward: `${String(db)}:127.0.0.1:${String(database.port)}`, target: 'bastion' },
@@ -43,6 +44,7 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
   left.resume().end('bye');
   own(await dial(grafana), (it) => { it.destroy(); });
   await workbench.forwards.waitForRow((row) => row.label === 'grafana' && row.icon === 'warning');
+  await workbench.forwards.expand('From ssh_config');
   await workbench.forwards.expand('db');
   await workbench.forwards.waitForRows((rows) => rows.filter(({ label }) => label === 'ESTABLISHED').length === 2);
   for (const theme of THEMES) {
@@ -78,14 +80,14 @@ test('pictures of the questions in light, dark and high contrast', async ({ work
   for (const theme of THEMES) {
     await workbench.setTheme(theme);
     await workbench.forward(text);
-    await workbench.dialog.waitFor('authenticity');
+    await workbench.quickInput.waitForQuestion('Unknown Host Key');
     await workbench.screenshot(`host-key-question-${theme}`);
-    await workbench.dialog.press('Cancel');
+    await workbench.quickInput.cancel();
     await workbench.forwards.waitForRow(/host key not trusted/);
   }
   await workbench.forward(text);
-  await workbench.dialog.waitFor('authenticity');
-  await workbench.dialog.press('Trust and Connect');
+  await workbench.quickInput.waitForQuestion('Unknown Host Key');
+  await workbench.quickInput.pick('Trust and Connect');
   for (const theme of THEMES) {
     await workbench.quickInput.waitForQuestion('Password of');
     await workbench.quickInput.cancel();

@@ -13,8 +13,9 @@ import type { Workbench } from './workbench.ts';
 /** Within this time of what caused it, the tree is right. */
 const PROMPTLY_MS = 2_000;
 
+const TITLE = 'Unknown Host Key of vault';
+const REFUSE = 'Do Not Connect';
 const TRUST = 'Trust and Connect';
-const COMPARE = 'Compare a Fingerprint…';
 
 /** Makes sshd tell of the very first byte of an authentication. */
 const TALKATIVE = { extraConfig: ['LogLevel DEBUG1'] };
@@ -56,29 +57,48 @@ async function expectNothingLeft(workbench: Workbench, sshd: Sshd, port: number)
   expect(workbench.problems()).toEqual([]);
 }
 
-test('an unknown key asks with its type and fingerprint, and Cancel sends nothing', async ({ workbench, own }) => {
+test('an unknown key asks with its type and fingerprint, and Enter, which is a no, sends nothing', async ({ workbench, own }) => {
   const { vsCode } = workbench;
   const sshd = await startKeyHost(vsCode, own, { alias: 'vault', isKnown: false, ...TALKATIVE });
-  await vsCode.writeSshFile('known_hosts', OTHER_LINE);
+  const sameKey = `db.example ssh-ed25519 ${base64Of(sshd.hostKey)}\n`;
+  await vsCode.writeSshFile('known_hosts', OTHER_LINE + sameKey);
   const port = await beginForward(workbench, own);
 
-  const { message, detail, buttons } = await workbench.dialog.waitFor('authenticity');
-  expect(message).toBe(`The authenticity of vault (${SSH_HOST}:${String(sshd.port)}) cannot be established.`);
-  expect(detail).toContain('ED25519');
-  expect(detail).toContain(sshd.hostKey.fingerprint);
-  expect([...buttons].sort()).toEqual(['Cancel', COMPARE, TRUST]);
+  await workbench.quickInput.waitForQuestion(TITLE);
+  expect(await workbench.quickInput.title()).toBe(`${TITLE} (${SSH_HOST}:${String(sshd.port)})`);
+  const rows = await workbench.quickInput.rows();
+  expect(rows.map(({ label }) => label)).toEqual([REFUSE, TRUST, 'The same key is known as db.example']);
+  expect(rows[0]?.isFocused).toBe(true);
+  expect(rows[1]?.detail).toBe(`ED25519 ${sshd.hostKey.fingerprint}`);
+  expect(rows[1]?.description).toMatch(/^will be added to \/\S*\/\.ssh\/known_hosts$/);
+  expect(rows[2]?.detail).toMatch(/known_hosts, line 2$/);
+  for (const part of [TRUST, 'ED25519', sshd.hostKey.fingerprint]) expect(rows[1]?.ariaLabel).toContain(part);
   await workbench.forwards.waitForRow((row) => row.description.endsWith('checking the host key') && row.icon === 'loading', PROMPTLY_MS);
   await workbench.screenshot('host-key-question');
   expect(countInLog(sshd, AUTHENTICATION)).toBe(0);
 
-  await workbench.dialog.press('Cancel');
+  await workbench.quickInput.accept();
+  await workbench.quickInput.waitUntilClosed();
   await workbench.forwards.waitForRow(isFailedWith('host key not trusted'), PROMPTLY_MS);
   await expectNothingLeft(workbench, sshd, port);
   expect(countInLog(sshd, AUTHENTICATION)).toBe(0);
   expect(countInLog(sshd, /^Connection from /)).toBe(1);
-  expect(await knownHosts(vsCode)).toBe(OTHER_LINE);
-  expect(await workbench.dialog.isOpen()).toBe(false);
+  expect(await knownHosts(vsCode)).toBe(OTHER_LINE + sameKey);
+  expect(await workbench.quickInput.isOpen()).toBe(false);
   await expect.poll(() => workbench.notifications.read()).toEqual([]);
+});
+
+test('the question goes away with the forward that it was for, and nothing is sent', async ({ workbench, own }) => {
+  const { vsCode } = workbench;
+  const sshd = await startKeyHost(vsCode, own, { alias: 'vault', isKnown: false, ...TALKATIVE });
+  const port = await beginForward(workbench, own);
+  await workbench.quickInput.waitForQuestion(TITLE);
+  await workbench.forwards.clickInlineAction(isForward, 'Stop');
+  await workbench.forwards.waitForRow((row) => row.description.endsWith('stopped'), PROMPTLY_MS);
+  await workbench.quickInput.waitUntilClosed();
+  await expectNothingLeft(workbench, sshd, port);
+  expect(countInLog(sshd, AUTHENTICATION)).toBe(0);
+  expect(await knownHosts(vsCode)).toBe('');
 });
 
 test('a trusted key is added to known_hosts, and nobody asks again', async ({ workbench, own }) => {
@@ -86,9 +106,9 @@ test('a trusted key is added to known_hosts, and nobody asks again', async ({ wo
   const sshd = await startKeyHost(vsCode, own, { alias: 'vault', isKnown: false, sshConfig: ['HashKnownHosts no'], ...TALKATIVE });
   await vsCode.writeSshFile('known_hosts', OTHER_LINE);
   const first = await beginForward(workbench, own);
-  await workbench.dialog.waitFor(sshd.hostKey.fingerprint);
+  await workbench.quickInput.waitForRow(({ detail }) => detail.includes(sshd.hostKey.fingerprint));
   expect(countInLog(sshd, AUTHENTICATION)).toBe(0);
-  await workbench.dialog.press(TRUST);
+  await workbench.quickInput.pick(TRUST);
   await workbench.forwards.waitForRow(isListening);
   expect(await firstBytesFrom(first)).toBe(GREETING);
   expect(countInLog(sshd, AUTHENTICATION)).toBeGreaterThan(0);
@@ -107,7 +127,7 @@ test('a trusted key is added to known_hosts, and nobody asks again', async ({ wo
   await workbench.forwards.waitForRow((row) => isListening(row) && row.label.startsWith(String(second)));
   expect(await firstBytesFrom(second)).toBe(GREETING);
   expect(countInLog(sshd, /^Connection from /)).toBe(2);
-  expect(await workbench.dialog.isOpen()).toBe(false);
+  expect(await workbench.quickInput.isOpen()).toBe(false);
   expect(await knownHosts(vsCode)).toBe(OTHER_LINE + knownHostsLine(sshd.host, sshd.port, sshd.hostKey));
   await workbench.runCommand('Culvert: Stop All');
   await expectNothingLeft(workbench, sshd, second);
@@ -117,22 +137,19 @@ test('a fingerprint can be compared: a wrong one is refused, the right one conne
   const { vsCode } = workbench;
   const sshd = await startKeyHost(vsCode, own, { alias: 'vault', isKnown: false, sshConfig: ['HashKnownHosts yes'], ...TALKATIVE });
   const port = await beginForward(workbench, own);
-  await workbench.dialog.waitFor(sshd.hostKey.fingerprint);
-  await workbench.dialog.press(COMPARE);
-  await workbench.quickInput.waitForQuestion('Compare a Fingerprint');
+  await workbench.quickInput.waitForQuestion(TITLE);
   await workbench.quickInput.type('SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
-  await workbench.quickInput.waitForQuestion('This is not the fingerprint');
+  await workbench.quickInput.waitForFirstRow(({ label, detail }) => label === 'This Is Not Its Fingerprint' && detail.includes(sshd.hostKey.fingerprint));
   await workbench.screenshot('compare-fingerprint');
   await workbench.quickInput.accept();
   expect(await workbench.quickInput.isOpen()).toBe(true);
   expect(countInLog(sshd, AUTHENTICATION)).toBe(0);
   expect(await knownHosts(vsCode)).toBe('');
 
-  await workbench.quickInput.cancel();
-  await workbench.dialog.waitFor(sshd.hostKey.fingerprint);
-  await workbench.dialog.press(COMPARE);
-  // As a person pastes it: without the name of the hash, with a line's end.
-  await workbench.quickInput.answer('Compare a Fingerprint', ` ${sshd.hostKey.fingerprint.replace('SHA256:', '')} `);
+  // As a person pastes it: the whole line that ssh-keygen prints on the server.
+  await workbench.quickInput.type(await run('ssh-keygen', ['-l', '-f', sshd.hostKey.path]));
+  await workbench.quickInput.waitForFirstRow(({ label }) => label === `The Same Fingerprint: ${TRUST}`);
+  await workbench.quickInput.accept();
   await workbench.forwards.waitForRow(isListening);
   expect(await firstBytesFrom(port)).toBe(GREETING);
   expect(await knownHosts(vsCode)).toMatch(/^\|1\|\S+ ssh-ed25519 \S+\n$/);
@@ -167,7 +184,7 @@ test('a changed key is refused with file and line, and no button accepts it', as
   await workbench.notifications.press('The host key of', 'Open known_hosts at Line 2');
   await workbench.page.getByRole('tab', { name: /^known_hosts/ }).waitFor();
   await expect.poll(async () => (await workbench.statusBar.items()).map(({ text }) => text)).toContain('Ln 2, Col 1');
-  expect(await workbench.dialog.isOpen()).toBe(false);
+  expect(await workbench.quickInput.isOpen()).toBe(false);
 });
 
 test('the command that it offers removes a changed key, and the new one asks', async ({ workbench, own }) => {
@@ -185,8 +202,8 @@ test('the command that it offers removes a changed key, and the new one asks', a
   await run('nsenter', ['-t', String(vsCode.extensionHostPids()[0]), '-m', 'sh', '-c', await workbench.readClipboard()]);
   expect(await knownHosts(vsCode)).toBe(OTHER_LINE);
   await workbench.forwards.clickInlineAction(isForward, 'Start');
-  await workbench.dialog.waitFor(changed.fingerprint);
-  await workbench.dialog.press(TRUST);
+  await workbench.quickInput.waitForRow(({ detail }) => detail.includes(changed.fingerprint));
+  await workbench.quickInput.pick(TRUST);
   await workbench.forwards.waitForRow(isListening);
   expect(await firstBytesFrom(port)).toBe(GREETING);
   await workbench.runCommand('Culvert: Stop All');
@@ -201,9 +218,10 @@ test('a revoked key is refused, even one that is known', async ({ workbench, own
   const port = await beginForward(workbench, own);
   const { message, buttons } = await workbench.notifications.waitFor('revoked');
   expect(message).toMatch(/is marked as revoked in \S*known_hosts, line 3\. Nothing was sent\./);
+  expect(message).toContain(sshd.hostKey.fingerprint);
   expect(buttons).toEqual(['Open known_hosts at Line 3']);
   await workbench.forwards.waitForRow(isFailedWith('host key revoked'), PROMPTLY_MS);
   await expectNothingLeft(workbench, sshd, port);
   expect(countInLog(sshd, AUTHENTICATION)).toBe(0);
-  expect(await workbench.dialog.isOpen()).toBe(false);
+  expect(await workbench.quickInput.isOpen()).toBe(false);
 });

@@ -1,10 +1,15 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, chown, lstat, mkdir, readFile, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkHostKey } from '../../src/openssh/hostKeyCheck.ts';
 import { appendHostKey } from '../../src/openssh/hostKeyAppend.ts';
 import { findIdentities } from '../../src/openssh/identityFiles.ts';
 import { readPrivateKey } from '../../src/openssh/identity.ts';
+import { isNamed, parseKnownHosts } from '../../src/openssh/knownHosts.ts';
 import { listHosts } from '../../src/openssh/listHosts.ts';
 import { systemSshEnvironment, type SshEnvironment } from '../../src/openssh/sshEnvironment.ts';
 import { watchHosts } from '../../src/openssh/watchHosts.ts';
@@ -69,6 +74,37 @@ describe('appendHostKey', () => {
     const whole = lines.filter((line) => line.endsWith(` ssh-ed25519 ${key}`));
     expect(whole.map((line) => line.split(' ')[0]).filter((name) => name?.startsWith('web')).sort()).toEqual([...names].sort());
     expect(lines.length).toBe(201);
+  });
+
+  it('loses nothing of two processes that append at once to a file that lacks its last newline, behind a symlink', async () => {
+    const writer = folder.join('writer.cjs');
+    await build({ entryPoints: [join(import.meta.dirname, '../../src/openssh/hostKeyAppend.ts')], outfile: folder.join('append.cjs'), bundle: true, format: 'cjs', platform: 'node', logLevel: 'warning' });
+    await writeFile(writer, `
+      const { appendHostKey } = require('./append.cjs');
+      const [file, prefix, key, isHashed] = process.argv.slice(2);
+      // Both begin when both are there.
+      process.stdin.once('data', async () => {
+        for (let index = 0; index < 50; index += 1) await appendHostKey(file, { name: prefix + index, key, isHashed: isHashed === 'yes' });
+        process.exit();
+      });
+      process.stdout.write('ready');
+    `);
+    await writeFile(folder.join('real'), '# the end of this line is missing', { mode: 0o640 });
+    await symlink(folder.join('real'), folder.join('known_hosts'));
+    const writers = ['yes', 'no'].map((isHashed) => spawn(process.execPath, [writer, folder.join('known_hosts'), `hashed-${isHashed}-`, key, isHashed], { stdio: ['pipe', 'pipe', 'inherit'] }));
+    await Promise.all(writers.map(({ stdout }) => once(stdout, 'data')));
+    const ended = Promise.all(writers.map((each) => once(each, 'exit')));
+    for (const { stdin } of writers) stdin.write('go');
+    expect(await ended).toEqual([[0, null], [0, null]]);
+    const lines = (await readFile(folder.join('real'), 'utf8')).split('\n').filter((line) => line !== '');
+    expect(lines[0]).toBe('# the end of this line is missing');
+    expect(lines.slice(1).every((line) => / ssh-ed25519 [A-Za-z0-9+/=]+$/.test(line) && line.endsWith(key))).toBe(true);
+    expect(lines).toHaveLength(101);
+    const known = parseKnownHosts(lines.join('\n'), 'known_hosts');
+    const names = ['yes', 'no'].flatMap((isHashed) => Array.from({ length: 50 }, (_, index) => `hashed-${isHashed}-${index}`));
+    expect(names.filter((name) => known.filter((line) => isNamed(line, name)).length !== 1)).toEqual([]);
+    expect(await modeOf(folder.join('real'))).toBe(0o640);
+    expect((await lstat(folder.join('known_hosts'))).isSymbolicLink()).toBe(true);
   });
 
   it('writes to /dev/null without complaint', async () => {

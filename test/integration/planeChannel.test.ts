@@ -40,6 +40,27 @@ describe('a channel whose server behaves as OpenSSH\'s does not', () => {
     return started.port;
   }
 
+  it('goes on over a key exchange under the same host key, and ends with a reset in one under another', async () => {
+    const port = await startWith((open) => {
+      const channel = open();
+      channel.pipe(channel);
+    });
+    const client = await dial(port);
+    const echo = async (text: string): Promise<string> => {
+      client.write(text);
+      const [data] = await once(client, 'data') as [Buffer];
+      return data.toString();
+    };
+    expect(await echo('before')).toBe('before');
+    await server.rekey('same');
+    expect(await echo('after')).toBe('after');
+    const end = outcome(client);
+    await server.rekey('another');
+    expect((await plane.untilLost(forward)).failure).toMatchObject({ code: 'host-key-mismatch', context: { hop: 'scripted', keyType: 'ssh-ed25519' } });
+    expect(await end).toBe('reset');
+    expect(plane.questions.map(({ method }) => method)).toEqual(['verifyHostKey']);
+  });
+
   it.each([{ reader: 'fast', read: readAll }, { reader: 'slow', read: readSlowly }])('delivers what came before a close without an end, to a $reader reader', async ({ read }) => {
     const port = await startWith(sendAndClose);
     const client = await dial(port);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { Server, type Connection, type ServerChannel } from 'ssh2';
+import { Server, utils, type Connection, type ServerChannel } from 'ssh2';
 import { generateHostKey } from '../tools/hostKey.mjs';
 
 /** What a scripted server does when a channel is asked for: `open` grants it, now or later. */
@@ -10,6 +10,8 @@ export type ChannelScript = (open: () => ServerChannel, connection: Connection) 
 export interface ScriptedSshServer {
   readonly host: string;
   readonly port: number;
+  /** Exchanges keys anew on every connection, under the host key that it has or under another one. */
+  rekey(key: 'same' | 'another'): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -27,9 +29,22 @@ export async function scriptedSshServer(script: ChannelScript): Promise<Scripted
   return {
     host: '127.0.0.1',
     port: (server.address() as AddressInfo).port,
+    rekey: async (key) => {
+      const another = utils.parseKey(generateHostKey().private);
+      await Promise.all([...connections].map((connection) => new Promise<void>((resolve) => {
+        connection.once('close', () => { resolve(); });
+        if (key === 'another') hostKeysOf(connection)['ssh-ed25519'] = another;
+        connection.rekey(() => { resolve(); });
+      })));
+    },
     close: async () => {
       for (const connection of connections) connection.end();
       await new Promise<void>((resolve) => { server.close(() => resolve()); });
     },
   };
+}
+
+/** ssh2's own table of them: no server changes its key under a connection, so it has no other way. */
+function hostKeysOf(connection: Connection): Record<string, unknown> {
+  return (connection as unknown as { readonly _protocol: { readonly _hostKeys: Record<string, unknown> } })._protocol._hostKeys;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ForwardError, fromFailure } from '../../core/failure.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
 import type { HostKeyAnswer, HostKeyQuestion } from '../../protocol/messages.ts';
@@ -22,8 +23,7 @@ export function hostVerifier(check: HostKeyCheck): (key: Buffer, verify: (isAcce
   let accepted: Buffer | undefined;
   return (key, verify) => {
     if (accepted !== undefined) {
-      const refusal = hopFailure(check.hop, 'host-key-mismatch', 'the server changed its key within the connection');
-      check.decide(key.equals(accepted) ? undefined : refusal, verify);
+      check.decide(key.equals(accepted) ? undefined : changedWithin(check.hop, accepted, key), verify);
       return;
     }
     // ssh2 owns the buffer that it shows.
@@ -33,6 +33,16 @@ export function hostVerifier(check: HostKeyCheck): (key: Buffer, verify: (isAcce
       check.decide(refusal, verify);
     });
   };
+}
+
+/** RFC 4253 section 9: the host key may change in a key exchange; nobody would do so, but who took the connection over. */
+function changedWithin(hop: SshHop, accepted: Buffer, key: Buffer): ForwardError {
+  const context = { keyType: keyTypeOf(key), fingerprint: fingerprintOf(key), expected: `${keyTypeOf(accepted)} ${fingerprintOf(accepted)}` };
+  return hopFailure(hop, 'host-key-mismatch', `the server changed its key within the connection, to ${context.fingerprint}`, { context });
+}
+
+function fingerprintOf(key: Buffer): string {
+  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 
 async function refusalOf(ask: () => Promise<HostKeyAnswer>): Promise<ForwardError | undefined> {

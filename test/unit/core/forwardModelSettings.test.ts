@@ -122,3 +122,27 @@ describe('the settings change', () => {
     expect(runner.orders).toEqual([]);
   });
 });
+
+describe('what ssh_config offers', () => {
+  const offer = (id: string, port = 80) => definition(id, port, { origin: 'ssh-config' });
+
+  it('replaces what it offered, and touches nothing of the user', () => {
+    const { model, phases } = setup();
+    model.replaceConfigForwards([offer('x'), offer('y', 81)]);
+    model.replaceConfigForwards([offer('z', 82), offer('y', 81)]);
+    expect(model.forwards.map(({ definition: { id } }) => id)).toEqual(['a', 'z', 'y']);
+    model.replaceUserForwards([]);
+    expect(model.forwards.map(({ definition: { id } }) => id)).toEqual(['z', 'y']);
+    expect(phases('z', 'y')).toEqual(['stopped', 'stopped']);
+  });
+
+  it('keeps running though it is offered no more', () => {
+    const { model, comeUp, runner, phases } = setup();
+    model.replaceConfigForwards([offer('x')]);
+    model.start('x');
+    comeUp('x');
+    model.replaceConfigForwards([]);
+    expect(phases('x')).toEqual(['listening']);
+    expect(runner.orders.filter((order) => order.startsWith('stop'))).toEqual([]);
+  });
+});

@@ -38,6 +38,16 @@ describe('the setting and the model', () => {
     expect(log.lines).toHaveLength(1);
   });
 
+  it('agree about the forwards of the user alone: what ssh_config offers is never written', async () => {
+    const { model, ids } = setup([A]);
+    model.replaceConfigForwards([define('x', { origin: 'ssh-config', source: { file: '/c', line: 3 } })]);
+    model.put(define('b', { name: 'new' }));
+    await turn();
+    expect(editor.setting).toMatchObject([A, { id: 'b', name: 'new' }]);
+    editor.change([A]);
+    expect(ids().sort()).toEqual(['a', 'x']);
+  });
+
   it('agree after a change of the setting', () => {
     const { ids, store } = setup([A]);
     const told = vi.fn();

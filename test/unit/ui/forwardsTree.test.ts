@@ -23,6 +23,9 @@ function setup(isGrouped = false) {
   return { ...world, tree, redrawn, show, draw };
 }
 
+/** As ssh_config offers it. */
+const offer = (id: string) => define(id, { origin: 'ssh-config', source: { file: '/home/me/.ssh/config', line: 3 } });
+
 describe('the rows of the tree', () => {
   it('are the forwards, and under each what it listens on and its connections', () => {
     const { model, comeUp, show, draw } = setup();
@@ -161,6 +164,37 @@ describe('the rows of the tree', () => {
     expect(connection?.description).toContain('bastion:64384');
     const { tooltip } = tree.getTreeItem(tree.nodeOf('a'));
     expect((tooltip as { value: string }).value).toContain('Listening on localhost:9000 of me@bastion');
+  });
+
+  it('that ssh_config offers stand folded under one heading, each with its server, whether grouped or not', () => {
+    for (const isGrouped of [true, false]) {
+      const { model, draw, tree } = setup(isGrouped);
+      model.put(define('a'));
+      model.replaceConfigForwards([offer('x'), offer('y')]);
+      expect(draw()).toEqual(['forward:a', 'config', 'forward:x', 'forward:y']);
+      const heading = tree.getChildren().at(-1)!;
+      expect(tree.getTreeItem(heading)).toMatchObject({ label: 'From ssh_config', description: '2 forwards', contextValue: 'configGroup' });
+      expect(tree.getTreeItem(tree.nodeOf('x'))).toMatchObject({ description: 'via me@bastion  ·  stopped', contextValue: 'forward.local.stopped.readonly' });
+      expect(tree.getParent(tree.nodeOf('x'))).toBe(heading);
+      model.put(define('a', { spec: RELAY }));
+      expect(draw()).toEqual(['forward:a', 'config', 'forward:x', 'forward:y']);
+    }
+  });
+
+  it('that ssh_config offers are counted with what they do, and the heading follows', () => {
+    const { model, comeUp, draw, redrawn, tree } = setup(true);
+    model.replaceConfigForwards([offer('x'), offer('y')]);
+    draw();
+    redrawn.length = 0;
+    model.start('x');
+    expect(redrawn).toEqual(['forward:x']);
+    comeUp('x');
+    expect(redrawn).toContain('config');
+    expect(tree.getTreeItem(tree.getChildren()[0]!)).toMatchObject({ description: '2 forwards  ·  1 listening' });
+    model.replaceConfigForwards([]);
+    model.stop('x');
+    model.replaceConfigForwards([]);
+    expect(draw()).toEqual([]);
   });
 
   it('have one sentence each for a screen reader', () => {

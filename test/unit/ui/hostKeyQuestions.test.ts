@@ -98,6 +98,15 @@ describe('an unknown key', () => {
     expect((await written())?.split('\n').at(-2)).toMatch(/^\|1\|\S+ ssh-ed25519 /);
   });
 
+  it('is asked about with what else is known: its other names, the other keys of the host, authorities', async () => {
+    await write(`other,db ${right.publicKey}\n${knownHostsLine(HOST, 22, wrong)}@cert-authority [${HOST}]:2222 ${wrong.publicKey}\n@cert-authority else ${wrong.publicKey}\n`);
+    const { questions, asked, log } = setup(no);
+    await questions.answer(question(right, { port: 2222 }), never);
+    const other = { keyType: 'ssh-ed25519', fingerprint: wrong.fingerprint, file };
+    expect(asked).toMatchObject([{ aliases: [{ names: 'other,db', file, line: 1 }], others: [{ ...other, line: 2 }], authorities: [{ ...other, line: 3 }] }]);
+    expect(log.lines).toContain(`info ${file}, line 3: the certificate authority for [${HOST}]:2222 is not used, since host certificates are not supported; its key is judged by itself.`);
+  });
+
   it('that is refused is not used, and nothing is written', async () => {
     const { questions, asked } = setup(no);
     const answer = await questions.answer(question(), never);
@@ -172,6 +181,15 @@ describe('a key that must not be used', () => {
     });
     expect(asked).toEqual([]);
     expect(await written()).toBe(`# mine\n${knownHostsLine(HOST, 22, wrong)}`);
+  });
+
+  it('because it changed is told beside the key on the line that is shown, whatever else is known', async () => {
+    const rsa = await createSshKey(folder.join('rsa'), 'rsa');
+    await write(knownHostsLine(HOST, 22, rsa) + knownHostsLine(HOST, 22, wrong));
+    expect(await setup(yes).questions.answer(question(), never)).toMatchObject({ failure: { context: { line: 2, expected: `ssh-ed25519 ${wrong.fingerprint}` } } });
+    await write(knownHostsLine(HOST, 22, wrong) + knownHostsLine(HOST, 22, rsa).repeat(2));
+    const ecdsa = await createSshKey(folder.join('ecdsa'), 'ecdsa');
+    expect(await setup(yes).questions.answer(question(ecdsa), never)).toMatchObject({ failure: { context: { line: 3, expected: `ssh-rsa ${rsa.fingerprint}` } } });
   });
 
   it('because it was revoked is never asked about', async () => {

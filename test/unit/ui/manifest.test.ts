@@ -135,10 +135,22 @@ describe('the menu of a forward\'s row', () => {
     for (const kind of kinds) expect(offers(context('listening', 23, kind), COMMANDS.copySshCommand, 'menu'), kind).toBe(kind !== 'relay');
   });
 
+  it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s and ssh_config has it runs and is copied as any other, and is changed nowhere but in the file', (phase) => {
+    const own = contextOf(forwardOf(STATES[phase], { spec: { ...LOCAL, connect: { host: 'far', port: 80 } } }));
+    const offered = contextOf(forwardOf(STATES[phase], { spec: { ...LOCAL, connect: { host: 'far', port: 80 } }, origin: 'ssh-config' }));
+    const changing: string[] = [COMMANDS.rename, COMMANDS.edit, COMMANDS.toggleAutoStart, COMMANDS.remove];
+    const entries = (row: string): string[] => offeredOn(row).map(({ command, group = '' }) => `${command} ${group.split('@')[0] ?? ''}`).sort();
+    const wanted = entries(own).filter((entry) => !changing.some((command) => entry.startsWith(`${command} `)));
+    expect(entries(offered)).toEqual([...wanted, `${COMMANDS.openInConfig} 4_edit`].sort());
+    expect(entries(own)).not.toContain(`${COMMANDS.openInConfig} 4_edit`);
+  });
+
   it('is not that of the other rows', () => {
     const commandsOn = (row: string): string[] => [...new Set(offeredOn(row).map(({ command }) => command))].sort();
     expect(commandsOn(ROW_CONTEXTS.group)).toEqual([COMMANDS.start, COMMANDS.stop].sort());
     expect(commandsOn(ROW_CONTEXTS.problem)).toEqual([COMMANDS.openSettings]);
+    // Starting it as a whole would log in to every server of ssh_config.
+    expect(commandsOn(ROW_CONTEXTS.configGroup)).toEqual([]);
     expect(commandsOn(ROW_CONTEXTS.address)).toContain(COMMANDS.copyAddress);
     expect(commandsOn(ROW_CONTEXTS.connection)).not.toContain(COMMANDS.remove);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FailureCode, FailureContext } from '../../../src/core/failure.ts';
-import { explain, type Remedy } from '../../../src/ui/messages.ts';
+import { explain, remediesFor, type Remedy } from '../../../src/ui/messages.ts';
 import { failure } from './samples.ts';
 
 /** Every code once; the type checker complains when one is missing. */
@@ -92,6 +92,17 @@ describe('the sentences that people meet first', () => {
     ['host-key-mismatch', { ...HOP, file: '/k', line: 12, expected: 'ssh-ed25519 SHA256:aaa', fingerprint: 'SHA256:bbb' }, '',
       'The host key of bastion (bastion.example:2222) is not the one in /k, line 12. Someone may be listening in, or the server was set up anew. Nothing was sent to it.'
       + ' Expected ssh-ed25519 SHA256:aaa, got SHA256:bbb.'],
+    ['host-key-mismatch', { ...HOP, file: '/k', line: 12, expected: 'ssh-rsa SHA256:aaa', keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
+      'The host key of bastion (bastion.example:2222) is not the one in /k, line 12. Someone may be listening in, or the server was set up anew. Nothing was sent to it.'
+      + ' Expected ssh-rsa SHA256:aaa, got ssh-ed25519 SHA256:bbb.'],
+    ['host-key-revoked', { ...HOP, file: '/k', line: 3, expected: 'ssh-rsa SHA256:aaa', keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
+      'The host key of bastion (bastion.example:2222) is marked as revoked in /k, line 3. Nothing was sent. Ask whoever runs the server.'
+      + ' Got ssh-ed25519 SHA256:bbb, known is ssh-rsa SHA256:aaa.'],
+    ['host-key-mismatch', { ...HOP, expected: 'ssh-ed25519 SHA256:aaa', keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
+      'bastion (bastion.example:2222) showed another host key in the middle of the connection, as only someone does who has taken it over. It was ended.'
+      + ' Expected ssh-ed25519 SHA256:aaa, got ssh-ed25519 SHA256:bbb.'],
+    ['host-key-unknown', { ...HOP, keyType: 'ssh-ed25519', fingerprint: 'SHA256:bbb' }, '',
+      'The host key of bastion (bastion.example:2222) is not in known_hosts, and StrictHostKeyChecking does not allow asking. It is ssh-ed25519 SHA256:bbb. Add the key, then start again.'],
     ['host-key-revoked', { ...HOP, file: '/revoked' }, '',
       'The host key of bastion (bastion.example:2222) is marked as revoked in /revoked. Nothing was sent. Ask whoever runs the server.'],
     ['auth-failed', { ...HOP, tried: ['publickey', 'password'] }, 'x', 'bastion (bastion.example:2222) did not accept the login of me. Tried: publickey, password.'],
@@ -132,7 +143,7 @@ describe('what can be done', () => {
     ['permission-denied', { port: 80, recipe: 'sudo sysctl' }, { kind: 'copy', title: 'Copy the System\'s Recipe', text: 'sudo sysctl' }],
     ['host-key-mismatch', { file: '/k', line: 12 }, { kind: 'open-file', title: 'Open known_hosts at Line 12', path: '/k', line: 12 }],
     ['host-key-revoked', { file: '/k' }, { kind: 'open-file', title: 'Open known_hosts', path: '/k' }],
-    ['host-key-mismatch', { keygen: 'ssh-keygen -R h' }, { kind: 'copy', title: 'Copy ssh-keygen -R', text: 'ssh-keygen -R h' }],
+    ['host-key-mismatch', { file: '/k', keygen: 'ssh-keygen -R h' }, { kind: 'copy', title: 'Copy ssh-keygen -R', text: 'ssh-keygen -R h' }],
     ['remote-bind-refused', { address: '*:9000' }, {
       kind: 'copy', title: 'Copy sshd_config Lines',
       text: 'AllowTcpForwarding yes\n# PermitListen, where it is set, has to name *:9000\n# To listen on other addresses than the loopback:\n# GatewayPorts clientspecified',
@@ -140,6 +151,14 @@ describe('what can be done', () => {
     ['config-invalid', { file: '/c', line: 3 }, { kind: 'open-file', title: 'Open ssh_config', path: '/c', line: 3 }],
   ])('about %s with %j: %j', (code, context, remedy) => {
     expect(explain(failure(code, context)).remedies).toContainEqual(remedy);
+  });
+
+  it('about a forward of ssh_config is done in the file, never by changing the forward here', () => {
+    const { remedies } = explain(failure('address-in-use', { port: 80, freePort: 81 }));
+    expect(remediesFor({}, remedies)).toEqual(remedies);
+    expect(remediesFor({ source: { file: '/c', line: 3 } }, remedies)).toEqual([
+      { kind: 'retry' }, { kind: 'open-file', title: 'Open ssh_config at Line 3', path: '/c', line: 3 },
+    ]);
   });
 
   it('never accepts a key that changed or was revoked', () => {

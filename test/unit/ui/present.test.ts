@@ -6,7 +6,7 @@ import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound, ForwardState, StartStep } from '../../../src/core/forwardState.ts';
 import { describeSpec, isWide } from '../../../src/ui/describeSpec.ts';
 import {
-  describeProgress, describeState, formatPoles, localAddress, localEnd, presentAddresses, presentConnection, presentForward, presentStatus,
+  describeProgress, describeState, formatPoles, localAddress, localEnd, presentAddresses, presentConfigGroup, presentConnection, presentForward, presentStatus,
   serverOf, titleOf,
 } from '../../../src/ui/present.ts';
 import { BOTH_LOOPBACKS, connectionOf, failure, DYNAMIC, forwardOf, LOCAL, NOW, RELAY, REMOTE, REMOTE_DYNAMIC, STATES } from './samples.ts';
@@ -266,6 +266,26 @@ describe('the local address', () => {
   it('is what was asked for while nothing is bound', () => {
     expect(localAddress(forwardOf(STATES.stopped, { spec: DYNAMIC }))).toBe('socks5h://127.0.0.1:1080');
     expect(localEnd(forwardOf(STATES.stopped))).toEqual({ host: 'localhost', port: 5432 });
+  });
+});
+
+describe('a forward that ssh_config offers', () => {
+  const offered = (phase: ForwardState['phase']) => forwardOf(STATES[phase], { origin: 'ssh-config', source: { file: '/c', line: 3 } });
+
+  it('says so to the ear', () => {
+    expect(presentForward(offered('stopped'), NOW, false).spoken).toBe('5432 → db:5432, port 5432 to db:5432 through me@bastion, from ssh_config, stopped');
+  });
+
+  it('does not count in the status bar until it was started', () => {
+    expect(presentStatus([offered('stopped')])).toBeUndefined();
+    expect(presentStatus([offered('stopped'), offered('listening')])).toMatchObject({ text: '$(plug) 1', lines: ['5432 → db:5432: listening'] });
+    expect(presentStatus([offered('failed')])).toMatchObject({ isWarning: true });
+  });
+
+  it('is counted in its heading by what it does', () => {
+    expect(presentConfigGroup([offered('stopped'), offered('listening'), offered('failed'), offered('failed')])).toMatchObject({
+      description: '4 forwards  ·  1 listening  ·  2 failed', spoken: 'From ssh_config, 4 forwards, 1 listening, 2 failed',
+    });
   });
 });
 

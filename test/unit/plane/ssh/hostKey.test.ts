@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ForwardError } from '../../../../src/core/failure.ts';
 import type { SshHop } from '../../../../src/core/sshTarget.ts';
+import { fingerprint } from '../../../../src/openssh/keyBlob.ts';
 import { hostVerifier, keyTypeOf } from '../../../../src/plane/ssh/hostKey.ts';
 import type { HostKeyAnswer, HostKeyQuestion } from '../../../../src/protocol/messages.ts';
 
@@ -63,7 +64,9 @@ describe('the host verifier', () => {
     await show(KEY);
     expect(await show(OTHER)).toBe(false);
     expect(asked()).toBe(1);
-    expect(refusals.at(-1)).toMatchObject({ code: 'host-key-mismatch', context: { hop: 'server' } });
+    expect(refusals.at(-1)).toMatchObject({
+      code: 'host-key-mismatch', context: { hop: 'server', keyType: 'ssh-ed25519', fingerprint: fingerprint(OTHER), expected: `ssh-ed25519 ${fingerprint(KEY)}` },
+    });
   });
 
   it('refuses with the reason it was given', async () => {
