@@ -83,8 +83,8 @@ export class AskingCaller implements Caller, End, EndListener {
     this.#end.resume();
   }
 
-  write(chunk: Buffer): boolean {
-    return this.#end.write(chunk);
+  write(chunk: Buffer, isBorrowed?: boolean): boolean {
+    return this.#end.write(chunk, isBorrowed);
   }
 
   end(): void {
@@ -99,11 +99,12 @@ export class AskingCaller implements Caller, End, EndListener {
     this.#end.reset();
   }
 
-  onData(chunk: Buffer): void {
-    if (this.#listener !== undefined) this.#listener.onData(chunk);
+  onData(chunk: Buffer, isBorrowed?: boolean): void {
+    if (this.#listener !== undefined) this.#listener.onData(chunk, isBorrowed);
     else if (this.#isTurnedAway) return;
     else if (this.#request !== undefined) this.#early = Buffer.concat([this.#early, chunk]);
-    else this.#take(this.#handshake.push(chunk));
+    // Parts of a request are kept until it is whole, so they must be our own.
+    else this.#take(this.#handshake.push(Buffer.from(chunk)));
   }
 
   onDrain(): void {

@@ -202,8 +202,10 @@ export class HopSession implements LoginSession {
       onDisconnect: (text) => { this.#lastWords = untrustedText(text); },
     });
     onServerRemark(this.#client, (text) => {
-      this.lastRemark = untrustedText(text);
-      this.#tell('debug', `remark: ${this.lastRemark}`);
+      const remark = untrustedText(text);
+      // What sshd has to say of a login may come late, by its Nagle's algorithm, and refuses nothing.
+      if (/\b(?:disabled|refused|denied)\b/.test(remark)) this.lastRemark = remark;
+      this.#tell('debug', `remark: ${remark}`);
     });
   }
 
