@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Client, type AcceptConnection, type ClientChannel, type RejectConnection, type TcpConnectionDetails } from 'ssh2';
 import { ForwardError, toFailure, untrustedText } from '../../core/failure.ts';
 import type { HostPort } from '../../core/address.ts';
@@ -20,6 +21,9 @@ const LOGIN_WAIT_MS = 120_000;
 /** ssh2's words for a transport that ends before the server has said anything. */
 const CLOSED_BEFORE_HANDSHAKE = 'Connection lost before handshake';
 
+/** What sshd says before it refuses to listen, where it says something at all; other remarks of it may come between. */
+const REFUSAL = /forwarding refused|disabled port forwarding/i;
+
 /** How long a closing SSH connection may take to say goodbye. */
 const FAREWELL_MS = 500;
 
@@ -39,13 +43,15 @@ export class HopSession implements LoginSession {
   onOver: ((error: ForwardError) => void) | undefined;
   /** Called with every channel that the server opens for a port that it listens on for us. */
   onChannel: ((details: TcpConnectionDetails, accept: AcceptConnection<ClientChannel>, reject: RejectConnection) => void) | undefined;
-  /** What the server last remarked, for the log; sshd says so why it refuses a forward. Untrusted, cleaned. */
-  lastRemark: string | undefined;
+  /** What the server has remarked about refusing to forward since it was last asked to listen: untrusted text, cleaned, for people alone. */
+  refusalRemark: string | undefined;
 
   constructor(hop: SshHop, transport: Transport, services: PlaneServices) {
     this.hop = hop;
     this.#transport = transport;
     this.#services = services;
+    // Every forward and question of this SSH connection waits for its end.
+    setMaxListeners(0, this.#over.signal);
     this.#timer = new PhaseTimer(services.clock, (error) => { this.fail(error); });
     this.#gone = new Promise((resolve) => { transport.stream.once('close', () => { resolve(); }); });
   }
@@ -72,7 +78,7 @@ export class HopSession implements LoginSession {
 
   /** Asks the server to listen; throws or calls back with ssh2's error, or with the port that was granted. */
   forwardIn(address: HostPort, callback: (error: Error | undefined, port: number) => void): void {
-    this.lastRemark = undefined;
+    this.refusalRemark = undefined;
     this.#client.forwardIn(address.host, address.port, callback);
   }
 
@@ -173,8 +179,9 @@ export class HopSession implements LoginSession {
       strictVendor: false,
     });
     onServerRemark(this.#client, (text) => {
-      this.lastRemark = untrustedText(text);
-      this.log('debug', `remark: ${this.lastRemark}`);
+      const remark = untrustedText(text);
+      this.log('debug', `remark: ${remark}`);
+      if (REFUSAL.test(remark)) this.refusalRemark = remark;
     });
   }
 

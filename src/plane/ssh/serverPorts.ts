@@ -51,7 +51,7 @@ export class ServerPorts {
       this.#ask(host, asked.port, (error, granted) => {
         timer.dispose();
         if (error !== undefined) {
-          reject(this.#refused(asked, this.#session.lastRemark ?? 'the server refuses'));
+          reject(this.#refused(asked, this.#session.refusalRemark ?? 'the server refuses'));
           return;
         }
         // Here and not after an await: the first connection may be in the same packet as the answer.
