@@ -23,6 +23,8 @@ const CLOSED_BEFORE_HANDSHAKE = 'Connection lost before handshake';
 
 /** What sshd says before it refuses to listen, where it says something at all; other remarks of it may come between. */
 const REFUSAL = /forwarding refused|disabled port forwarding/i;
+/** What sshd says when it listens on other addresses than it was asked to. */
+const OVERRIDE = /overridden by server GatewayPorts/i;
 
 /** How long a closing SSH connection may take to say goodbye. */
 const FAREWELL_MS = 500;
@@ -180,7 +182,7 @@ export class HopSession implements LoginSession {
     });
     onServerRemark(this.#client, (text) => {
       const remark = untrustedText(text);
-      this.log('debug', `remark: ${remark}`);
+      this.log(OVERRIDE.test(remark) ? 'warn' : 'debug', `remark: ${remark}`);
       if (REFUSAL.test(remark)) this.refusalRemark = remark;
     });
   }
