@@ -118,6 +118,17 @@ describe('a caller that asks', () => {
     expect(end.asked).toHaveLength(5);
   });
 
+  it('that is not understood is told so once, whatever it says then', async () => {
+    const { wish } = ask();
+    end.receives(Buffer.from([5, 1, 2]));
+    expect(await wish).toMatchObject({ closeReason: 'not-understood' });
+    const told = [...end.asked];
+    expect(told).toEqual(turnedAway(Buffer.from([5, 0xff]).toString('latin1')));
+    end.receives(socks5('db', 5432));
+    end.ends();
+    expect(end.asked).toEqual(told);
+  });
+
   it('gets nowhere that is not permitted, and is told by its protocol', async () => {
     const { wish } = ask(['web:80']);
     end.receives(socks5('db', 5432));
