@@ -8,7 +8,8 @@ import type { SshTarget } from '../core/sshTarget.ts';
 export interface PlaneRequests {
   /**
    * Runs a forward; settles once the plane has taken the order, the outcome arrives as events. For an id that is already
-   * bound to the same addresses the listener stays and only the far side is opened again, under the new generation.
+   * bound to the same addresses the listener stays and only the far side is opened again, under the new generation. A
+   * listener on the server is asked for again, for the port that the server granted before.
    */
   start: { params: StartForward; result: undefined };
   /** Closes the listener and every connection of the forward; settles when nothing of it is left. */

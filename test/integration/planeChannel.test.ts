@@ -2,24 +2,15 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { ServerChannel } from 'ssh2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { eventually } from '../support/eventually.ts';
 import { PlaneClient, type StartedForward } from '../support/planeClient.ts';
 import { openDescriptors } from '../support/planeRoutes.ts';
-import { scriptedSshServer, type ChannelScript, type ScriptedSshServer } from '../support/scriptedSshServer.ts';
+import { scriptedSshServer, targetAt, type ChannelScript, type ScriptedSshServer } from '../support/scriptedSshServer.ts';
 import { dial, outcome, readAll, readSlowly, settled, sha256, testBytes } from '../support/tcpPeers.ts';
 
 const MiB = 1024 * 1024;
 /** Fits into the channel's window, so that the server can have handed it over whole. */
 const SENT = testBytes(2 * MiB - 1);
-
-function targetAt({ host, port }: ScriptedSshServer): SshTarget {
-  const hop = {
-    name: 'scripted', host, port, user: 'anybody', hostKeyAlgorithms: [], identitiesOnly: false, identities: [],
-    authenticationMethods: [], numberOfPasswordPrompts: 0, connectTimeoutMs: 5_000, keepaliveIntervalMs: 0, keepaliveCountMax: 0,
-  };
-  return { key: 'scripted', hops: [hop] };
-}
 
 describe('a channel whose server behaves as OpenSSH\'s does not', () => {
   let plane: PlaneClient;

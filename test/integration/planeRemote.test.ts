@@ -206,8 +206,8 @@ describe('a server that refuses', () => {
   it.each<[string, string[], HostPort | 'taken', RegExp]>([
     ['all forwarding', ['AllowTcpForwarding no'], ANY_PORT, /Server has disabled port forwarding/],
     ['to listen', ['AllowTcpForwarding local'], ANY_PORT, /Server has disabled port forwarding/],
-    ['all but some ports', ['PermitListen 127.0.0.1:1'], ANY_PORT, /refuse/],
-    ['a port that somebody has', [], 'taken', /refuse/],
+    ['all but some ports', ['PermitListen 127.0.0.1:1'], ANY_PORT, /port forwarding refused/],
+    ['a port that somebody has', [], 'taken', /the server refuses/],
   ])('%s fails that forward alone, and is told why', async (_, extraConfig, listen, reason) => {
     const sshd = await tunnels.startServer({ extraConfig });
     const taker = await serve(() => undefined);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Server, utils, type Connection, type ServerChannel } from 'ssh2';
+import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { generateHostKey } from '../tools/hostKey.mjs';
 
 /** What a scripted server does when a channel is asked for: `open` grants it, now or later. */
@@ -15,13 +16,15 @@ export interface ScriptedSshServer {
   close(): Promise<void>;
 }
 
-export async function scriptedSshServer(script: ChannelScript): Promise<ScriptedSshServer> {
+/** `onReady` is called with every connection that has logged in. */
+export async function scriptedSshServer(script: ChannelScript, onReady: (connection: Connection) => void = () => undefined): Promise<ScriptedSshServer> {
   const connections = new Set<Connection>();
   const server = new Server({ hostKeys: [generateHostKey().private] }, (connection) => {
     connections.add(connection);
     connection.on('error', () => undefined);
     connection.on('close', () => connections.delete(connection));
     connection.on('authentication', (context) => context.accept());
+    connection.on('ready', () => { onReady(connection); });
     connection.on('tcpip', (accept) => script(() => accept().on('error', () => undefined), connection));
   });
   server.listen(0, '127.0.0.1');
@@ -47,4 +50,13 @@ export async function scriptedSshServer(script: ChannelScript): Promise<Scripted
 /** ssh2's own table of them: no server changes its key under a connection, so it has no other way. */
 function hostKeysOf(connection: Connection): Record<string, unknown> {
   return (connection as unknown as { readonly _protocol: { readonly _hostKeys: Record<string, unknown> } })._protocol._hostKeys;
+}
+
+/** How to reach it. */
+export function targetAt({ host, port }: Pick<ScriptedSshServer, 'host' | 'port'>): SshTarget {
+  const hop = {
+    name: 'scripted', host, port, user: 'anybody', hostKeyAlgorithms: [], identitiesOnly: false, identities: [],
+    authenticationMethods: [], numberOfPasswordPrompts: 0, connectTimeoutMs: 5_000, keepaliveIntervalMs: 0, keepaliveCountMax: 0,
+  };
+  return { key: 'scripted', hops: [hop] };
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Client, type AcceptConnection, type ClientChannel, type ParsedKey, type RejectConnection, type TcpConnectionDetails } from 'ssh2';
 import { ForwardError, toFailure, untrustedText } from '../../core/failure.ts';
 import type { HostPort } from '../../core/address.ts';
@@ -24,6 +25,11 @@ const CLOSED_BEFORE_HANDSHAKE = 'Connection lost before handshake';
 /** Lines of a server's greeting, and banners, that go to the log; of one line at most so much. */
 const TOLD_MAX = 20;
 const BANNER_MAX_LENGTH = 2_000;
+
+/** What sshd says before it refuses to listen, where it says something at all; other remarks of it may come between. */
+const REFUSAL = /forwarding refused|disabled port forwarding/i;
+/** What sshd says when it listens on other addresses than it was asked to. */
+const OVERRIDE = /overridden by server GatewayPorts/i;
 
 /** How long a closing SSH connection may take to say goodbye. */
 const FAREWELL_MS = 500;
@@ -55,8 +61,8 @@ export class HopSession implements LoginSession {
   onOver: ((error: ForwardError) => void) | undefined;
   /** Called with every channel that the server opens for a port that it listens on for us. */
   onChannel: ((details: TcpConnectionDetails, accept: AcceptConnection<ClientChannel>, reject: RejectConnection) => void) | undefined;
-  /** What the server last remarked, for the log; sshd says so why it refuses a forward. Untrusted, cleaned. */
-  lastRemark: string | undefined;
+  /** What the server has remarked about refusing to forward since it was last asked to listen: untrusted text, cleaned, for people alone. */
+  refusalRemark: string | undefined;
 
   constructor(hop: SshHop, transport: Transport, services: PlaneServices) {
     this.hop = hop;
@@ -64,6 +70,8 @@ export class HopSession implements LoginSession {
     this.#services = services;
     const { name, user, host, port } = hop;
     this.passwords = new PasswordWatch((outcome) => { services.control.emit('passwordAnswered', { hop: name, user, host, port, outcome }); });
+    // Every forward and question of this SSH connection waits for its end.
+    setMaxListeners(0, this.#over.signal);
     this.#timer = new PhaseTimer(services.clock, (error) => { this.fail(error); });
     this.#gone = new Promise((resolve) => { transport.stream.once('close', () => { resolve(); }); });
   }
@@ -91,7 +99,7 @@ export class HopSession implements LoginSession {
 
   /** Asks the server to listen; throws or calls back with ssh2's error, or with the port that was granted. */
   forwardIn(address: HostPort, callback: (error: Error | undefined, port: number) => void): void {
-    this.lastRemark = undefined;
+    this.refusalRemark = undefined;
     this.#client.forwardIn(address.host, address.port, callback);
   }
 
@@ -203,9 +211,8 @@ export class HopSession implements LoginSession {
     });
     onServerRemark(this.#client, (text) => {
       const remark = untrustedText(text);
-      // What sshd has to say of a login may come late, by its Nagle's algorithm, and refuses nothing.
-      if (/\b(?:disabled|refused|denied)\b/.test(remark)) this.lastRemark = remark;
-      this.#tell('debug', `remark: ${remark}`);
+      this.#tell(OVERRIDE.test(remark) ? 'warn' : 'debug', `remark: ${remark}`);
+      if (REFUSAL.test(remark)) this.refusalRemark = remark;
     });
   }
 

@@ -50,8 +50,8 @@ export class ServerPorts {
       const timer = this.#services.clock.after(ANSWER_MS, () => { reject(this.#refused(asked, `no answer within ${String(ANSWER_MS)} ms`)); });
       this.#ask(host, asked.port, (error, granted) => {
         timer.dispose();
-        if (error !== undefined) {
-          reject(this.#refused(asked, this.#session.lastRemark ?? 'the server refuses'));
+        if (error !== undefined || granted === 0) {
+          reject(this.#refused(asked, error === undefined ? 'the server does not say on which port it listens' : this.#session.refusalRemark ?? 'the server refuses'));
           return;
         }
         // Here and not after an await: the first connection may be in the same packet as the answer.

@@ -39,6 +39,10 @@ describe('the table of connections', () => {
     row.phase = 'established';
     expect(before.connections[0]?.phase).toBe('parked');
     expect(isSameTraffic(before, table.traffic())).toBe(false);
+    const established = table.traffic();
+    row.destination = 'db:5432';
+    expect(established.connections[0]).not.toHaveProperty('destination');
+    expect(isSameTraffic(established, table.traffic())).toBe(false);
   });
 });
 

@@ -1,34 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { CloseReason } from '../../../src/core/forward.ts';
-import type { End, EndClose, EndListener } from '../../../src/plane/end.ts';
 import { relay, type Relay } from '../../../src/plane/relay.ts';
-
-/** An end that does nothing by itself and notes what is asked of it. */
-class FakeEnd implements End {
-  readonly asked: string[] = [];
-  isFull = false;
-  listener: EndListener | undefined;
-
-  attach(listener: EndListener): void {
-    this.listener = listener;
-  }
-
-  write(chunk: Buffer): boolean {
-    this.asked.push(`write ${chunk.toString()}`);
-    return !this.isFull;
-  }
-
-  pause(): void { this.asked.push('pause'); }
-  resume(): void { this.asked.push('resume'); }
-  end(): void { this.asked.push('end'); }
-  linger(): void { this.asked.push('linger'); }
-  reset(): void { this.asked.push('reset'); }
-
-  says(text: string): void { this.listener!.onData(Buffer.from(text)); }
-  ends(): void { this.listener!.onEnd(); }
-  drains(): void { this.listener!.onDrain(); }
-  closes(how: EndClose): void { this.listener!.onClose(how); }
-}
+import { FakeEnd } from '../../support/fakeEnd.ts';
 
 describe('a relay', () => {
   let origin: FakeEnd;

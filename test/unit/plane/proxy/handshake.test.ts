@@ -12,6 +12,7 @@ const afterGreeting = (...bytes: number[]): Buffer => Buffer.concat([GREETING, B
 
 const GRANTED: readonly [string, Buffer, Partial<Conversation>][] = [
   ['SOCKS 4', socks4('10.1.2.3', 22), { destination: { host: '10.1.2.3', port: 22 }, granted: reply4(90) }],
+  ['SOCKS 4 to 0.0.0.0, which says nothing of a name', socks4('0.0.0.0', 22), { destination: { host: '0.0.0.0', port: 22 } }],
   ['SOCKS 4 with a user name', socks4('10.1.2.3', 22, 'somebody'), { destination: { host: '10.1.2.3', port: 22 } }],
   ['SOCKS 4a', socks4a('db.internal', 5432), { destination: { host: 'db.internal', port: 5432 }, granted: reply4(90) }],
   ['SOCKS 4a with 255 bytes of name', socks4a(LONG_NAME, 1), { destination: { host: LONG_NAME, port: 1 } }],
