@@ -96,6 +96,10 @@ describe('a pasted command', () => {
     expect(taken?.kind === 'needs-target' ? taken.rules.map(formatRule) : taken).toEqual(['5432:db:5432', '-D 1080']);
   });
 
+  it('warns of what other machines can reach', () => {
+    expect(rowsFor('ssh -gL 1:a:1 -gL 2:b:2 -D 1080 bastion')[0]).toContain('*:1:a:1  ·  *:2:b:2  ·  -D *:1080 through bastion. You are asked first: other machines can connect.');
+  });
+
   it('with several forwards is refused where one is changed', () => {
     expect(rowsFor(COMMAND, { isSingle: true })[0]).toContain('only one can take this one\'s place');
   });
@@ -111,7 +115,7 @@ describe('without a text', () => {
   it('the box offers every kind step by step, what was forwarded lately, and the hosts', async () => {
     const { result, box } = open({ recent: [DYNAMIC, LOCAL], hosts: [{ alias: 'bastion', detail: 'me@bastion.example' }] });
     expect(box.items.map(({ label }) => label)).toEqual([
-      '$(lock) SSH Tunnel…', '$(reply) The Other Way Round…', '$(globe) SOCKS Proxy…', '$(broadcast) SOCKS Proxy on a Server…', '$(arrow-swap) Local Relay…',
+      '$(lock) SSH Tunnel…', '$(reply) Reverse Tunnel…', '$(globe) SOCKS Proxy…', '$(broadcast) SOCKS Proxy on a Server…', '$(arrow-swap) Local Relay…',
       'recent', '$(history) -D 1080 me@bastion', '$(history) 5432:db:5432 me@bastion', 'from ssh_config', '$(server) bastion',
     ]);
     box.accept('SOCKS Proxy…');
