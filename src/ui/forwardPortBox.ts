@@ -122,13 +122,14 @@ function otherLabel(spec: ForwardSpec | SshRule): string | undefined {
   return spec.kind === 'dynamic' ? 'SOCKS proxy (-D)' : undefined;
 }
 
+/** The notation in the first line, as it is short; then what may be missed, and all of it in words as far as there is room. */
 function severalItem(rules: readonly (SshRule | SshSpec)[], result: BoxResult, notes: readonly string[]): Item {
   const [first] = rules;
   const server = first !== undefined && 'target' in first ? ` through ${formatDestination(first.target)}` : '';
   const way = result.kind === 'needs-target' ? ['Enter to choose the server.'] : [];
   const warnings = new Set(rules.map(warningOf));
-  const detail = [...notes, `${rules.map(formatRule).join('  ·  ')}${server}.`, ...warnings, ...way].filter((part) => part !== undefined).join(' ');
-  return { label: `$(list-tree) ${formatCount(rules.length, 'forward')}: ${rules.map(describePoles).join('; ')}`, detail, alwaysShow: true, result };
+  const detail = [...notes, ...way, ...warnings, `${rules.map(describePoles).join('; ')}.`].filter((part) => part !== undefined).join(' ');
+  return { label: `$(list-tree) ${formatCount(rules.length, 'forward')}${server}: ${rules.map(formatRule).join('  ·  ')}`, detail, alwaysShow: true, result };
 }
 
 /** Shows the reason, and the text with its wrong stretch marked. */

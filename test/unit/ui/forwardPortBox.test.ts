@@ -75,10 +75,10 @@ describe('a pasted command', () => {
     const { result, box } = open();
     box.type(COMMAND);
     expect(box.rows()).toEqual([
-      '$(list-tree) 3 forwards: Listen on 127.0.0.1:5432, connect to db:5432; me@bastion:2222 listens on its own 127.0.0.1:9000, connects to localhost:3000; SOCKS and HTTP proxy on 127.0.0.1:1080'
+      '$(list-tree) 3 forwards through me@bastion:2222: 5432:db:5432  ·  -R 9000:localhost:3000  ·  -D 1080'
       + ' | Not taken over: -J jump (ProxyJump), -i ~/.ssh/key (IdentityFile). Put it into ~/.ssh/config for this server.'
       + ' Left out, because it means nothing for a forward: -C.'
-      + ' 5432:db:5432  ·  -R 9000:localhost:3000  ·  -D 1080 through me@bastion:2222.',
+      + ' Listen on 127.0.0.1:5432, connect to db:5432; me@bastion:2222 listens on its own 127.0.0.1:9000, connects to localhost:3000; SOCKS and HTTP proxy on 127.0.0.1:1080.',
     ]);
     box.accept();
     const taken = await result;
@@ -97,7 +97,7 @@ describe('a pasted command', () => {
   });
 
   it('warns of what other machines can reach', () => {
-    expect(rowsFor('ssh -gL 1:a:1 -gL 2:b:2 -D 1080 bastion')[0]).toContain('*:1:a:1  ·  *:2:b:2  ·  -D *:1080 through bastion. You are asked first: other machines can connect.');
+    expect(rowsFor('ssh -gL 1:a:1 -gL 2:b:2 -D 1080 bastion')[0]).toContain('*:1:a:1  ·  *:2:b:2  ·  -D *:1080 | You are asked first: other machines can connect. Listen on');
   });
 
   it('with several forwards is refused where one is changed', () => {
