@@ -131,8 +131,9 @@ function readProxyListen(text: Piece, flag: 'R' | 'D'): HostPort {
   return { host: readBindHost(a), port: readPort(b, 'listen') };
 }
 
-/** ssh takes the first of two numbers for an address, which nobody means. */
+/** ssh takes the first of two numbers for an address, which nobody means; what is not a number yet is being typed. */
 function proxyAddressProblem(a: Piece, b: Piece, flag: 'R' | 'D'): string {
+  if (flag === 'R' && !isNumber(b.text)) return 'Write -R port:host:port, or -R port alone for a proxy on the server.';
   const meant = flag === 'R' ? `-R ${a.text}:localhost:${b.text}` : `-D ${a.text}`;
   return `${quoted(a.text)} is not an address to listen on: did you mean ${quoted(meant)}?`;
 }

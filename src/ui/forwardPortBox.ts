@@ -76,7 +76,7 @@ function suggestions({ hosts, recent }: BoxOptions): Item[] {
 
 const GUIDES: readonly { readonly guide: ForwardKind; readonly label: string; readonly description: string }[] = [
   { guide: 'local', label: 'SSH Tunnel…', description: 'step by step: choose the server, the port there, the port here' },
-  { guide: 'remote', label: 'The Other Way Round…', description: 'step by step: a port of an SSH server that leads to this computer (-R)' },
+  { guide: 'remote', label: 'Reverse Tunnel…', description: 'step by step: a port of an SSH server that leads to this computer (-R)' },
   { guide: 'dynamic', label: 'SOCKS Proxy…', description: 'step by step: a port here through which programs go out from an SSH server (-D)' },
   { guide: 'remote-dynamic', label: 'SOCKS Proxy on a Server…', description: 'step by step: a port of an SSH server whose programs go out from here (-R)' },
   { guide: 'relay', label: 'Local Relay…', description: 'step by step: from a port here to another port or machine, without SSH' },
@@ -122,12 +122,14 @@ function otherLabel(spec: ForwardSpec | SshRule): string | undefined {
   return spec.kind === 'dynamic' ? 'SOCKS proxy (-D)' : undefined;
 }
 
+/** The notation in the first line, as it is short; then what may be missed, and all of it in words as far as there is room. */
 function severalItem(rules: readonly (SshRule | SshSpec)[], result: BoxResult, notes: readonly string[]): Item {
   const [first] = rules;
   const server = first !== undefined && 'target' in first ? ` through ${formatDestination(first.target)}` : '';
   const way = result.kind === 'needs-target' ? ['Enter to choose the server.'] : [];
-  const detail = [...notes, `${rules.map(formatRule).join('  ·  ')}${server}.`, ...way].join(' ');
-  return { label: `$(list-tree) ${formatCount(rules.length, 'forward')}: ${rules.map(describePoles).join('; ')}`, detail, alwaysShow: true, result };
+  const warnings = new Set(rules.map(warningOf));
+  const detail = [...notes, ...way, ...warnings, `${rules.map(describePoles).join('; ')}.`].filter((part) => part !== undefined).join(' ');
+  return { label: `$(list-tree) ${formatCount(rules.length, 'forward')}${server}: ${rules.map(formatRule).join('  ·  ')}`, detail, alwaysShow: true, result };
 }
 
 /** Shows the reason, and the text with its wrong stretch marked. */

@@ -1,4 +1,3 @@
-import { WILDCARD_HOST } from '../core/address.ts';
 import { EventEmitter, type Event } from '../core/event.ts';
 import { toFailure, type Failure, type ForwardError } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
@@ -151,7 +150,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
 
   #onDestination({ id, generation, failure }: PlaneEvents['destination']): void {
     const spec = this.#runs.get(id)?.definition.spec;
-    const complaint = failure !== undefined && spec !== undefined && isProxy(spec) ? complaintOfProxy(failure) : failure;
+    const complaint = failure !== undefined && spec !== undefined && isProxy(spec) ? complaintOfProxy(failure, spec) : failure;
     this.#emit(id, { type: 'destination', at: this.#clock.now(), generation, failure: complaint });
   }
 
@@ -166,15 +165,14 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   }
 }
 
-/** What one connection of a proxy asked for and did not reach says nothing about the others; being forbidden may. */
-function complaintOfProxy(failure: Failure): Failure | undefined {
-  return failure.code === 'forwarding-prohibited' ? { ...failure, context: { ...failure.context, isProxy: true } } : undefined;
+/** What one connection of a proxy asked for and did not reach says nothing about the others; being forbidden by the server may. */
+function complaintOfProxy(failure: Failure, { kind }: ForwardSpec): Failure | undefined {
+  return failure.code === 'forwarding-prohibited' && kind === 'dynamic' ? { ...failure, context: { ...failure.context, isProxy: true } } : undefined;
 }
 
 function listenPole({ kind, listen }: ForwardSpec): ListenPole {
   if (!listensOnServer({ kind })) return { side: 'here', addresses: bindAddresses(listen) };
-  // As OpenSSH does it (channel_rfwd_bind_host), in the words of RFC 4254 section 7.1.
-  return { side: 'server', address: { host: listen.host === WILDCARD_HOST ? '' : listen.host, port: listen.port } };
+  return { side: 'server', address: listen };
 }
 
 /** The server's programs go only where the user's PermitRemoteOpen lets them; from here, the server's PermitOpen decides. */

@@ -223,6 +223,7 @@ function sshdLines(address: string): string {
     `# PermitListen, where it is set, has to name ${address === '' ? 'the address' : address}`,
     '# To listen on other addresses than the loopback:',
     '# GatewayPorts clientspecified',
+    '# The line of your key in authorized_keys may forbid it too: restrict, permitlisten',
   ].join('\n');
 }
 

@@ -194,6 +194,11 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   stopped: 'stopped',
 };
 
+/** Where the proxy of a server may go is the user's own rule, in ssh_config. */
+function describeClosing(reason: CloseReason, spec: ForwardSpec | undefined): string {
+  return reason === 'forwarding-prohibited' && spec?.kind === 'remote-dynamic' ? 'PermitRemoteOpen forbids it' : CLOSE_REASONS[reason];
+}
+
 /** A program of this computer, as the system names it. */
 export interface ConnectedProgram {
   readonly program: string;
@@ -208,7 +213,7 @@ export function presentConnection(connection: Connection, now: number, by?: Conn
   const { origin, destination } = connection;
   const server = spec !== undefined && listensOnServer(spec) && isLoopback(origin.host) ? spec.target.host : undefined;
   const bytes = `↑ ${formatBytes(connection.bytesUp)}  ↓ ${formatBytes(connection.bytesDown)}`;
-  const { state, icon, age } = presentPhase(connection, now);
+  const { state, icon, age } = presentPhase(connection, now, spec);
   const showsBytes = connection.phase === 'established' || connection.bytesUp + connection.bytesDown > 0;
   const spokenBytes = showsBytes ? `, ${formatBytes(connection.bytesUp)} sent, ${formatBytes(connection.bytesDown)} received` : '';
   const asked = destination === undefined ? '' : ` → ${destination}`;
@@ -230,7 +235,7 @@ function capitalised(text: string): string {
   return text.charAt(0) + text.slice(1).toLowerCase();
 }
 
-function presentPhase(connection: Connection, now: number): { state: string; icon: Icon; age: string } {
+function presentPhase(connection: Connection, now: number, spec: ForwardSpec | undefined): { state: string; icon: Icon; age: string } {
   const age = steadyAge(now - connection.openedAt);
   switch (connection.phase) {
     case 'parked':
@@ -240,7 +245,7 @@ function presentPhase(connection: Connection, now: number): { state: string; ico
     case 'established':
       return { state: 'ESTABLISHED', icon: { id: 'arrow-swap', color: 'charts.green' }, age };
     case 'closed': {
-      const reason = CLOSE_REASONS[connection.closeReason ?? 'stopped'];
+      const reason = describeClosing(connection.closeReason ?? 'stopped', spec);
       return { state: 'CLOSED', icon: { id: 'circle-slash' }, age: `${reason}, ${ago(now - (connection.closedAt ?? now))}` };
     }
   }

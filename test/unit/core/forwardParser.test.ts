@@ -162,6 +162,9 @@ describe('a text that is wrong is refused with the reason and the place', () => 
     // Proxies: whoever uses them says where to go.
     ['-D ⟦1080⟧:80 remhost', '"1080" is not an address to listen on: did you mean "-D 1080"?'],
     ['-R ⟦9000⟧:80 remhost', '"9000" is not an address to listen on: did you mean "-R 9000:localhost:80"?'],
+    ['-R ⟦9000⟧:', 'Write -R port:host:port, or -R port alone for a proxy on the server.'],
+    ['-R ⟦9000⟧:localhost', 'Write -R port:host:port, or -R port alone for a proxy on the server.'],
+    ['-D ⟦1080⟧:', '"1080" is not an address to listen on: did you mean "-D 1080"?'],
     ['-D ⟦1080:web:80⟧ remhost', '-D takes a port, or address:port: whoever uses the proxy says where to go.'],
     ['-D ⟦70000⟧ remhost', 'Port 70000 is above 65535.'],
     ['-R ⟦⟧"" remhost', 'A port is missing here.'],

@@ -75,10 +75,10 @@ describe('a pasted command', () => {
     const { result, box } = open();
     box.type(COMMAND);
     expect(box.rows()).toEqual([
-      '$(list-tree) 3 forwards: Listen on 127.0.0.1:5432, connect to db:5432; me@bastion:2222 listens on its own 127.0.0.1:9000, connects to localhost:3000; SOCKS and HTTP proxy on 127.0.0.1:1080'
+      '$(list-tree) 3 forwards through me@bastion:2222: 5432:db:5432  ·  -R 9000:localhost:3000  ·  -D 1080'
       + ' | Not taken over: -J jump (ProxyJump), -i ~/.ssh/key (IdentityFile). Put it into ~/.ssh/config for this server.'
       + ' Left out, because it means nothing for a forward: -C.'
-      + ' 5432:db:5432  ·  -R 9000:localhost:3000  ·  -D 1080 through me@bastion:2222.',
+      + ' Listen on 127.0.0.1:5432, connect to db:5432; me@bastion:2222 listens on its own 127.0.0.1:9000, connects to localhost:3000; SOCKS and HTTP proxy on 127.0.0.1:1080.',
     ]);
     box.accept();
     const taken = await result;
@@ -96,6 +96,10 @@ describe('a pasted command', () => {
     expect(taken?.kind === 'needs-target' ? taken.rules.map(formatRule) : taken).toEqual(['5432:db:5432', '-D 1080']);
   });
 
+  it('warns of what other machines can reach', () => {
+    expect(rowsFor('ssh -gL 1:a:1 -gL 2:b:2 -D 1080 bastion')[0]).toContain('*:1:a:1  ·  *:2:b:2  ·  -D *:1080 | You are asked first: other machines can connect. Listen on');
+  });
+
   it('with several forwards is refused where one is changed', () => {
     expect(rowsFor(COMMAND, { isSingle: true })[0]).toContain('only one can take this one\'s place');
   });
@@ -111,7 +115,7 @@ describe('without a text', () => {
   it('the box offers every kind step by step, what was forwarded lately, and the hosts', async () => {
     const { result, box } = open({ recent: [DYNAMIC, LOCAL], hosts: [{ alias: 'bastion', detail: 'me@bastion.example' }] });
     expect(box.items.map(({ label }) => label)).toEqual([
-      '$(lock) SSH Tunnel…', '$(reply) The Other Way Round…', '$(globe) SOCKS Proxy…', '$(broadcast) SOCKS Proxy on a Server…', '$(arrow-swap) Local Relay…',
+      '$(lock) SSH Tunnel…', '$(reply) Reverse Tunnel…', '$(globe) SOCKS Proxy…', '$(broadcast) SOCKS Proxy on a Server…', '$(arrow-swap) Local Relay…',
       'recent', '$(history) -D 1080 me@bastion', '$(history) 5432:db:5432 me@bastion', 'from ssh_config', '$(server) bastion',
     ]);
     box.accept('SOCKS Proxy…');

@@ -72,6 +72,14 @@ describe('a connection of a proxy that did not reach what it asked for', () => {
     const complaint = isTold ? { code, context: { destination: 'db:5432', isProxy: true } } : undefined;
     expect(events).toMatchObject([{ event: { type: 'destination', generation: 1, failure: complaint } }]);
   });
+
+  it('is told of that connection alone where the user\'s own PermitRemoteOpen forbids it', async () => {
+    const { host, runner, events } = setup();
+    runner.start(define('a', { spec: REMOTE_DYNAMIC }), 1);
+    await turn();
+    host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: failure('forwarding-prohibited', { destination: 'db:5432' }) } });
+    expect(events).toMatchObject([{ event: { type: 'destination', failure: undefined } }]);
+  });
 });
 
 describe('starting', () => {
@@ -92,7 +100,7 @@ describe('starting', () => {
 
   it.each<[ForwardSpec, unknown, unknown]>([
     [REMOTE, onServer({ host: 'localhost', port: 9000 }), fixed({ host: 'localhost', port: 3000 })],
-    [{ ...REMOTE, listen: { host: '*', port: 0 } }, onServer({ host: '', port: 0 }), fixed({ host: 'localhost', port: 3000 })],
+    [{ ...REMOTE, listen: { host: '*', port: 0 } }, onServer({ host: '*', port: 0 }), fixed({ host: 'localhost', port: 3000 })],
     [{ ...REMOTE, listen: { host: '192.0.2.7', port: 80 } }, onServer({ host: '192.0.2.7', port: 80 }), fixed({ host: 'localhost', port: 3000 })],
     [DYNAMIC, here({ host: '127.0.0.1', port: 1080 }, { host: '::1', port: 1080 }), asked()],
     [REMOTE_DYNAMIC, onServer({ host: 'localhost', port: 9000 }), asked(['db:5432', '*:443'])],

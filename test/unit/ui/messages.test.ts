@@ -146,7 +146,8 @@ describe('what can be done', () => {
     ['host-key-mismatch', { file: '/k', keygen: 'ssh-keygen -R h' }, { kind: 'copy', title: 'Copy ssh-keygen -R', text: 'ssh-keygen -R h' }],
     ['remote-bind-refused', { address: '*:9000' }, {
       kind: 'copy', title: 'Copy sshd_config Lines',
-      text: 'AllowTcpForwarding yes\n# PermitListen, where it is set, has to name *:9000\n# To listen on other addresses than the loopback:\n# GatewayPorts clientspecified',
+      text: 'AllowTcpForwarding yes\n# PermitListen, where it is set, has to name *:9000\n# To listen on other addresses than the loopback:\n# GatewayPorts clientspecified\n'
+        + '# The line of your key in authorized_keys may forbid it too: restrict, permitlisten',
     }],
     ['config-invalid', { file: '/c', line: 3 }, { kind: 'open-file', title: 'Open ssh_config', path: '/c', line: 3 }],
   ])('about %s with %j: %j', (code, context, remedy) => {

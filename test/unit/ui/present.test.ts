@@ -207,6 +207,12 @@ describe('the row of a connection', () => {
     expect(presentConnection(connectionOf(), NOW, undefined, LOCAL).description.startsWith(':64384')).toBe(true);
   });
 
+  it('that was forbidden says by whom', () => {
+    const closed = connectionOf({ phase: 'closed', closedAt: NOW, closeReason: 'forwarding-prohibited', destination: 'db:5432' });
+    expect(presentConnection(closed, NOW, undefined, DYNAMIC).description).toContain('the server forbids it');
+    expect(presentConnection(closed, NOW, undefined, REMOTE_DYNAMIC).description).toContain('PermitRemoteOpen forbids it');
+  });
+
   it('shows the whole origin when it is another machine', () => {
     expect(rowOf('established', { origin: { host: '192.0.2.9', port: 5 } }).description).toContain('192.0.2.9:5');
   });

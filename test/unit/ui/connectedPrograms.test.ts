@@ -1,0 +1,22 @@
+import { expect, it, vi } from 'vitest';
+import { NO_TRAFFIC, type Connection } from '../../../src/core/forward.ts';
+import { ConnectedPrograms } from '../../../src/ui/connectedPrograms.ts';
+import { connectionOf, createModel, define, DYNAMIC, LOCAL, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
+
+/** Names a program for whatever it is asked about. */
+vi.mock('../../../src/system/connectedProgram.ts', () => ({
+  findConnectedPrograms: async (connections: readonly Connection[]) => connections.map(() => ({ program: 'curl', pid: 7 })),
+}));
+
+it.each([[LOCAL, true], [DYNAMIC, true], [REMOTE, false], [REMOTE_DYNAMIC, false]] as const)('who connected is looked up on this computer for what listens here alone: %#', async (spec, isHere) => {
+  const { model, runner, comeUp } = createModel();
+  const programs = new ConnectedPrograms(model);
+  const connection = connectionOf();
+  model.put(define('a', { spec }));
+  model.start('a');
+  comeUp('a');
+  runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, openConnections: 1, connections: [connection] } });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(programs.programOf(connection)).toEqual(isHere ? { program: 'curl', pid: 7 } : undefined);
+  programs.dispose();
+});
