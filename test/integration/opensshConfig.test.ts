@@ -259,10 +259,10 @@ describe('notes', () => {
     const config =
       'CertificateFile DIR/key_a-cert.pub\nCompression yes\nAddressFamily inet\nBindAddress 127.0.0.1\nAddKeysToAgent yes\nForwardAgent yes\nSendEnv LANG\n' +
       'GSSAPIAuthentication yes\nControlMaster auto\nControlPath DIR/%C\nGatewayPorts yes\nRekeyLimit 1G\nIPQoS ef\nEscapeChar none\n' +
-      'RemoteCommand true\nLocalCommand true\nExitOnForwardFailure yes\nPermitRemoteOpen none\nStreamLocalBindMask 0111\nTunnel yes\nPubkeyAcceptedAlgorithms +ssh-rsa\n';
+      'RemoteCommand true\nLocalCommand true\nExitOnForwardFailure yes\nStreamLocalBindMask 0111\nTunnel yes\nPubkeyAcceptedAlgorithms +ssh-rsa\n';
     expect(await named(config, { sshPath })).toEqual([
       'CertificateFile', 'AddKeysToAgent', 'GSSAPIAuthentication', 'PubkeyAcceptedAlgorithms', 'ControlPath', 'RekeyLimit', 'IPQoS', 'GatewayPorts',
-      'StreamLocalBindMask', 'PermitRemoteOpen', 'Tunnel', 'RemoteCommand',
+      'StreamLocalBindMask', 'Tunnel', 'RemoteCommand',
     ]);
     expect((await resolveTarget({ host: 'web' }, await environmentFor('LocalCommand true\nPermitLocalCommand yes\n', { sshPath }))).notes.join()).toContain('LocalCommand');
     expect(await named('', { sshPath })).toEqual([]);
