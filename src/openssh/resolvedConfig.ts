@@ -14,10 +14,10 @@ export class ResolvedConfig {
     this.#isExpanded = isExpanded;
   }
 
-  /** Whether ssh_config sets the option to something else than its default. */
+  /** Whether ssh_config sets the option to something else than its default; false where no defaults are known at all. */
   isSet(keyword: string): boolean {
     const value = this.#values.get(keyword);
-    return value !== undefined && value.join('\0') !== this.#defaults.get(keyword)?.join('\0');
+    return value !== undefined && this.#defaults.size > 0 && value.join('\0') !== this.#defaults.get(keyword)?.join('\0');
   }
 
   /** The only or first value. */

@@ -49,8 +49,9 @@ async function defaultsOf(environment: SshEnvironment, signal: AbortSignal | und
   const kept = defaultOutputs.get(program);
   if (kept !== undefined) return kept;
   const outcome = await run(program, ['-G', '-F', 'none', '--', 'localhost'], environment, signal);
-  if (outcome?.exitCode === 0) defaultOutputs.set(program, outcome.output);
-  return outcome?.output ?? '';
+  if (outcome?.exitCode !== 0) return '';
+  defaultOutputs.set(program, outcome.output);
+  return outcome.output;
 }
 
 function run(

@@ -1,5 +1,6 @@
 import { getCiphers } from 'node:crypto';
 import type { Algorithms, CipherAlgorithm, KexAlgorithm, MacAlgorithm, ServerHostKeyAlgorithm } from 'ssh2';
+import { ForwardError } from '../../core/failure.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
 
 /** In the order to offer, each with OpenSSL's name: AES-GCM first, at half the CPU time of the others. */
@@ -17,6 +18,8 @@ const HOST_KEYS: readonly ServerHostKeyAlgorithm[] = [
   'ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256',
 ];
 
+const KNOWN_HOST_KEYS: readonly string[] = [...HOST_KEYS, 'ssh-rsa', 'ssh-dss'];
+
 /**
  * What to offer a server: what the hop asks for, which the control side has reduced to what ssh2 and this runtime have; else
  * the engine's own order. ssh2 throws for a name that it does not know.
@@ -24,11 +27,18 @@ const HOST_KEYS: readonly ServerHostKeyAlgorithm[] = [
 export function offeredAlgorithms({ hostKeyAlgorithms, keyExchanges, ciphers, macs, isCompressed }: SshHop): Algorithms {
   return {
     cipher: (ciphers as CipherAlgorithm[] | undefined) ?? availableCiphers(),
-    serverHostKey: hostKeyAlgorithms.length === 0 ? [...HOST_KEYS] : (hostKeyAlgorithms as ServerHostKeyAlgorithm[]),
+    serverHostKey: hostKeys(hostKeyAlgorithms),
     compress: isCompressed === true ? ['zlib@openssh.com', 'none'] : ['none'],
     ...(keyExchanges === undefined ? {} : { kex: keyExchanges as KexAlgorithm[] }),
     ...(macs === undefined ? {} : { hmac: macs as MacAlgorithm[] }),
   };
+}
+
+function hostKeys(asked: readonly string[]): ServerHostKeyAlgorithm[] {
+  if (asked.length === 0) return [...HOST_KEYS];
+  const usable = asked.filter((name) => KNOWN_HOST_KEYS.includes(name));
+  if (usable.length === 0) throw new ForwardError('config-unsupported', `none of the host-key algorithms is supported: ${asked.join(', ')}`);
+  return usable as ServerHostKeyAlgorithm[];
 }
 
 function availableCiphers(): CipherAlgorithm[] {

@@ -12,6 +12,12 @@ describe('parseSshDashG', () => {
     expect(config.get('absent')).toBeUndefined();
   });
 
+  it('tells what is set from what is default, and nothing where the defaults are unknown', () => {
+    const config = parseSshDashG('ciphers a,b\nmacs c\nidentityfile x\nidentityfile y\nproxyjump z\n', 'ciphers a,b\nmacs d\nidentityfile x\n');
+    expect(['ciphers', 'macs', 'identityfile', 'proxyjump', 'absent'].map((keyword) => config.isSet(keyword))).toEqual([false, true, true, true, false]);
+    expect(parseSshDashG('ciphers a,b\n').isSet('ciphers')).toBe(false);
+  });
+
   it('knows both spellings of yes', () => {
     const config = parseSshDashG('a yes\nb true\nc no\nd false\n');
     expect(['a', 'b', 'c', 'd', 'e'].map((keyword) => config.isYes(keyword))).toEqual([true, true, false, false, false]);

@@ -80,6 +80,62 @@ describe('a known key', () => {
   });
 });
 
+describe('CheckHostIP', () => {
+  const reached = { address: '192.0.2.7' };
+
+  it('writes down the address of a known host, once', async () => {
+    await write(knownHostsLine(HOST, 22, right));
+    const { questions } = setup(no, { checksAddress: true });
+    for (let round = 0; round < 2; round += 1) expect(codeOf(await questions.answer(question(right, reached), never))).toBe('accepted');
+    expect(await written()).toBe(knownHostsLine(HOST, 22, right) + knownHostsLine(reached.address, 22, right));
+  });
+
+  it('writes down both where the user trusts a new host', async () => {
+    const { questions, asked } = setup(yes, { checksAddress: true });
+    expect(codeOf(await questions.answer(question(right, reached), never))).toBe('accepted');
+    expect(asked).toHaveLength(1);
+    expect(await written()).toBe(knownHostsLine(HOST, 22, right) + knownHostsLine(reached.address, 22, right));
+  });
+
+  it('refuses an address that is known by another key, and asks nobody', async () => {
+    await write(knownHostsLine(HOST, 22, right) + knownHostsLine(reached.address, 22, wrong));
+    const { questions, asked } = setup(yes, { checksAddress: true });
+    const answer = await questions.answer(question(right, reached), never);
+    expect(answer).toMatchObject({ isAccepted: false, failure: { code: 'host-key-mismatch', context: { line: 2, keygen: `ssh-keygen -f '${file}' -R '192.0.2.7'` } } });
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('UpdateHostKeys', () => {
+  it('keeps the further keys of a known host, and says so', async () => {
+    await write(knownHostsLine(HOST, 22, right));
+    const { questions, log } = setup(no, { updatedKeyTypes: ['ssh-ed25519'] });
+    const further = wrong.publicKey.split(' ')[1] ?? '';
+    await questions.learn({ ...question(), keys: [question().key, further] });
+    expect(await written()).toBe(knownHostsLine(HOST, 22, right) + knownHostsLine(HOST, 22, wrong));
+    expect(log.lines.join('\n')).toContain(`Learned a further host key of ${HOST}: ssh-ed25519 ${wrong.fingerprint}`);
+  });
+
+  it('never fails where nothing can be written or nothing was resolved', async () => {
+    file = folder.path;
+    const { questions, log } = setup(no, { updatedKeyTypes: ['ssh-ed25519'] });
+    await questions.learn({ ...question(), keys: [question().key] });
+    await questions.learn({ ...question(right, { hostKeyPolicy: 'made-up' }), keys: [question().key] });
+    expect(log.lines.filter((line) => line.includes('could not be kept'))).toHaveLength(2);
+  });
+});
+
+describe('RequiredRSASize', () => {
+  it('refuses a shorter host key before anybody is asked', async () => {
+    const rsa = await createSshKey(folder.join('rsa'), 'rsa');
+    const { questions, asked } = setup(yes, { requiredRsaBits: 3072 });
+    const answer = await questions.answer(question(rsa, { keyType: 'ssh-rsa' }), never);
+    expect(answer).toMatchObject({ isAccepted: false, failure: { code: 'config-unsupported', detail: expect.stringContaining('has 2048 bits') as string } });
+    expect(asked).toEqual([]);
+    expect(codeOf(await setup(yes, { requiredRsaBits: 2048 }).questions.answer(question(rsa, { keyType: 'ssh-rsa' }), never))).toBe('accepted');
+  });
+});
+
 describe('an unknown key', () => {
   it('is asked about with its fingerprint, and the line is added', async () => {
     const { questions, asked, log } = setup(yes);
