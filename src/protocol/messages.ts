@@ -40,7 +40,7 @@ export interface PlaneEvents {
   traffic: { id: string; traffic: Traffic };
   /** A server let the user in: secrets that were to be remembered have proved right. */
   loggedIn: Login;
-  /** What came of a password that was sent, once for each; `unknown` when the SSH connection ended before the server said. */
+  /** What came of a password that was asked for, once for each; `unknown` when the SSH connection ended before the server said. */
   passwordAnswered: Login & { readonly outcome: 'accepted' | 'refused' | 'unknown' };
   log: { level: LogLevel; text: string };
 }
