@@ -30,7 +30,7 @@ import { askSecret } from './ui/quickInput.ts';
 import { RecentForwards } from './ui/recentForwards.ts';
 import { SecretQuestions } from './ui/secretQuestions.ts';
 import { SecretVault } from './ui/secretVault.ts';
-import { forgetSecrets } from './ui/forgetSecrets.ts';
+import { forgetAllSecrets, forgetSecrets } from './ui/forgetSecrets.ts';
 import { SshHosts } from './ui/sshHosts.ts';
 import { StatusBar } from './ui/statusBar.ts';
 import { Targets } from './ui/targets.ts';
@@ -92,6 +92,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     reveal: (id) => view.reveal(id),
     showLog: () => { log.show(); },
     forgetSecrets: () => forgetSecrets(vault),
+    forgetAllSecrets: () => forgetAllSecrets(vault),
   }));
   owned.add(serveOtherWindows(windows, model, log));
   running = { owned, host };

@@ -1,5 +1,6 @@
 import { ForwardError } from '../core/failure.ts';
 import type { AuthenticationMethod } from '../core/sshTarget.ts';
+import { windowsAgent } from './identityAgent.ts';
 import type { ResolvedConfig } from './resolvedConfig.ts';
 import type { SshEnvironment } from './sshEnvironment.ts';
 import { expandTilde, expandTokens, type TokenValues } from './tokens.ts';
@@ -23,15 +24,13 @@ export function authenticationMethods(hostName: string, config: ResolvedConfig):
   throw new ForwardError('config-unsupported', `${hostName}: ${reason}.`, { context: { host: hostName, reason } });
 }
 
-const WINDOWS_AGENT_PIPE = '\\\\.\\pipe\\openssh-ssh-agent';
-
 /** The agent's socket or pipe (ssh_config(5), IdentityAgent); undefined when there is none. */
 export function identityAgent(config: ResolvedConfig, environment: SshEnvironment, tokens: TokenValues): string | undefined {
-  const { env, platform } = environment;
+  const { env, localUser, platform } = environment;
   const configured = config.get('identityagent');
   if (configured === 'none') return undefined;
   if (configured === undefined || configured === 'SSH_AUTH_SOCK') {
-    return nonEmpty(env.SSH_AUTH_SOCK) ?? (platform === 'win32' ? WINDOWS_AGENT_PIPE : undefined);
+    return nonEmpty(env.SSH_AUTH_SOCK) ?? (platform === 'win32' ? windowsAgent(localUser) : undefined);
   }
   const variable = /^\$([A-Za-z_][A-Za-z0-9_]*)$/.exec(configured)?.[1];
   if (variable !== undefined) return nonEmpty(env[variable]);

@@ -43,7 +43,7 @@ export interface PlaneEvents {
   loggedIn: Login;
   /** A server told which keys it has, and proved it. */
   hostKeys: HostKeyAnnouncement;
-  /** What came of a password that was sent, once for each; `unknown` when the SSH connection ended before the server said. */
+  /** What came of a password that was asked for, once for each; `unknown` when the SSH connection ended before the server said. */
   passwordAnswered: Login & { readonly outcome: 'accepted' | 'refused' | 'unknown' };
   log: { level: LogLevel; text: string };
 }

@@ -44,7 +44,8 @@ export class AutomaticSecrets {
     if (signal.aborted) return { kind: 'ask' };
     // Without a keyring the storage rejects; then nothing is remembered.
     const remembered = await this.#vault.get(key).catch(() => undefined);
-    if (remembered === undefined) return { kind: 'ask' };
+    // Whoever has gone is told nothing more, and tells nothing.
+    if (remembered === undefined || signal.aborted) return { kind: 'ask' };
     const { secret, isRefused } = remembered;
     const known = this.#doubts.get(key);
     const doubt = isRefused ? 'refused' : known?.secret === secret ? known.doubt : undefined;

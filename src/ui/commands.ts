@@ -26,6 +26,7 @@ export interface CommandOptions {
   readonly reveal: (forwardId: string) => Promise<void>;
   readonly showLog: () => void;
   readonly forgetSecrets: () => Promise<void>;
+  readonly forgetAllSecrets: () => Promise<void>;
 }
 
 type Action = (...args: unknown[]) => Promise<void> | void;
@@ -147,7 +148,7 @@ async function confirmRemoval(forwards: readonly Forward[]): Promise<boolean> {
   return chosen === 'Remove';
 }
 
-function outwardActions({ model, picker, showLog, forgetSecrets }: CommandOptions): Record<string, Action> {
+function outwardActions({ model, picker, showLog, forgetSecrets, forgetAllSecrets }: CommandOptions): Record<string, Action> {
   return {
     [COMMANDS.copyAddress]: async (...args) => {
       const forwards = await picker.resolve(args, isAny, 'Copy Local Address');
@@ -177,6 +178,7 @@ function outwardActions({ model, picker, showLog, forgetSecrets }: CommandOption
     },
     [COMMANDS.showLog]: showLog,
     [COMMANDS.forgetSecrets]: forgetSecrets,
+    [COMMANDS.forgetAllSecrets]: forgetAllSecrets,
     [COMMANDS.openSettings]: async () => { await vscode.commands.executeCommand('workbench.action.openSettingsJson', { revealSetting: { key: `${SECTION}.${SETTINGS.forwards}` } }); },
   };
 }

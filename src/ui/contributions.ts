@@ -17,6 +17,7 @@ export const COMMANDS = {
   stopAll: 'culvert.stopAll',
   toggleGrouping: 'culvert.toggleGrouping',
   forgetSecrets: 'culvert.forgetSecrets',
+  forgetAllSecrets: 'culvert.forgetAllSecrets',
   openSettings: 'culvert.openSettings',
   openInConfig: 'culvert.openInConfig',
 } as const;

@@ -1,13 +1,45 @@
 import * as vscode from 'vscode';
+import { formatCount } from './format.ts';
 import type { SecretVault } from './secretVault.ts';
 
-/** Lets the user choose which remembered passwords and passphrases to forget. */
+interface SecretItem extends vscode.QuickPickItem {
+  readonly key: string;
+}
+
+/** Lets the user choose the servers and keys whose saved secrets are to be forgotten. */
 export async function forgetSecrets(vault: SecretVault): Promise<void> {
   const keys = await vault.keys();
   if (keys.length === 0) {
-    void vscode.window.showInformationMessage('Culvert remembers no password and no passphrase.');
+    sayThatThereAreNone();
     return;
   }
-  const chosen = await vscode.window.showQuickPick([...keys], { title: 'Forget Remembered Passwords', canPickMany: true, placeHolder: 'Choose what to forget' });
-  for (const key of chosen ?? []) await vault.forget(key);
+  const items = await Promise.all(keys.map((key) => itemOf(vault, key)));
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: 'Forget Saved Secrets', canPickMany: true, matchOnDescription: true, placeHolder: 'Choose the servers and keys whose secrets are to be forgotten',
+  });
+  for (const { key } of chosen ?? []) await vault.forget(key);
+}
+
+/** Forgets every saved secret, after asking. */
+export async function forgetAllSecrets(vault: SecretVault): Promise<void> {
+  const keys = await vault.keys();
+  if (keys.length === 0) {
+    sayThatThereAreNone();
+    return;
+  }
+  const question = `Forget ${formatCount(keys.length, 'saved secret')}?`;
+  const detail = 'Passwords and passphrases that you let Culvert remember will be asked for again.';
+  const chosen = await vscode.window.showWarningMessage(question, { modal: true, detail }, 'Forget All');
+  if (chosen === 'Forget All') for (const key of await vault.keys()) await vault.forget(key);
+}
+
+/** The server or the key file first, since that is what is looked for; then what is kept for it. */
+async function itemOf(vault: SecretVault, key: string): Promise<SecretItem> {
+  const { kind = 'secret', subject = key } = /^(?<kind>password|passphrase) for (?<subject>.+)$/s.exec(key)?.groups ?? {};
+  const isRefused = (await vault.get(key))?.isRefused === true;
+  return { key, label: subject, description: isRefused ? `${kind}, refused the last time` : kind };
+}
+
+function sayThatThereAreNone(): void {
+  void vscode.window.showInformationMessage('Culvert remembers no password and no passphrase.');
 }

@@ -37,7 +37,7 @@ export class SecretQuestions {
     return answer ?? CANCELLED;
   }
 
-  /** What came of a password that was sent. */
+  /** What came of a password that was asked for. */
   async onPasswordAnswered({ outcome, ...login }: PlaneEvents['passwordAnswered']): Promise<void> {
     await this.#automatic.settle(passwordKey(login), outcome);
   }

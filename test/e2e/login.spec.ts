@@ -11,7 +11,7 @@ import type { Workbench } from './workbench.ts';
 const PROMPTLY_MS = 2_000;
 
 const REMEMBER = /^Remember in the Secret Storage/;
-const FORGET = 'Culvert: Forget Remembered Passwords…';
+const FORGET = 'Culvert: Forget Saved Secrets…';
 
 const isListening = (row: TreeRow): boolean => row.level === 1 && row.description.endsWith('listening') && row.icon === 'pass-filled';
 const isForward = (row: TreeRow): boolean => row.level === 1;
@@ -83,8 +83,8 @@ test('a remembered password asks no more, over a stop and a reload, until it is 
   expect(await workbench.vsCode.readSettingsText()).not.toContain(user.password);
 
   await workbench.runCommand(FORGET);
-  await workbench.quickInput.waitForQuestion('Forget Remembered Passwords');
-  await workbench.quickInput.pick(`password for vault, ${user.name}@${SSH_HOST}:${String(sshd.port)}`);
+  await workbench.quickInput.waitForQuestion('Forget Saved Secrets');
+  await workbench.quickInput.pick(`vault, ${user.name}@${SSH_HOST}:${String(sshd.port)}`);
   await workbench.quickInput.accept();
   await workbench.quickInput.waitUntilClosed();
   await stopAndLook(workbench, port);

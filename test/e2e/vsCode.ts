@@ -5,7 +5,7 @@ import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
-import { descendantsOf, signalProcess } from '../support/processes.ts';
+import { descendantsOf, runAnyway, signalProcess } from '../support/processes.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 import { startVsCode, type RunningVsCode, type VsCodeVersion } from '../tools/vscode.mjs';
 
@@ -79,6 +79,12 @@ export class VsCode {
   async writeSettings(changes: Settings): Promise<void> {
     const settings = { ...(await this.readSettings()), ...changes };
     await writeFile(this.settingsFile, JSON.stringify(settings, undefined, 2));
+  }
+
+  /** The files of this VS Code that hold a text: settings, state, logs; not ~/.ssh. */
+  async filesWith(text: string): Promise<string[]> {
+    const { stdout } = await runAnyway('grep', ['--recursive', '--files-with-matches', '--text', '--fixed-strings', '--exclude-dir=.ssh', '--exclude-dir=extensions', '-e', text, this.folder.path]);
+    return stdout.split('\n').filter((path) => path !== '');
   }
 
   /** Back to the settings of the start and an empty ~/.ssh. */

@@ -119,7 +119,7 @@ async function seenBy(sshd: Sshd, client: () => Promise<(fingerprint: string) =>
     return fingerprint === undefined ? method : `${names.get(fingerprint) ?? fingerprint} from ${sourceOf(fingerprint)}`;
   });
   // A key that is let in is seen twice: as it is offered, and as it signs.
-  return seen.filter((offer, index) => offer === 'password' || offer !== seen[index - 1]);
+  return seen.filter((offer, index) => !offer.includes(' from ') || offer !== seen[index - 1]);
 }
 
 async function offersOfSsh({ sshd, configFile, home, agentSocket }: Setting): Promise<string[]> {

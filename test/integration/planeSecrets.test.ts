@@ -109,6 +109,36 @@ describe.runIf(canCreateTestUser())('a remembered password that is wrong', () =>
   });
 });
 
+describe.runIf(canCreateTestUser())('five secrets', () => {
+  let user: TestUser;
+  beforeAll(async () => { user = await createTestUser(); });
+  afterAll(() => user.remove());
+
+  it('are in no log line, no event and no failure, at any level', async () => {
+    const canaries = { passphrase: 'canary-passphrase-1', password: 'canary-password-2', answer: 'canary-answer-3', saved: 'canary-saved-4' };
+    const locked = await createSshKey(folder.join('locked'), 'ed25519', canaries.passphrase);
+    await startServer({ allowsPasswords: true, authorizedKeys: [locked.publicKey] });
+    const control = new Control();
+    await control.vault.put(`password for test-server, ${user.name}@${sshd.host}:${String(sshd.port)}`, canaries.saved);
+    control.join(plane);
+    const type = (...texts: string[]): void => { control.typed = texts.map((text) => ({ text, isRemembered: true })); };
+
+    type(canaries.passphrase);
+    expect(await outcomeOf({ identities: [identityOf(locked)] })).toBe('up');
+    type(canaries.answer);
+    expect(await outcomeOf({ user: user.name, authenticationMethods: ['keyboard-interactive'], numberOfPasswordPrompts: 1 })).toBe('auth-failed');
+    type(canaries.password);
+    expect(await outcomeOf({ user: user.name, authenticationMethods: ['password'], numberOfPasswordPrompts: 2 })).toBe('auth-failed');
+    await plane.until(() => control.kept.size > 0);
+
+    const privateKey = (await readFile(locked.path, 'utf8')).split('\n')[2]!;
+    const told = JSON.stringify([plane.events, control.boxes, plane.questions]);
+    expect(plane.payloads('log').length).toBeGreaterThan(0);
+    expect(sshd.logText().match(/Failed password/g)).toHaveLength(2);
+    for (const secret of [...Object.values(canaries), privateKey]) expect(told).not.toContain(secret);
+  });
+});
+
 describe('a passphrase', () => {
   const PASSPHRASE = 'correct horse';
   let echo: TestServer;

@@ -95,7 +95,6 @@ class Login {
 
   /** Makes one attempt; answers with what the server says to it. */
   async *#submit({ method, agent }: Attempt): AsyncGenerator<AnyAuthMethod, Refusal, Refusal> {
-    if (method.type === 'password') this.#session.passwords.sent();
     const refusal = yield method;
     this.#session.passwords.answered(refusal.isPartial ? 'accepted' : 'refused');
     if (agent === undefined) return refusal;
@@ -131,6 +130,7 @@ class Login {
     const { user, host, numberOfPasswordPrompts } = this.#session.hop;
     for (let attempt = 1; attempt <= numberOfPasswordPrompts; attempt += 1) {
       const prompts = [{ prompt: `${user}@${host}'s password: `, isEchoed: false }];
+      this.#session.passwords.begin();
       const [password = ''] = await this.#session.askSecret({ kind: 'password', attempt, prompts });
       yield { name: 'password', method: { type: 'password', username: user, password } };
     }

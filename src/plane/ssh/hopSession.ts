@@ -270,10 +270,10 @@ export class HopSession implements LoginSession {
   /** It is over, for whatever reason: questions are cancelled, and who waits is told. */
   #end(error: ForwardError): void {
     this.#failure = error;
-    // A server that says goodbye over a password has refused it, too.
-    this.passwords.answered(error.code === 'auth-failed' ? 'refused' : 'unknown');
     this.#timer.stop();
     this.#over.abort(error);
+    // A server that says goodbye over a password has refused it, too. Told after the question is cancelled, so that no answer comes later.
+    this.passwords.answered(error.code === 'auth-failed' ? 'refused' : 'unknown');
     if (this.#phase === 'ready') this.onOver?.(error);
     else this.#settle?.reject(error);
   }

@@ -36,7 +36,7 @@ export async function answersOf(
 
 type Outcome = PlaneEvents['passwordAnswered']['outcome'];
 
-/** Tells once for each password that was sent what came of it, so that one that was refused is not sent again by itself. */
+/** Tells once for each password that was asked for what came of it, so that one that was refused is not sent again by itself. */
 export class PasswordWatch {
   readonly #tell: (outcome: Outcome) => void;
   #isUnanswered = false;
@@ -45,7 +45,8 @@ export class PasswordWatch {
     this.#tell = tell;
   }
 
-  sent(): void {
+  /** Before a password is asked for: whatever happens from then on, an outcome is told. */
+  begin(): void {
     this.#isUnanswered = true;
   }
 

@@ -107,6 +107,11 @@ describe('the sentences that people meet first', () => {
       'The host key of bastion (bastion.example:2222) is marked as revoked in /revoked. Nothing was sent. Ask whoever runs the server.'],
     ['auth-failed', { ...HOP, tried: ['publickey', 'password'] }, 'x', 'bastion (bastion.example:2222) did not accept the login of me. Tried: publickey, password.'],
     ['auth-failed', { ...HOP, tried: [] }, 'x', 'bastion (bastion.example:2222) did not accept the login of me. It offered no way to log in that Culvert could use.'],
+    [
+      'auth-failed', { ...HOP, tried: [], unusable: ['my token (agent): it lives on a FIDO security key, which is not supported'] }, 'x',
+      'bastion (bastion.example:2222) did not accept the login of me. It offered no way to log in that Culvert could use. Not used: my token (agent): it lives on a FIDO security key, which is not supported.',
+    ],
+    ['auth-failed', { ...HOP, tried: ['password'], unusable: ['a: x', 'b: y', 'c: z'] }, 'x', 'bastion (bastion.example:2222) did not accept the login of me. Tried: password. Not used: a: x; b: y; and 1 more, see the log.'],
     ['auth-failed', HOP, 'bastion: the server wants the password to be changed first',
       'bastion (bastion.example:2222) did not accept the login of me: the server wants the password to be changed first.'],
     ['identity-unreadable', { path: '/id', reason: 'it does not exist' }, 'The key file /id cannot be used: it does not exist.', 'The key file /id cannot be used: it does not exist.'],

@@ -246,6 +246,17 @@ describe('a remembered secret', () => {
     expect(await last).toEqual({ isCancelled: false, answers: ['typed'] });
   });
 
+  it('goes to nobody who has gone while it was looked up, and stays to be given', async () => {
+    const { questions, boxes, kept } = setup();
+    kept.set(PASSWORD_KEY, 'old');
+    const gone = new AbortController();
+    const asking = questions.answer(PASSWORD, gone.signal);
+    gone.abort();
+    expect(await asking).toEqual({ isCancelled: true });
+    expect(await questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['old'] });
+    expect(boxes).toEqual([]);
+  });
+
   it('that is a passphrase is not given again once it did not fit', async () => {
     const { questions, boxes, kept, refused } = setup([typed('two'), typed('three'), typed('later')]);
     kept.set('passphrase for /home/me/.ssh/id', 'one');
