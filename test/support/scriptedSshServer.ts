@@ -1,10 +1,20 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { Server, type Connection, type ServerChannel } from 'ssh2';
+import { Server, type AuthContext, type Connection, type ServerChannel } from 'ssh2';
 import { generateHostKey } from '../tools/hostKey.mjs';
 
 /** What a scripted server does when a channel is asked for: `open` grants it, now or later. */
 export type ChannelScript = (open: () => ServerChannel, connection: Connection) => void;
+
+export interface ServerScript {
+  readonly channel?: ChannelScript;
+  /** Shown before the login (RFC 4252 section 5.4). */
+  readonly banner?: string;
+  /** Instead of letting everybody in. */
+  readonly login?: (attempt: AuthContext, connection: Connection) => void;
+  /** Why no channel is opened, and with which reason (RFC 4254 section 5.1), instead of `channel`. */
+  readonly refusal?: { readonly reason: number; readonly text: string };
+}
 
 /** An SSH server that lets everybody in and does what OpenSSH's does not do on request. */
 export interface ScriptedSshServer {
@@ -13,14 +23,26 @@ export interface ScriptedSshServer {
   close(): Promise<void>;
 }
 
-export async function scriptedSshServer(script: ChannelScript): Promise<ScriptedSshServer> {
+/** The part of ssh2's connection that its types leave out: messages with texts of our own. */
+interface ConnectionInternals {
+  readonly _protocol: { sendBanner(text: string): void; channelOpenFail(channel: number, reason: number, text: string): void; _handlers: { CHANNEL_OPEN(protocol: unknown, info: { sender: number }): void } };
+}
+
+/** Sends one more banner, at any time of a login. */
+export function sendBanner(connection: Connection, text: string): void {
+  (connection as Connection & ConnectionInternals)._protocol.sendBanner(text);
+}
+
+export async function scriptedSshServer(script: ServerScript | ChannelScript): Promise<ScriptedSshServer> {
+  const { channel, banner, login, refusal }: ServerScript = typeof script === 'function' ? { channel: script } : script;
   const connections = new Set<Connection>();
-  const server = new Server({ hostKeys: [generateHostKey().private] }, (connection) => {
+  const server = new Server({ hostKeys: [generateHostKey().private], ...(banner === undefined ? {} : { banner }) }, (connection) => {
     connections.add(connection);
     connection.on('error', () => undefined);
     connection.on('close', () => connections.delete(connection));
-    connection.on('authentication', (context) => context.accept());
-    connection.on('tcpip', (accept) => script(() => accept().on('error', () => undefined), connection));
+    connection.on('authentication', (attempt) => (login === undefined ? attempt.accept() : login(attempt, connection)));
+    if (refusal !== undefined) refuseChannels(connection, refusal);
+    connection.on('tcpip', (accept) => channel?.(() => accept().on('error', () => undefined), connection));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -32,4 +54,9 @@ export async function scriptedSshServer(script: ChannelScript): Promise<Scripted
       await new Promise<void>((resolve) => { server.close(() => resolve()); });
     },
   };
+}
+
+function refuseChannels(connection: Connection, { reason, text }: NonNullable<ServerScript['refusal']>): void {
+  const { _protocol: protocol } = connection as Connection & ConnectionInternals;
+  protocol._handlers.CHANNEL_OPEN = (_from, { sender }) => { protocol.channelOpenFail(sender, reason, text); };
 }
