@@ -88,7 +88,7 @@ describe.each(ENTRANCES)('hostile names in %s', (entrance, read) => {
     const tally = table.get(entrance) ?? { refused: 0, asItReads: 0 };
     table.set(entrance, tally);
     const destination = read(text);
-    // `DOMAIN\\user` is a name, and ssh takes the comma too (ssh_valid_ruser).
+    // `DOMAIN\user` is a name, and ssh takes the comma too (ssh_valid_ruser).
     if (destination !== undefined && isHarmless(destination.host) && isHarmless((destination.user ?? 'me').replace(/[\\,]/, ''))) {
       tally.asItReads += 1;
       return;

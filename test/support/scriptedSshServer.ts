@@ -25,12 +25,27 @@ export interface ScriptedSshServer {
 
 /** The part of ssh2's connection that its types leave out: messages with texts of our own. */
 interface ConnectionInternals {
-  readonly _protocol: { sendBanner(text: string): void; channelOpenFail(channel: number, reason: number, text: string): void; _handlers: { CHANNEL_OPEN(protocol: unknown, info: { sender: number }): void } };
+  readonly _protocol: {
+    readonly _packetRW: { readonly write: { readonly allocStart: number; alloc(length: number): Buffer; finalize(packet: Buffer): Buffer } };
+    readonly _cipher: { encrypt(packet: Buffer): void };
+    readonly _handlers: { CHANNEL_OPEN(protocol: unknown, info: { readonly sender: number }): void };
+    channelOpenFail(channel: number, reason: number, text: string): void;
+  };
 }
 
-/** Sends one more banner, at any time of a login. */
+const USERAUTH_BANNER = 53;
+
+/** Sends one more banner, at any time of a login (RFC 4252 section 5.4); ssh2 itself sends one at most. */
 export function sendBanner(connection: Connection, text: string): void {
-  (connection as Connection & ConnectionInternals)._protocol.sendBanner(text);
+  const { _packetRW: { write }, _cipher: cipher } = (connection as Connection & ConnectionInternals)._protocol;
+  const words = Buffer.from(text);
+  const start = write.allocStart;
+  const packet = write.alloc(9 + words.length);
+  packet[start] = USERAUTH_BANNER;
+  packet.writeUInt32BE(words.length, start + 1);
+  packet.set(words, start + 5);
+  packet.writeUInt32BE(0, start + 5 + words.length);
+  cipher.encrypt(write.finalize(packet));
 }
 
 export async function scriptedSshServer(script: ServerScript | ChannelScript): Promise<ScriptedSshServer> {
