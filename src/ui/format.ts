@@ -29,7 +29,8 @@ export function formatCount(count: number, noun: string): string {
 
 /**
  * Text from outside for a notification or the prompt of an input box: the editor makes a link of `[label](command:…)`
- * there, and a click would run the command; and in a prompt a picture of its own of `$(name)`.
+ * there, and a click would run the command; and in a prompt it makes
+ * one of its icons of a name in brackets behind a dollar sign.
  */
 export function withoutLinks(text: string): string {
   return text.replaceAll('](', '] (').replaceAll('$(', '$ (');
