@@ -29,10 +29,11 @@ export function formatCount(count: number, noun: string): string {
 
 /**
  * Text from outside for a notification or the prompt of an input box: the editor makes a link of `[label](command:…)`
- * there, and a click would run the command.
+ * there, and a click would run the command; and in a prompt it makes
+ * one of its icons of a name in brackets behind a dollar sign.
  */
 export function withoutLinks(text: string): string {
-  return text.replaceAll('](', '] (');
+  return text.replaceAll('](', '] (').replaceAll('$(', '$ (');
 }
 
 /** A list as in a sentence: `a`, `a and b`, `a, b and c`. */

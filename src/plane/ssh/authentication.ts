@@ -29,6 +29,9 @@ const FACTORS_MAX = 8;
 /** Prompts of one keyboard-interactive round that are shown at most; no honest server has more. */
 const PROMPTS_MAX = 32;
 
+/** Methods of a server that a failure names at most. */
+const METHODS_MAX = 20;
+
 /**
  * ssh2's authHandler for one login: 'none' to learn the methods, then the methods in the hop's order as far as the
  * server offers them. Ends the session with `auth-failed` or `auth-cancelled`.
@@ -63,7 +66,7 @@ class Login {
   /** Why nothing worked. */
   failure(): ForwardError {
     const detail = `permission denied (${this.#methods.join(', ')})`;
-    const methods = this.#methods.map((name) => untrustedText(name));
+    const methods = this.#methods.slice(0, METHODS_MAX).map((name) => untrustedText(name));
     return hopFailure(this.#session.hop, 'auth-failed', detail, { context: { methods, tried: this.#tried, unusable: this.#keys.unusable } });
   }
 

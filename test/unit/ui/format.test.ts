@@ -38,6 +38,11 @@ describe('text from outside in a message', () => {
     expect(withoutLinks(text)).not.toMatch(LINK);
   });
 
+  it.each(['$(trash)', 'Code $(loading~spin): ', '$($(x)'])('makes no icon of %s', (text) => {
+    // The pattern by which VS Code 1.139 makes icons in prompts (iconLabels.ts).
+    expect(withoutLinks(text)).not.toMatch(/\$\([A-Za-z0-9-]+(?:~[A-Za-z]+)?\)/);
+  });
+
   it('is left alone where it makes none', () => {
     expect(withoutLinks('[::1]:80 (pid 7) [x] (y)')).toBe('[::1]:80 (pid 7) [x] (y)');
   });
