@@ -35,7 +35,7 @@ export function trustRows(typed: string, { key }: Pick<HostKeyQuestion, 'key'>, 
   const kept = verdict.appendTo === undefined ? 'will not be remembered' : `will be added to ${verdict.appendTo}`;
   if (typed.trim() === '') return [REFUSE, { label: `$(key) ${TRUST}`, description: kept, detail: shown, isTrusted: true }, ...knownRows(verdict)];
   if (namesKey(typed, key)) return [{ label: `$(pass-filled) The Same Fingerprint: ${TRUST}`, description: kept, detail: shown, isTrusted: true }, REFUSE];
-  return [{ label: '$(error) This Is Not Its Fingerprint', detail: shown }, REFUSE];
+  return [{ label: '$(error) This Is Not Its Fingerprint', detail: `The server shows ${shown}` }, REFUSE];
 }
 
 /** What known_hosts says around it: each row leads to its line. */

@@ -93,6 +93,7 @@ describe('the question about an unknown host key', () => {
     const { pick, answer } = ask();
     pick.type('SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
     expect(pick.items.map(({ label }) => label)).toEqual(['$(error) This Is Not Its Fingerprint', '$(circle-slash) Do Not Connect']);
+    expect(pick.items[0]).toMatchObject({ detail: `The server shows ED25519 ${VERDICT.fingerprint}` });
     pick.accept();
     expect(pick.isOpen).toBe(true);
     pick.accept(1);
