@@ -39,13 +39,14 @@ export class AutomaticSecrets {
 
   /** Gives the secret, or says why it has to be asked for. Waits for what came of it in another login that is under way. */
   async recall(key: string, signal: AbortSignal): Promise<Recalled> {
+    const hasGone = (): boolean => signal.aborted;
     const other = this.#outstanding.get(key);
     if (other !== undefined) await Promise.race([other.settled, aborted(signal)]);
-    if (signal.aborted) return { kind: 'ask' };
+    if (hasGone()) return { kind: 'ask' };
     // Without a keyring the storage rejects; then nothing is remembered.
     const remembered = await this.#vault.get(key).catch(() => undefined);
     // Whoever has gone is told nothing more, and tells nothing.
-    if (remembered === undefined || signal.aborted) return { kind: 'ask' };
+    if (remembered === undefined || hasGone()) return { kind: 'ask' };
     const { secret, isRefused } = remembered;
     const known = this.#doubts.get(key);
     const doubt = isRefused ? 'refused' : known?.secret === secret ? known.doubt : undefined;
