@@ -64,7 +64,7 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     summary: 'ssh_config has an error', sentence: capitalised(withDot(detail)), remedies: [...configFile(facts), EDIT],
   }),
   'config-unsupported': (facts, detail) => ({
-    summary: 'ssh_config needs the ssh program', sentence: capitalised(withDot(detail)), remedies: [...configFile(facts), EDIT],
+    summary: 'ssh_config asks for what is not supported', sentence: capitalised(withDot(detail)), remedies: [...configFile(facts), EDIT],
   }),
   'host-not-found': (facts) => ({
     summary: 'server not found',

@@ -21,7 +21,8 @@ export default defineConfig<object, HarnessOptions>({
     actionTimeout: 15_000,
     permissions: ['clipboard-read', 'clipboard-write'],
     screenshot: 'only-on-failure',
-    trace: 'retain-on-failure',
+    // Without the film, whose encoding takes half of a small machine.
+    trace: { mode: 'retain-on-failure', screenshots: false },
     launchOptions: {
       ...(chosenBrowser === undefined ? {} : { executablePath: chosenBrowser }),
       args: [

@@ -159,7 +159,7 @@ export class Workbench {
     await this.runCommand('Culvert: Forward Port…');
     await this.quickInput.waitUntilOpen('Forward Port');
     await this.quickInput.type(text);
-    await this.quickInput.waitForFirstRow((row) => row.label.startsWith('Listen on'));
+    await this.quickInput.waitForFirstRow((row) => /Listen on|listens on|proxy on/.test(row.label));
     await this.quickInput.accept();
   }
 
