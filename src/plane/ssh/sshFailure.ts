@@ -19,7 +19,10 @@ export function hopFailure(hop: SshHop, code: FailureCode, detail: string, more:
 /** The failure to open a TCP connection to a hop. */
 export function connectFailure(hop: SshHop, error: unknown): ForwardError {
   if (error instanceof ForwardError) return error;
-  return hopFailure(hop, connectFailureCode(systemCode(error)), messageOf(error), { cause: error });
+  const code = connectFailureCode(systemCode(error));
+  // A server that resets at once may do so before or after the connection counts as made: one thing to whoever reads it.
+  const stage = code === 'connection-lost' ? { context: { stage: 'handshake' } } : {};
+  return hopFailure(hop, code, messageOf(error), { cause: error, ...stage });
 }
 
 function connectFailureCode(code: string): FailureCode {

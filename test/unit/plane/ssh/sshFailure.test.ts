@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SshHop } from '../../../../src/core/sshTarget.ts';
-import { clientFailure, closedFailure, isGoodbye, type Ending, type SshPhase } from '../../../../src/plane/ssh/sshFailure.ts';
+import { clientFailure, closedFailure, connectFailure, isGoodbye, type Ending, type SshPhase } from '../../../../src/plane/ssh/sshFailure.ts';
 
 const HOP: SshHop = {
   name: 'bastion', host: 'bastion.example', port: 22, user: 'me', hostKeyAlgorithms: [], identitiesOnly: false, identities: [],
@@ -24,6 +24,11 @@ describe('a connection that its other end closed', () => {
     expect(failure.code).toBe(code);
     expect(failure.context).toEqual({ hop: 'bastion', host: 'bastion.example', port: 22, user: 'me', ...context });
   });
+});
+
+it('a reset while it is being made counts as one before anything', () => {
+  const { code, context } = connectFailure(HOP, Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+  expect({ code, context }).toEqual({ code: 'connection-lost', context: { hop: 'bastion', host: 'bastion.example', port: 22, user: 'me', stage: 'handshake' } });
 });
 
 describe('an error of ssh2\'s client', () => {
