@@ -97,17 +97,11 @@ export class TreeView {
   }
 
   async expand(matcher: RowMatcher): Promise<void> {
-    const row = await this.waitForRow(matcher);
-    if (row.isExpanded === true) return;
-    await this.rowLocator(row).locator('.monaco-tl-twistie').click();
-    await this.waitForRow((candidate) => candidate.index === row.index && candidate.isExpanded === true);
+    await this.unfold(matcher, true);
   }
 
   async collapse(matcher: RowMatcher): Promise<void> {
-    const row = await this.waitForRow(matcher);
-    if (row.isExpanded !== true) return;
-    await this.rowLocator(row).locator('.monaco-tl-twistie').click();
-    await this.waitForRow((candidate) => candidate.index === row.index && candidate.isExpanded === false);
+    await this.unfold(matcher, false);
   }
 
   /** Selects a row and presses a key on it: `F2`, `Delete`, `Control+C`. */
@@ -185,12 +179,23 @@ export class TreeView {
     }, { deadlineMs: 20_000, explain: () => this.explain() });
   }
 
+  /** Unfolds or folds a row that has children; by what it is, since its place changes when others come. */
+  private async unfold(matcher: RowMatcher, isWanted: boolean): Promise<void> {
+    const isDone = async (): Promise<boolean> => (await this.rows()).find((row) => isMatch(row, matcher))?.isExpanded === isWanted;
+    await eventually(async () => {
+      if (await isDone()) return true;
+      await (await this.locate(matcher)).locator('.monaco-tl-twistie').click(BRIEFLY);
+      return eventually(isDone, { deadlineMs: 2_000 });
+    }, { deadlineMs: 20_000, explain: () => this.explain() });
+  }
+
   private async locate(matcher: RowMatcher): Promise<Locator> {
     return this.rowLocator(await this.waitForRow(matcher));
   }
 
+  /** At its place and with its label: a row that has moved is not mistaken for the one that took its place. */
   private rowLocator(row: TreeRow): Locator {
-    return this.list.locator(`.monaco-list-row[data-index="${row.index}"]`);
+    return this.list.locator(`.monaco-list-row[data-index="${row.index}"]`).filter({ hasText: row.label });
   }
 
   private async explain(): Promise<string> {
