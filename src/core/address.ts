@@ -5,6 +5,18 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** A Unix socket by its absolute path, or a named pipe of Windows (`\\\\.\\pipe\\name`). A path here may begin with `~/`. */
+export interface SocketPath {
+  readonly path: string;
+}
+
+/** Either pole of a forward, and either end of a connection. */
+export type Endpoint = HostPort | SocketPath;
+
+export function isSocketPath(endpoint: Endpoint): endpoint is SocketPath {
+  return 'path' in endpoint;
+}
+
 /** Listening "everywhere": what ssh(1) writes as `*` or an empty bind address. */
 export const WILDCARD_HOST = '*';
 
@@ -16,6 +28,11 @@ export const MAX_PORT = 65535;
 /** `host:port`, with brackets around IPv6 as in RFC 3986 section 3.2.2. */
 export function formatHostPort({ host, port }: HostPort): string {
   return `${bracketed(host)}:${String(port)}`;
+}
+
+/** `host:port`, or the path of a socket. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  return isSocketPath(endpoint) ? endpoint.path : formatHostPort(endpoint);
 }
 
 /** Puts brackets around an IPv6 address and leaves everything else as it is. */

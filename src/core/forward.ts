@@ -1,4 +1,4 @@
-import type { HostPort } from './address.ts';
+import type { Endpoint } from './address.ts';
 import type { ForwardSpec } from './forwardSpec.ts';
 import type { ForwardState } from './forwardState.ts';
 
@@ -23,6 +23,8 @@ export interface ForwardDefinition {
   /** Whether it starts by itself with the editor. */
   readonly autoStart: boolean;
   readonly origin: ForwardOrigin;
+  /** The user name that clients of a proxy must log in with, by RFC 1929; its password is in the secret storage. Absent: nobody needs to. */
+  readonly login?: string;
   /** The line of ssh_config that says so, where that is the origin. */
   readonly source?: FilePlace;
 }
@@ -52,10 +54,10 @@ export type ConnectionPhase = 'parked' | 'dialing' | 'established' | 'closed';
 export interface Connection {
   readonly id: number;
   readonly phase: ConnectionPhase;
-  /** Who connected to the listener. */
-  readonly origin: HostPort;
+  /** Who connected to the listener; at a Unix socket nobody knows, and it is the socket. */
+  readonly origin: Endpoint;
   /** The address of the listener that accepted it. */
-  readonly accepted: HostPort;
+  readonly accepted: Endpoint;
   /** What it asked for (`db:5432`), where each connection chooses for itself; untrusted text, cleaned. */
   readonly destination?: string;
   readonly openedAt: number;

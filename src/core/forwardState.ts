@@ -1,4 +1,4 @@
-import type { HostPort } from './address.ts';
+import type { Endpoint } from './address.ts';
 import type { Failure } from './failure.ts';
 
 /** What a forward is doing while it starts, in the order of doing. */
@@ -12,9 +12,9 @@ export interface Progress {
 
 /** What a forward really listens on, and what it had to do without. */
 export interface Bound {
-  readonly addresses: readonly HostPort[];
+  readonly addresses: readonly Endpoint[];
   /** An address that was asked for and could not be had, while another could: one loopback of the two. */
-  readonly missing?: { readonly address: HostPort; readonly failure: Failure };
+  readonly missing?: { readonly address: Endpoint; readonly failure: Failure };
 }
 
 /** The last connection's failure to reach its destination, while the forward itself is fine. */

@@ -1,4 +1,4 @@
-import type { HostPort } from '../core/address.ts';
+import type { Endpoint } from '../core/address.ts';
 import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
 import type { Clock } from '../core/ports.ts';
 import type { ByteCounters } from './relay.ts';
@@ -9,8 +9,8 @@ const CLOSED_KEPT_MAX = 10;
 /** An open connection's row; its owner counts the bytes and moves the phase on. */
 export interface ConnectionRow extends ByteCounters {
   readonly id: number;
-  readonly origin: HostPort;
-  readonly accepted: HostPort;
+  readonly origin: Endpoint;
+  readonly accepted: Endpoint;
   readonly openedAt: number;
   phase: 'parked' | 'dialing' | 'established';
   /** What it asked for, once it has, where it has the choice. */
@@ -30,7 +30,7 @@ export class ConnectionTable {
     this.#clock = clock;
   }
 
-  add(origin: HostPort, accepted: HostPort): ConnectionRow {
+  add(origin: Endpoint, accepted: Endpoint): ConnectionRow {
     this.#total += 1;
     const row: ConnectionRow = {
       id: this.#total, origin, accepted, openedAt: this.#clock.now(), phase: 'parked', bytesUp: 0, bytesDown: 0,

@@ -1,4 +1,4 @@
-import type { HostPort } from '../core/address.ts';
+import type { Endpoint } from '../core/address.ts';
 import type { ForwardError } from '../core/failure.ts';
 import type { Progress } from '../core/forwardState.ts';
 import type { End } from './end.ts';
@@ -8,7 +8,7 @@ export interface Dialer {
   /** Opens what all connections share; rejects with a `ForwardError`. Called once. */
   open(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<void>;
   /** Opens one connection to `destination` on behalf of `origin`; rejects with a `ForwardError`, `connection-lost` when the shared part is gone. */
-  dial(origin: HostPort, destination: HostPort, signal: AbortSignal): Promise<End>;
+  dial(origin: Endpoint, destination: Endpoint, signal: AbortSignal): Promise<End>;
   /** Called at most once, after `open`, when what all connections share is gone. */
   onLost: ((error: ForwardError) => void) | undefined;
   /** Lets go of the shared part; settles when nothing of it is left. Connections that were dialled may break. Idempotent. */

@@ -1,4 +1,4 @@
-import { formatHostPort, type HostPort } from '../core/address.ts';
+import { formatEndpoint, formatHostPort, type Endpoint, type HostPort } from '../core/address.ts';
 import { ForwardError, toFailure, untrustedText, type Failure, type FailureCode } from '../core/failure.ts';
 import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
 import type { StartForward } from '../protocol/messages.ts';
@@ -190,7 +190,7 @@ export class Forwarder {
   }
 
   #sendNowhere(accepted: Accepted, { closeReason, detail, failure }: Extract<Wish, { kind: 'nowhere' }>): void {
-    log(this.#services, 'debug', `${formatHostPort(accepted.row.origin)}: ${detail}`);
+    log(this.#services, 'debug', `${formatEndpoint(accepted.row.origin)}: ${detail}`);
     const destination = failure?.context['destination'];
     if (typeof destination === 'string') accepted.row.destination = destination;
     this.#finish(accepted, closeReason);
@@ -210,7 +210,7 @@ export class Forwarder {
     if (!this.#parking.park(accepted)) this.#refuse(accepted, 'not-served', 'connection-lost');
   }
 
-  async #dial(accepted: Accepted, destination: HostPort, run: Run): Promise<void> {
+  async #dial(accepted: Accepted, destination: Endpoint, run: Run): Promise<void> {
     const dialing = new AbortController();
     const { caller, row } = accepted;
     row.phase = 'dialing';

@@ -1,4 +1,4 @@
-import type { HostPort } from '../core/address.ts';
+import type { Endpoint } from '../core/address.ts';
 import type { ForwardError } from '../core/failure.ts';
 import type { Bound, Progress } from '../core/forwardState.ts';
 import type { StartForward } from '../protocol/messages.ts';
@@ -7,9 +7,9 @@ import type { End } from './end.ts';
 /** A connection that has arrived at a listener. */
 export interface Arrival {
   /** Who connected to the listener. */
-  readonly origin: HostPort;
+  readonly origin: Endpoint;
   /** The address that it connected to. */
-  readonly accepted: HostPort;
+  readonly accepted: Endpoint;
   /** Our end of it, from now on the asker's to close. Not after `refuse()`, and called once. */
   open(): End;
   /** Turns it away as the transport can: by a reset, or by not opening it. Not after `open()`. */

@@ -1,4 +1,4 @@
-import type { HostPort } from '../core/address.ts';
+import type { Endpoint, HostPort } from '../core/address.ts';
 import type { Failure } from '../core/failure.ts';
 import type { Connection, Traffic } from '../core/forward.ts';
 import type { Bound, Progress } from '../core/forwardState.ts';
@@ -69,19 +69,39 @@ export interface StartForward {
 
 /**
  * Where connections arrive: addresses here, already spelt out (with port 0 in the first, the others take the port it got;
- * at least one must be had), or one on the SSH server, where port 0 is the server's choice.
+ * at least one must be had), or one on the SSH server, where port 0 is the server's choice. With `portCount` each address
+ * is the first of that many ports in a row, of which every one must be had.
  */
 export type ListenPole =
-  | { readonly side: 'here'; readonly addresses: readonly HostPort[] }
-  | { readonly side: 'server'; readonly address: HostPort };
+  | { readonly side: 'here'; readonly addresses: readonly HostPort[]; readonly portCount?: number }
+  /** A Unix socket or named pipe here; the path is spelt out. */
+  | { readonly side: 'here-socket'; readonly path: string }
+  | { readonly side: 'here-udp'; readonly addresses: readonly HostPort[] }
+  | { readonly side: 'server'; readonly address: Endpoint; readonly portCount?: number };
 
 /**
- * Where connections go: to one destination, or to whichever each of them asks for by SOCKS or HTTP. `permitted` holds the
- * `host:port` patterns of PermitRemoteOpen (ssh_config(5)); absent, everything is permitted.
+ * Where connections go: to one destination, or to whichever each of them asks for by SOCKS or HTTP.
  */
 export type ConnectPole =
-  | { readonly kind: 'fixed'; readonly address: HostPort }
-  | { readonly kind: 'asked'; readonly permitted?: readonly string[] };
+  | FixedPole
+  /** `permitted` holds the `host:port` patterns of PermitRemoteOpen (ssh_config(5)); absent, everything is permitted. */
+  | { readonly kind: 'asked'; readonly permitted?: readonly string[]; readonly credentials?: ProxyCredentials };
+
+export interface FixedPole {
+  readonly kind: 'fixed';
+  /** For a range, the destination of its first port. */
+  readonly address: Endpoint;
+  /** Tried in order when `address` cannot be reached. */
+  readonly fallbacks?: readonly Endpoint[];
+  /** Before the first byte the destination gets a header of the PROXY protocol, version 2. */
+  readonly sendsProxyHeader?: true;
+}
+
+/** What a client of the proxy must show by RFC 1929. */
+export interface ProxyCredentials {
+  readonly user: string;
+  readonly password: string;
+}
 
 export interface HostKeyQuestion {
   /** The hop's name, for people. */
