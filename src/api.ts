@@ -52,7 +52,8 @@ export interface ForwardInfo {
   readonly kind: 'local' | 'remote' | 'dynamic' | 'remote-dynamic' | 'relay';
   /** In the notation of Forward Port. */
   readonly text: string;
-  readonly state: 'stopped' | 'starting' | 'listening' | 'retrying' | 'stopping' | 'failed';
+  /** `idle`: it listens, and opens its tunnel for the first connection. */
+  readonly state: 'stopped' | 'starting' | 'listening' | 'idle' | 'retrying' | 'stopping' | 'failed';
   /** What it really listens on, here or on the server as its kind says; empty unless it listens. */
   readonly bound: readonly { readonly host: string; readonly port: number }[];
   /** Why it failed, waits for a retry, or could not reach its destination the last time. */

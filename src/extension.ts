@@ -11,14 +11,16 @@ import { HostKeyPolicies } from './openssh/hostKeyPolicy.ts';
 import { readPrivateKey } from './openssh/identity.ts';
 import { systemSshEnvironment, type SshEnvironment } from './openssh/sshEnvironment.ts';
 import { systemClock } from './system/clock.ts';
+import { networkAddresses } from './system/networkAddresses.ts';
 import { BindConsent } from './ui/bindConsent.ts';
+import { Comeback } from './ui/comeback.ts';
 import { registerCommands } from './ui/commands.ts';
 import { ConfigForwards } from './ui/configForwards.ts';
 import { SECTION, SETTINGS } from './ui/contributions.ts';
 import { EditorLog } from './ui/editorLog.ts';
 import { FailureNotifier } from './ui/failureNotifier.ts';
 import { ForwardPicker } from './ui/forwardPicker.ts';
-import { PlaneRunner } from './ui/forwardRunner.ts';
+import { PlaneRunner, type RunLimits } from './ui/forwardRunner.ts';
 import { ForwardStore } from './ui/forwardStore.ts';
 import { ForwardsView } from './ui/forwardsView.ts';
 import { HostKeyQuestions } from './ui/hostKeyQuestions.ts';
@@ -68,9 +70,11 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const runner: PlaneRunner = owned.add(new PlaneRunner(host, {
     allowBind: (definition, signal) => consent.require(definition, signal),
     resolveTarget: (spec, signal) => targets.resolve(spec, signal),
+    limits: runLimits,
     explain: (failure, definition) => explainListenFailure(failure, definition, model, (text) => isForwardedElsewhere(windows, text)),
   }, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
+  owned.add(new Comeback({ model, clock: systemClock, networkAddresses, probe: () => { runner.probe(); } }));
   const store = owned.add(new ForwardStore(model, log));
   const hosts = owned.add(new SshHosts(sshEnvironment));
   const configForwards = owned.add(offerConfigForwards(model, hosts, log));
@@ -128,6 +132,14 @@ function serveOtherWindows(folder: string, model: ForwardModel, log: EditorLog):
   }));
   server.start().catch((error: unknown) => { log.write('warn', `Other windows cannot ask this one: ${toFailure(error).detail}`); });
   return server;
+}
+
+function runLimits(): RunLimits {
+  const section = vscode.workspace.getConfiguration(SECTION);
+  return {
+    parking: { maxCount: section.get(SETTINGS.parkedConnections, 64), maxMs: section.get(SETTINGS.parkedSeconds, 30) * 1_000 },
+    idleMs: section.get(SETTINGS.idleMinutes, 5) * 60_000,
+  };
 }
 
 function sshEnvironment(): SshEnvironment {

@@ -22,6 +22,10 @@ export interface ForwardDefinition {
   readonly spec: ForwardSpec;
   /** Whether it starts by itself with the editor. */
   readonly autoStart: boolean;
+  /** Whether it listens without a tunnel until somebody connects. */
+  readonly isOnDemand?: true;
+  /** After so many minutes of running it stops by itself. */
+  readonly stopAfterMinutes?: number;
   readonly origin: ForwardOrigin;
   /** The user name that clients of a proxy must log in with, by RFC 1929; its password is in the secret storage. Absent: nobody needs to. */
   readonly login?: string;
@@ -85,4 +89,6 @@ export interface Forward {
   readonly definition: ForwardDefinition;
   readonly state: ForwardState;
   readonly traffic: Traffic;
+  /** When it stops by itself. */
+  readonly stopsAt?: number;
 }

@@ -1,6 +1,6 @@
 import { untrustedText } from './failure.ts';
 import type { ForwardDefinition } from './forward.ts';
-import type { ForwardSpec, SshRule } from './forwardSpec.ts';
+import { canBeOnDemand, type ForwardSpec, type SshRule } from './forwardSpec.ts';
 import { parseDestination, parseForward, withTarget, type Reading } from './forwardParser.ts';
 import { connectsToItself, formatDestination, formatRule, isSameSpec } from './forwardText.ts';
 
@@ -13,6 +13,10 @@ export interface ForwardEntry {
   /** The SSH server, `[user@]host[:port]`; absent for a local relay. */
   readonly target?: string;
   readonly autoStart?: boolean;
+  /** The tunnel opens for the first connection; for what listens here and goes through SSH. */
+  readonly onDemand?: boolean;
+  /** Minutes of running after which it stops by itself. */
+  readonly stopAfterMinutes?: number;
 }
 
 /** An entry that is no forward, and why. */
@@ -49,13 +53,15 @@ export function readEntries(value: unknown): ReadEntries {
 }
 
 /** The entry that reads back as this definition. */
-export function toEntry({ id, name, spec, autoStart }: ForwardDefinition): ForwardEntry {
+export function toEntry({ id, name, spec, autoStart, isOnDemand, stopAfterMinutes }: ForwardDefinition): ForwardEntry {
   return {
     id,
     ...(name === '' ? {} : { name }),
     forward: formatRule(spec),
     ...(spec.kind === 'relay' ? {} : { target: formatDestination(spec.target) }),
     ...(autoStart ? { autoStart } : {}),
+    ...(isOnDemand === true ? { onDemand: true } : {}),
+    ...(stopAfterMinutes === undefined ? {} : { stopAfterMinutes }),
   };
 }
 
@@ -87,7 +93,7 @@ export function updateEntries(value: unknown, definitions: readonly ForwardDefin
 
 type WithoutId = Omit<ForwardDefinition, 'id'>;
 
-const FIELDS = ['name', 'target', 'autoStart'] as const;
+const FIELDS = ['name', 'target', 'autoStart', 'onDemand', 'stopAfterMinutes'] as const;
 
 function mergeEntry(raw: unknown, definition: ForwardDefinition): unknown {
   const merged: Record<string, unknown> = { ...(raw as Record<string, unknown>) };
@@ -96,7 +102,7 @@ function mergeEntry(raw: unknown, definition: ForwardDefinition): unknown {
 }
 
 function isSame(a: ForwardDefinition, b: ForwardDefinition): boolean {
-  return a.name === b.name && a.autoStart === b.autoStart && isSameSpec(a.spec, b.spec);
+  return a.name === b.name && a.autoStart === b.autoStart && a.isOnDemand === b.isOnDemand && a.stopAfterMinutes === b.stopAfterMinutes && isSameSpec(a.spec, b.spec);
 }
 
 /** The definition, or what is wrong with the entry. */
@@ -109,8 +115,22 @@ function readEntry(raw: unknown): WithoutId | string {
   if (typeof autoStart !== 'boolean') return '"autoStart" must be true or false.';
   if (target !== undefined && typeof target !== 'string') return '"target" must be a text such as "me@bastion".';
   const spec = readSpec(forward, target);
-  return typeof spec === 'string' ? spec : { name, spec, autoStart, origin: 'user' };
+  if (typeof spec === 'string') return spec;
+  const lasting = readLasting(raw as Record<string, unknown>, spec);
+  return typeof lasting === 'string' ? lasting : { name, spec, autoStart, origin: 'user', ...lasting };
 }
+
+/** When the tunnel opens, and when the forward ends. */
+function readLasting({ onDemand = false, stopAfterMinutes }: Record<string, unknown>, spec: ForwardSpec): Pick<WithoutId, 'isOnDemand' | 'stopAfterMinutes'> | string {
+  if (typeof onDemand !== 'boolean') return '"onDemand" must be true or false.';
+  if (onDemand && !canBeOnDemand(spec)) return '"onDemand" is for forwards that listen on this computer and go through SSH.';
+  const isSpan = typeof stopAfterMinutes === 'number' && stopAfterMinutes > 0 && stopAfterMinutes <= MAX_STOP_AFTER_MINUTES;
+  if (stopAfterMinutes !== undefined && !isSpan) return `"stopAfterMinutes" must be a number of minutes, at most ${String(MAX_STOP_AFTER_MINUTES)}.`;
+  return { ...(onDemand ? { isOnDemand: true } : {}), ...(isSpan ? { stopAfterMinutes } : {}) };
+}
+
+/** A week; more than setTimeout(3) of any system counts to would stop at once. */
+export const MAX_STOP_AFTER_MINUTES = 7 * 24 * 60;
 
 function readSpec(forward: string, target: string | undefined): ForwardSpec | string {
   const parsed = parseForward(forward, { sshHosts: new Set() });

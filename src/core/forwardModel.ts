@@ -2,7 +2,7 @@ import { backoffMs } from './backoff.ts';
 import { EventEmitter, type Event } from './event.ts';
 import { isTransient, type Failure } from './failure.ts';
 import { NO_TRAFFIC, type Forward, type ForwardDefinition, type Traffic } from './forward.ts';
-import { isActive, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
+import { isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
 import { isSameSpec } from './forwardText.ts';
 import { DisposableStore, type Disposable } from './lifecycle.ts';
 import type { Clock, ForwardRunner } from './ports.ts';
@@ -30,9 +30,20 @@ interface Entry {
   /** Times of the retries so far, to give up on what never holds. */
   retries: number[];
   retryTimer: Disposable | undefined;
+  /** When it stops by itself, and what sees to that. */
+  limit: { readonly stopsAt: number; readonly timer: Disposable } | undefined;
   /** How to start again once it has stopped; undefined when it is to stay stopped. */
   startAgain: StartOptions | undefined;
 }
+
+export interface StopOptions {
+  /** What is connected may finish for so long; 0 ends it at once. */
+  readonly drainMs: number;
+}
+
+const AT_ONCE: StopOptions = { drainMs: 0 };
+
+const MINUTE_MS = 60_000;
 
 const BY_HAND: StartOptions = { isPersistent: false };
 
@@ -107,7 +118,7 @@ export class ForwardModel implements Disposable {
       entry.startAgain = options;
       return;
     }
-    if (entry.state.phase === 'starting' || entry.state.phase === 'listening') return;
+    if (entry.state.phase === 'starting' || entry.state.phase === 'listening' || entry.state.phase === 'idle') return;
     if (entry.state.phase !== 'retrying') {
       entry.isPersistent = options.isPersistent;
       entry.wasUp = false;
@@ -116,11 +127,16 @@ export class ForwardModel implements Disposable {
     this.#run(id, entry);
   }
 
-  stop(id: string): void {
+  /** Tries at once whatever waits for a retry: the machine woke up, or the network is back. */
+  retryNow(): void {
+    for (const [id, { state }] of [...this.#entries]) if (state.phase === 'retrying') this.start(id);
+  }
+
+  stop(id: string, options: StopOptions = AT_ONCE): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     entry.startAgain = undefined;
-    this.#stop(id, entry);
+    this.#stop(id, entry, options);
   }
 
   restart(id: string): void {
@@ -128,14 +144,17 @@ export class ForwardModel implements Disposable {
     if (entry === undefined) return;
     if (isActive(entry.state)) {
       entry.startAgain = BY_HAND;
-      this.#stop(id, entry);
+      this.#stop(id, entry, AT_ONCE);
     } else this.start(id);
   }
 
   /** Ends timers and listening; does not stop the forwards, the runner's owner does. */
   dispose(): void {
     this.#owned.dispose();
-    for (const entry of this.#entries.values()) entry.retryTimer?.dispose();
+    for (const entry of this.#entries.values()) {
+      entry.retryTimer?.dispose();
+      entry.limit?.timer.dispose();
+    }
     this.#changes.dispose();
   }
 
@@ -143,12 +162,15 @@ export class ForwardModel implements Disposable {
     const entry = this.#entries.get(definition.id);
     if (entry === undefined) {
       this.#entries.set(definition.id, {
-        definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, startAgain: undefined,
+        definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, limit: undefined, startAgain: undefined,
       });
       return;
     }
-    const isSameForward = isSameSpec(entry.definition.spec, definition.spec);
+    const isSameForward = isSameSpec(entry.definition.spec, definition.spec) && entry.definition.isOnDemand === definition.isOnDemand;
+    const isSameLimit = entry.definition.stopAfterMinutes === definition.stopAfterMinutes;
     entry.definition = definition;
+    if (!isSameLimit && entry.limit !== undefined) endLimit(entry);
+    if (!isSameLimit && isListening(entry.state)) this.#limit(definition.id, entry);
     if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
   }
 
@@ -164,6 +186,7 @@ export class ForwardModel implements Disposable {
 
   #drop(id: string, entry: Entry): void {
     entry.retryTimer?.dispose();
+    endLimit(entry);
     this.#entries.delete(id);
     if (isRunning(entry.state)) this.#runner.stop(id, entry.generation);
   }
@@ -186,16 +209,26 @@ export class ForwardModel implements Disposable {
     if (this.#isCurrent(id, entry, generation) && entry.state.phase === 'starting') this.#runner.start(entry.definition, generation);
   }
 
-  #stop(id: string, entry: Entry): void {
+  #stop(id: string, entry: Entry, { drainMs }: StopOptions): void {
     if (!isActive(entry.state)) {
       this.#setState(id, entry, STOPPED);
       return;
     }
-    if (entry.state.phase === 'stopping') return;
-    const { generation } = entry;
-    this.#apply(id, entry, { type: 'stop', generation, at: this.#clock.now() });
+    const { generation, state } = entry;
+    const at = this.#clock.now();
+    this.#apply(id, entry, { type: 'stop', generation, at, ...(drainMs > 0 ? { drainUntil: at + drainMs } : {}) });
+    if (entry.state === state) return;
     // One that was removed by whoever heard of the change still runs: what was removed while stopping is stopped here.
-    this.#runner.stop(id, generation);
+    if (drainMs > 0) this.#runner.stop(id, generation, drainMs);
+    else this.#runner.stop(id, generation);
+  }
+
+  /** From now on, or not at all. */
+  #limit(id: string, entry: Entry): void {
+    const { stopAfterMinutes } = entry.definition;
+    if (stopAfterMinutes === undefined || entry.limit !== undefined) return;
+    const spanMs = stopAfterMinutes * MINUTE_MS;
+    entry.limit = { stopsAt: this.#clock.now() + spanMs, timer: this.#clock.after(spanMs, () => { this.stop(id); }) };
   }
 
   #onRunnerEvent(id: string, event: ForwardEvent): void {
@@ -253,11 +286,13 @@ export class ForwardModel implements Disposable {
     if (state === entry.state) return;
     const before = entry.state;
     entry.state = state;
-    if (state.phase === 'listening') {
+    if (isListening(state)) {
       entry.isPersistent = true;
       entry.wasUp = true;
+      this.#limit(id, entry);
     }
     if (state.phase !== 'retrying') entry.retryTimer?.dispose();
+    if (!isRunning(state)) endLimit(entry);
     if (!isActive(state)) entry.traffic = NO_TRAFFIC;
     this.#changes.fire({ kind: 'state', id, before });
   }
@@ -273,6 +308,11 @@ function isRunning(state: ForwardState): boolean {
   return isActive(state) && state.phase !== 'stopping';
 }
 
-function snapshot({ definition, state, traffic }: Entry): Forward {
-  return { definition, state, traffic };
+function endLimit(entry: Entry): void {
+  entry.limit?.timer.dispose();
+  entry.limit = undefined;
+}
+
+function snapshot({ definition, state, traffic, limit }: Entry): Forward {
+  return { definition, state, traffic, ...(limit === undefined ? {} : { stopsAt: limit.stopsAt }) };
 }

@@ -79,6 +79,11 @@ export function isThroughSsh(spec: ForwardSpec): spec is SshSpec {
   return spec.kind !== 'relay' && spec.kind !== 'udp';
 }
 
+/** True for the kinds that listen here and need a tunnel only for what connects. */
+export function canBeOnDemand({ kind }: { readonly kind: ForwardKind }): boolean {
+  return kind === 'local' || kind === 'dynamic';
+}
+
 /** True for the kinds whose listening pole is on the SSH server. */
 export function listensOnServer<T extends { readonly kind: ForwardKind }>(spec: T): spec is Extract<T, { readonly kind: 'remote' | 'remote-dynamic' }> {
   return spec.kind === 'remote' || spec.kind === 'remote-dynamic';

@@ -31,11 +31,16 @@ export type ForwardState =
   | { readonly phase: 'stopped' }
   | { readonly phase: 'starting'; readonly generation: number; readonly attempt: number; readonly since: number; readonly progress: Progress; readonly bound: Bound | undefined }
   | { readonly phase: 'listening'; readonly generation: number; readonly since: number; readonly bound: Bound; readonly complaint: Complaint | undefined }
+  /** Listens without a tunnel, which the first connection opens. */
+  | { readonly phase: 'idle'; readonly generation: number; readonly since: number; readonly bound: Bound }
   | { readonly phase: 'retrying'; readonly generation: number; readonly attempt: number; readonly since: number; readonly retryAt: number; readonly failure: Failure; readonly bound: Bound | undefined }
-  | { readonly phase: 'stopping'; readonly generation: number; readonly since: number }
+  /** With `drainUntil`, open connections may finish until then. */
+  | { readonly phase: 'stopping'; readonly generation: number; readonly since: number; readonly drainUntil?: number }
   | { readonly phase: 'failed'; readonly since: number; readonly failure: Failure };
 
 export type Phase = ForwardState['phase'];
+
+type ActiveState = Extract<ForwardState, { generation: number }>;
 
 /** What happens to a forward. All but `start` belong to the run whose generation they carry; stale ones are dropped. */
 export type ForwardEvent =
@@ -43,9 +48,11 @@ export type ForwardEvent =
   | { readonly type: 'progress'; readonly generation: number; readonly progress: Progress }
   | { readonly type: 'bound'; readonly generation: number; readonly bound: Bound }
   | { readonly type: 'up'; readonly generation: number; readonly at: number }
+  | { readonly type: 'idle'; readonly generation: number; readonly at: number }
+  | { readonly type: 'waking'; readonly generation: number; readonly at: number }
   | { readonly type: 'destination'; readonly generation: number; readonly at: number; readonly failure: Failure | undefined }
   | { readonly type: 'lost'; readonly generation: number; readonly at: number; readonly failure: Failure; readonly retryAt?: number; readonly isUnbound?: boolean }
-  | { readonly type: 'stop'; readonly generation: number; readonly at: number }
+  | { readonly type: 'stop'; readonly generation: number; readonly at: number; readonly drainUntil?: number }
   | { readonly type: 'stopped'; readonly generation: number };
 
 /**
@@ -62,12 +69,16 @@ export function transition(state: ForwardState, event: ForwardEvent): ForwardSta
       return state.phase === 'starting' || state.phase === 'retrying' ? { ...state, bound: event.bound } : state;
     case 'up':
       return up(state, event.at);
+    case 'idle':
+      return idle(state, event.at);
+    case 'waking':
+      return waking(state, event.at);
     case 'destination':
       return complained(state, event);
     case 'lost':
       return lost(state, event);
     case 'stop':
-      return state.phase === 'stopping' ? state : { phase: 'stopping', generation: state.generation, since: event.at };
+      return stopped(state, event);
     case 'stopped':
       return state.phase === 'stopping' ? STOPPED : state;
   }
@@ -76,8 +87,13 @@ export function transition(state: ForwardState, event: ForwardEvent): ForwardSta
 export const STOPPED: ForwardState = { phase: 'stopped' };
 
 /** True while the forward holds, or is about to hold, something that a stop has to free. */
-export function isActive(state: ForwardState): state is Extract<ForwardState, { generation: number }> {
+export function isActive(state: ForwardState): state is ActiveState {
   return 'generation' in state;
+}
+
+/** True while programs can connect and nothing is known to be wrong with the way. */
+export function isListening({ phase }: ForwardState): boolean {
+  return phase === 'listening' || phase === 'idle';
 }
 
 /** What the forward listens on in this state, if anything. */
@@ -98,9 +114,26 @@ function started(state: ForwardState, event: EventOf<'start'>): ForwardState {
       return { ...common, attempt: state.attempt + 1, bound: state.bound };
     case 'starting':
     case 'listening':
+    case 'idle':
     case 'stopping':
       return state;
   }
+}
+
+/** A stop that waits for connections can be followed by one that does not, never the other way round. */
+function stopped(state: ActiveState, { at, drainUntil }: EventOf<'stop'>): ForwardState {
+  if (state.phase === 'stopping' && (drainUntil !== undefined || state.drainUntil === undefined)) return state;
+  return { phase: 'stopping', generation: state.generation, since: at, ...(drainUntil === undefined ? {} : { drainUntil }) };
+}
+
+function idle(state: ActiveState, at: number): ForwardState {
+  if ((state.phase !== 'starting' && state.phase !== 'listening') || state.bound === undefined) return state;
+  return { phase: 'idle', generation: state.generation, since: at, bound: state.bound };
+}
+
+function waking(state: ActiveState, at: number): ForwardState {
+  if (state.phase !== 'idle') return state;
+  return { phase: 'starting', generation: state.generation, attempt: 1, since: at, progress: { step: 'connecting' }, bound: state.bound };
 }
 
 function up(state: ForwardState, at: number): ForwardState {

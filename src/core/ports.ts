@@ -15,8 +15,11 @@ export interface Clock {
 export interface ForwardRunner {
   /** Starts or restarts a forward; the outcome arrives as events. Never throws. */
   start(definition: ForwardDefinition, generation: number): void;
-  /** Frees everything that the forward holds and answers with a `stopped` event. Never throws. */
-  stop(id: string, generation: number): void;
+  /**
+   * Frees everything that the forward holds and answers with a `stopped` event; with `drainMs`, what is connected may finish
+   * for so long. Never throws.
+   */
+  stop(id: string, generation: number, drainMs?: number): void;
   readonly onEvent: Event<RunnerEvent>;
   readonly onTraffic: Event<RunnerTraffic>;
 }

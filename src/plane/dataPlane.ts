@@ -28,7 +28,8 @@ export class DataPlane {
 
   readonly handlers: Handlers<PlaneRequests> = {
     start: async (request) => this.#start(request),
-    stop: async ({ id }) => this.#stop(id),
+    stop: async ({ id, drainMs }) => this.#stop(id, drainMs),
+    probe: async () => this.#pool.probe(),
     watch: async ({ isWatching }) => this.#watch(isWatching),
     connections: async ({ id }) => this.#forwarders.get(id)?.connections() ?? [],
     shutdown: async () => this.shutdown(),
@@ -66,9 +67,11 @@ export class DataPlane {
     if (this.#watching !== undefined) forwarder.sendTraffic(true);
   }
 
-  async #stop(id: string): Promise<undefined> {
+  async #stop(id: string, drainMs = 0): Promise<undefined> {
     const forwarder = this.#forwarders.get(id);
-    if (forwarder !== undefined) {
+    if (forwarder !== undefined && drainMs > 0) await forwarder.drain(drainMs);
+    // Unless it was stopped meanwhile.
+    if (forwarder !== undefined && this.#forwarders.get(id) === forwarder) {
       this.#forwarders.delete(id);
       const before = this.#stopping.get(id);
       const stopping = Promise.all([before, forwarder.stop()]).then(() => {

@@ -3,6 +3,7 @@ import { ForwardError, toFailure, untrustedText, type Failure, type FailureCode 
 import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
 import type { StartForward } from '../protocol/messages.ts';
 import type { Caller, Wish } from './caller.ts';
+import type { Disposable } from '../core/lifecycle.ts';
 import { ConnectionTable, isSameTraffic, type ConnectionRow } from './connectionTable.ts';
 import type { Dialer } from './dialer.ts';
 import type { Arrival, Listener } from './listener.ts';
@@ -25,10 +26,14 @@ export interface ForwarderParts {
 /** One generation of a forward. */
 interface Run {
   readonly generation: number;
-  readonly dialer: Dialer;
+  readonly request: StartForward;
   readonly controller: AbortController;
-  /** True between `up` and `lost`. */
+  /** A new one each time the far side is opened. */
+  dialer: Dialer;
+  /** True between `up` and `lost` or `idle`. */
   isOpen: boolean;
+  /** Set while the far side waits for somebody to connect. */
+  isIdle: boolean;
 }
 
 /** One accepted connection, from its accepting to its end. */
@@ -57,6 +62,10 @@ export class Forwarder {
   #request: StartForward;
   #run: Run | undefined;
   #isStopped = false;
+  /** Called when the last connection of one that stops accepting has ended. */
+  #onDrained: (() => void) | undefined;
+  /** Runs while nobody is connected and the far side is open on demand. */
+  #idling: Disposable | undefined;
   #sent: Traffic | undefined;
   #complaint: { readonly code: Failure['code'] | undefined; readonly at: number } | undefined;
 
@@ -78,16 +87,34 @@ export class Forwarder {
   /** Begins a new generation once `after` has settled; the outcome is told by events. The generation before is over. */
   start(request: StartForward, after: Promise<void>): void {
     this.#endRun();
-    const run: Run = { generation: request.generation, dialer: this.#parts.createDialer(request), controller: new AbortController(), isOpen: false };
+    const run: Run = { generation: request.generation, request, dialer: this.#parts.createDialer(request), controller: new AbortController(), isOpen: false, isIdle: false };
     this.#request = request;
+    this.#parking.limit(request.parking);
     this.#run = run;
     this.#complaint = undefined;
-    void this.#execute(run, request, after);
+    void this.#execute(run, after);
+  }
+
+  /** Accepts no more and settles when the last connection has ended, after `deadlineMs`, or when it is stopped. Called once. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#isStopped = true;
+    this.#listener.stopAccepting();
+    // What waits for a tunnel has nothing to finish.
+    for (const accepted of this.#parking.takeAll()) this.#refuse(accepted, 'stopped', 'connection-lost');
+    if (this.#open.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const deadline = this.#services.clock.after(deadlineMs, resolve);
+      this.#onDrained = () => {
+        deadline.dispose();
+        resolve();
+      };
+    });
   }
 
   /** Frees everything at once: connections are reset, questions cancelled. Settles when nothing is left. Idempotent. */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    this.#onDrained?.();
     this.#parking.takeAll();
     for (const accepted of [...this.#open]) this.#abort(accepted, 'stopped');
     for (const caller of [...this.#callers]) caller.abort();
@@ -108,28 +135,71 @@ export class Forwarder {
     this.#services.control.emit('traffic', { id: this.#request.id, traffic });
   }
 
-  async #execute(run: Run, request: StartForward, after: Promise<void>): Promise<void> {
-    const { generation, dialer, controller: { signal } } = run;
+  async #execute(run: Run, after: Promise<void>): Promise<void> {
+    const { generation, request, controller: { signal } } = run;
     const { id } = request;
     const control = this.#services.control;
-    const onProgress: Parameters<Dialer['open']>[0] = (progress) => { if (!signal.aborted) control.emit('progress', { id, generation, progress }); };
     let isUnbound = true;
     try {
       await after;
       signal.throwIfAborted();
-      const bound = await this.#listener.open(request, onProgress, signal);
+      const bound = await this.#listener.open(request, this.#progressOf(run), signal);
       isUnbound = false;
       signal.throwIfAborted();
       control.emit('bound', { id, generation, bound });
-      dialer.onLost = (error) => { this.#lose(run, error, false); };
-      await dialer.open(onProgress, signal);
-      signal.throwIfAborted();
-      run.isOpen = true;
-      control.emit('up', { id, generation });
-      for (const accepted of this.#parking.takeAll()) this.#serve(accepted);
+      if (request.onDemand !== undefined && this.#parking.isEmpty) this.#rest(run);
+      else await this.#openFarSide(run);
     } catch (error) {
       if (!signal.aborted) this.#lose(run, error, isUnbound);
     }
+  }
+
+  #progressOf({ generation, request: { id }, controller: { signal } }: Run): Parameters<Dialer['open']>[0] {
+    return (progress) => { if (!signal.aborted) this.#services.control.emit('progress', { id, generation, progress }); };
+  }
+
+  async #openFarSide(run: Run): Promise<void> {
+    const { generation, request: { id }, dialer, controller: { signal } } = run;
+    dialer.onLost = (error) => { this.#lose(run, error, false); };
+    await dialer.open(this.#progressOf(run), signal);
+    signal.throwIfAborted();
+    run.isOpen = true;
+    this.#services.control.emit('up', { id, generation });
+    for (const accepted of this.#parking.takeAll()) this.#serve(accepted);
+    this.#idleIfUnused();
+  }
+
+  /** Nobody is connected: the far side is opened by whoever comes. */
+  #rest(run: Run): void {
+    run.isIdle = true;
+    this.#services.control.emit('idle', { id: run.request.id, generation: run.generation });
+  }
+
+  #wake(run: Run): void {
+    run.isIdle = false;
+    this.#services.control.emit('waking', { id: run.request.id, generation: run.generation });
+    this.#openFarSide(run).catch((error: unknown) => { if (!run.controller.signal.aborted) this.#lose(run, error, false); });
+  }
+
+  /** Closes the far side of one on demand when nobody has been connected for a while. */
+  #idleIfUnused(): void {
+    const run = this.#run;
+    const idleMs = run?.request.onDemand?.idleMs;
+    if (run?.isOpen !== true || idleMs === undefined || this.#open.size > 0) return;
+    this.#idling ??= this.#services.clock.after(idleMs, () => {
+      this.#idling = undefined;
+      run.isOpen = false;
+      const { dialer } = run;
+      dialer.onLost = undefined;
+      run.dialer = this.#parts.createDialer(run.request);
+      this.#settleClosing(dialer.close());
+      this.#rest(run);
+    });
+  }
+
+  #cancelIdling(): void {
+    this.#idling?.dispose();
+    this.#idling = undefined;
   }
 
   /** This generation is over by itself. A lasting listener stays unless it never came to be. */
@@ -146,6 +216,8 @@ export class Forwarder {
     if (run === undefined) return;
     this.#run = undefined;
     run.isOpen = false;
+    run.isIdle = false;
+    this.#cancelIdling();
     run.controller.abort(new ForwardError('cancelled', 'the forward was stopped'));
     if (!this.#listener.isLasting) this.#loseUnjoined();
     this.#settleClosing(run.dialer.close());
@@ -176,6 +248,7 @@ export class Forwarder {
     row.phase = 'dialing';
     const accepted: Accepted = { caller, row };
     this.#open.add(accepted);
+    this.#cancelIdling();
     const wish = await caller.ask();
     if (!this.#open.has(accepted)) return;
     if (wish.kind === 'nowhere') {
@@ -208,6 +281,7 @@ export class Forwarder {
   #park(accepted: Accepted): void {
     accepted.row.phase = 'parked';
     if (!this.#parking.park(accepted)) this.#refuse(accepted, 'not-served', 'connection-lost');
+    else if (this.#run?.isIdle === true) this.#wake(this.#run);
   }
 
   async #dial(accepted: Accepted, destination: Endpoint, run: Run): Promise<void> {
@@ -256,6 +330,8 @@ export class Forwarder {
   #finish(accepted: Accepted, reason: CloseReason): void {
     this.#open.delete(accepted);
     this.#table.close(accepted.row, reason);
+    this.#idleIfUnused();
+    if (this.#open.size === 0) this.#onDrained?.();
   }
 
   /** Tells how the last dialling ended when it ended otherwise than the one before, or when a while has passed. */

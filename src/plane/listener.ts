@@ -26,6 +26,8 @@ export interface Listener {
   onLost: ((error: ForwardError) => void) | undefined;
   /** Lets go of what belongs to the run alone; settles when nothing of it is left. Idempotent. */
   endRun(): Promise<void>;
+  /** Accepts no more from now on, as far as it can; what is open stays. */
+  stopAccepting(): void;
   /** Stops listening at once; settles when nothing is left, the open connections included, which their owner sees to. Idempotent. */
   close(): Promise<void>;
 }

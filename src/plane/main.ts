@@ -15,6 +15,7 @@ function run(): void {
   const endpoint = new RpcEndpoint<PlaneRequests, ControlRequests, PlaneEvents, NoEvents>(port, {
     start: (params, signal) => plane.handlers.start(params, signal),
     stop: (params, signal) => plane.handlers.stop(params, signal),
+    probe: (params, signal) => plane.handlers.probe(params, signal),
     watch: (params, signal) => plane.handlers.watch(params, signal),
     connections: (params, signal) => plane.handlers.connections(params, signal),
     shutdown: (params, signal) => plane.handlers.shutdown(params, signal),

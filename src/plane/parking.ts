@@ -1,24 +1,35 @@
 import type { Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
+import type { ParkingLimits } from '../protocol/messages.ts';
 
-const PARKED_MAX = 64;
-const PARKED_MS = 30_000;
+const DEFAULT_LIMITS: ParkingLimits = { maxCount: 64, maxMs: 30_000 };
 
 /** Holds what waits for the tunnel, bounded in number and time, in the order of arrival. */
 export class Parking<T> {
   readonly #clock: Clock;
   readonly #onExpired: (item: T) => void;
   readonly #items = new Map<T, Disposable>();
+  #limits = DEFAULT_LIMITS;
 
   constructor(clock: Clock, onExpired: (item: T) => void) {
     this.#clock = clock;
     this.#onExpired = onExpired;
   }
 
+  /** For what comes after. */
+  limit(limits = DEFAULT_LIMITS): void {
+    this.#limits = limits;
+  }
+
+  get isEmpty(): boolean {
+    return this.#items.size === 0;
+  }
+
   /** False when there is no room. */
   park(item: T): boolean {
-    if (this.#items.size >= PARKED_MAX) return false;
-    this.#items.set(item, this.#clock.after(PARKED_MS, () => {
+    const { maxCount, maxMs } = this.#limits;
+    if (this.#items.size >= maxCount || maxMs <= 0) return false;
+    this.#items.set(item, this.#clock.after(maxMs, () => {
       this.#items.delete(item);
       this.#onExpired(item);
     }));

@@ -19,6 +19,7 @@ export class TcpListener implements Listener {
   readonly #servers: Server[] = [];
   #binding: Promise<Bound> | undefined;
   #isClosed = false;
+  #closing: Promise<void> | undefined;
   onLost: Listener['onLost'];
 
   constructor(addresses: readonly HostPort[], clock: Clock, onArrival: (arrival: Arrival) => void) {
@@ -41,9 +42,14 @@ export class TcpListener implements Listener {
     return Promise.resolve();
   }
 
-  async close(): Promise<void> {
+  stopAccepting(): void {
+    void this.close();
+  }
+
+  /** The connections that are open keep it from settling. */
+  close(): Promise<void> {
     this.#isClosed = true;
-    await Promise.all(this.#servers.splice(0).map((server) => new Promise<void>((resolve) => { server.close(() => { resolve(); }); })));
+    return this.#closing ??= Promise.all(this.#servers.splice(0).map((server) => new Promise<void>((resolve) => { server.close(() => { resolve(); }); }))).then(() => undefined);
   }
 
   async #bind(): Promise<Bound> {

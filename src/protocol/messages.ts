@@ -12,8 +12,13 @@ export interface PlaneRequests {
    * listener on the server is asked for again, for the port that the server granted before.
    */
   start: { params: StartForward; result: undefined };
-  /** Closes the listener and every connection of the forward; settles when nothing of it is left. */
-  stop: { params: { id: string }; result: undefined };
+  /**
+   * Closes the listener and every connection of the forward; settles when nothing of it is left. With `drainMs` it only
+   * stops accepting at first, and what is connected may finish for so long; a stop without it ends that.
+   */
+  stop: { params: { id: string; drainMs?: number }; result: undefined };
+  /** Asks every SSH server at once whether it is still there, as after the machine has slept; those that do not answer are lost. */
+  probe: { params: undefined; result: undefined };
   /** Turns the `traffic` events on or off, for all forwards; turning on sends one of each at once. */
   watch: { params: { isWatching: boolean }; result: undefined };
   connections: { params: { id: string }; result: readonly Connection[] };
@@ -34,6 +39,10 @@ export interface PlaneEvents {
   bound: { id: string; generation: number; bound: Bound };
   /** The way to the destination is open as far as it can be proved without a connection. */
   up: { id: string; generation: number };
+  /** It listens without a tunnel, until somebody connects. */
+  idle: { id: string; generation: number };
+  /** Somebody has connected: the tunnel is being opened. */
+  waking: { id: string; generation: number };
   /** How the last connection's dialling ended; `failure` is absent when it reached its destination. */
   destination: { id: string; generation: number; failure?: Failure };
   /** This run is over. With `isUnbound` nothing listens any more, else the listener is still there. */
@@ -65,6 +74,15 @@ export interface StartForward {
   readonly connect: ConnectPole;
   /** Absent for a relay. */
   readonly target?: SshTarget;
+  /** The tunnel is opened for the first connection, and closed when there has been none for so long. */
+  readonly onDemand?: { readonly idleMs: number };
+  /** How many connections may wait for the tunnel, and how long; absent: 64, and 30 s. */
+  readonly parking?: ParkingLimits;
+}
+
+export interface ParkingLimits {
+  readonly maxCount: number;
+  readonly maxMs: number;
 }
 
 /**

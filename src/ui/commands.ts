@@ -3,7 +3,8 @@ import { isActive } from '../core/forwardState.ts';
 import { toFailure } from '../core/failure.ts';
 import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
-import { isProxy } from '../core/forwardSpec.ts';
+import { MAX_STOP_AFTER_MINUTES } from '../core/forwardEntry.ts';
+import { canBeOnDemand, isProxy } from '../core/forwardSpec.ts';
 import { formatForward, formatSshCommand } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
@@ -41,6 +42,9 @@ export function registerCommands(options: CommandOptions): Disposable {
 
 const isStoppable = ({ state }: Forward): boolean => isActive(state) && state.phase !== 'stopping';
 const isStartable = ({ state }: Forward): boolean => state.phase === 'stopped' || state.phase === 'failed' || state.phase === 'retrying';
+/** How long what is connected may take to finish. */
+const DRAIN_MS = 60_000;
+
 const isAny = (): boolean => true;
 const isOwn = ({ definition }: Forward): boolean => !isReadOnly(definition);
 const isOffered = ({ definition }: Forward): boolean => isReadOnly(definition);
@@ -69,6 +73,9 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
     },
     [COMMANDS.stop]: async (...args) => {
       for (const { definition } of await picker.resolve(args, isStoppable, 'Stop')) model.stop(definition.id);
+    },
+    [COMMANDS.drain]: async (...args) => {
+      for (const { definition } of await picker.resolve(args, isStoppable, 'Stop After Open Connections')) model.stop(definition.id, { drainMs: DRAIN_MS });
     },
     [COMMANDS.restart]: async (...args) => {
       for (const { definition } of await picker.resolve(args, isAny, 'Restart')) model.restart(definition.id);
@@ -109,11 +116,40 @@ function editingActions({ model, picker, flowContext }: CommandOptions): Record<
     [COMMANDS.toggleAutoStart]: async (...args) => {
       for (const { definition } of await resolveOwn(args, 'Start with the Editor')) model.put({ ...definition, autoStart: !definition.autoStart });
     },
+    ...lastingActions(model, resolveOwn),
     [COMMANDS.toggleGrouping]: async () => {
       const section = vscode.workspace.getConfiguration(SECTION);
       await section.update(SETTINGS.groupByServer, section.get(SETTINGS.groupByServer) !== true, vscode.ConfigurationTarget.Global);
     },
   };
+}
+
+/** When the tunnel opens, and when the forward ends. */
+function lastingActions(model: ForwardModel, resolveOwn: (args: readonly unknown[], title: string) => Promise<readonly Forward[]>): Record<string, Action> {
+  return {
+    [COMMANDS.toggleOnDemand]: async (...args) => {
+      const forwards = (await resolveOwn(args, 'Connect on Demand')).filter(({ definition }) => canBeOnDemand(definition.spec));
+      if (forwards.length === 0) void vscode.window.showInformationMessage('Only a forward that listens on this computer and goes through SSH can connect on demand.');
+      for (const { definition: { isOnDemand, ...definition } } of forwards) model.put(isOnDemand === true ? definition : { ...definition, isOnDemand: true });
+    },
+    [COMMANDS.stopAfter]: async (...args) => {
+      const [forward] = await resolveOwn(args, 'Stop After');
+      if (forward === undefined) return;
+      const { id, stopAfterMinutes: before } = forward.definition;
+      const text = await vscode.window.showInputBox({
+        title: 'Stop After', value: before === undefined ? '' : String(before), prompt: 'Minutes of running after which it stops by itself; empty for no limit.', validateInput: problemOfMinutes,
+      });
+      const definition = model.get(id)?.definition;
+      if (text === undefined || definition === undefined) return;
+      const { stopAfterMinutes: _, ...unlimited } = definition;
+      model.put(text.trim() === '' ? unlimited : { ...unlimited, stopAfterMinutes: Number(text) });
+    },
+  };
+}
+
+function problemOfMinutes(text: string): string | undefined {
+  const minutes = Number(text);
+  return text.trim() === '' || (minutes > 0 && minutes <= MAX_STOP_AFTER_MINUTES) ? undefined : `A number of minutes, at most ${String(MAX_STOP_AFTER_MINUTES)}.`;
 }
 
 /** Those that are Culvert's to change; of one that is not, it says where that can be done. */

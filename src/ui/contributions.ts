@@ -3,11 +3,14 @@ export const COMMANDS = {
   forwardPort: 'culvert.forwardPort',
   start: 'culvert.start',
   stop: 'culvert.stop',
+  drain: 'culvert.drain',
   restart: 'culvert.restart',
   edit: 'culvert.edit',
   rename: 'culvert.rename',
   remove: 'culvert.remove',
   toggleAutoStart: 'culvert.toggleAutoStart',
+  toggleOnDemand: 'culvert.toggleOnDemand',
+  stopAfter: 'culvert.stopAfter',
   copyAddress: 'culvert.copyAddress',
   openInBrowser: 'culvert.openInBrowser',
   copySshCommand: 'culvert.copySshCommand',
@@ -35,6 +38,9 @@ export const SETTINGS = {
   showConfigForwards: 'showConfigForwards',
   sshPath: 'sshPath',
   sshConfigFile: 'sshConfigFile',
+  parkedConnections: 'parkedConnections',
+  parkedSeconds: 'parkedSeconds',
+  idleMinutes: 'idleMinutes',
 } as const;
 
 /** `contextValue` of the tree's rows; the manifest's menus match on them. */

@@ -7,7 +7,7 @@ import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock, ForwardRunner, RunnerEvent, RunnerTraffic } from '../core/ports.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
-import type { ConnectPole, ListenPole, PlaneEvents } from '../protocol/messages.ts';
+import type { ConnectPole, ListenPole, ParkingLimits, PlaneEvents } from '../protocol/messages.ts';
 import type { RpcEvent } from '../protocol/rpc.ts';
 import type { Log } from './log.ts';
 import type { PlaneHost } from './planeHost.ts';
@@ -19,6 +19,14 @@ export interface Preparation {
   resolveTarget(spec: SshSpec, signal: AbortSignal): Promise<SshTarget>;
   /** Adds to a failure what only this machine can tell: who holds a port, which ports are free. Never rejects. */
   explain(failure: Failure, definition: ForwardDefinition): Promise<Failure>;
+  /** As the user's settings have them now. */
+  limits(): RunLimits;
+}
+
+export interface RunLimits {
+  readonly parking: ParkingLimits;
+  /** How long a tunnel that is open on demand stays without a connection. */
+  readonly idleMs: number;
 }
 
 interface Run {
@@ -59,7 +67,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     this.#start(run).catch((error: unknown) => { this.#onStartFailed(run, error); });
   }
 
-  stop(id: string, generation: number): void {
+  stop(id: string, generation: number, drainMs?: number): void {
     this.#runs.get(id)?.controller.abort();
     this.#runs.delete(id);
     const onStopped = (): void => { this.#emit(id, { type: 'stopped', generation }); };
@@ -67,10 +75,16 @@ export class PlaneRunner implements ForwardRunner, Disposable {
       onStopped();
       return;
     }
-    this.#host.request('stop', { id }).then(onStopped, (error: unknown) => {
+    this.#host.request('stop', { id, ...(drainMs === undefined ? {} : { drainMs }) }).then(onStopped, (error: unknown) => {
       this.#log.write('warn', `Stopping: ${toFailure(error).detail}`);
       onStopped();
     });
+  }
+
+  /** Has the plane ask every SSH server whether it is still there. */
+  probe(): void {
+    if (!this.#host.isRunning) return;
+    this.#host.request('probe', undefined).catch((error: unknown) => { this.#log.write('debug', `probe: ${toFailure(error).detail}`); });
   }
 
   /** Turns live traffic on while somebody looks; off, the plane counts but does not report. */
@@ -92,7 +106,11 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     await this.#preparation.allowBind(definition, signal);
     const target = spec.kind === 'relay' ? undefined : await this.#preparation.resolveTarget(spec, signal);
     if (signal.aborted) return;
-    await this.#host.request('start', { id, generation, listen: listenPole(spec), connect: connectPole(spec, target), ...(target === undefined ? {} : { target }) });
+    const { parking, idleMs } = this.#preparation.limits();
+    await this.#host.request('start', {
+      id, generation, parking, listen: listenPole(spec), connect: connectPole(spec, target),
+      ...(target === undefined ? {} : { target }), ...(definition.isOnDemand === true ? { onDemand: { idleMs } } : {}),
+    });
   }
 
   #onStartFailed(run: Run, error: unknown): void {
@@ -125,6 +143,10 @@ export class PlaneRunner implements ForwardRunner, Disposable {
         return;
       case 'up':
         this.#emit(event.payload.id, { type: 'up', at: this.#clock.now(), ...event.payload });
+        return;
+      case 'idle':
+      case 'waking':
+        this.#emit(event.payload.id, { type: event.name, at: this.#clock.now(), ...event.payload });
         return;
       case 'destination':
         this.#onDestination(event.payload);

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { ForwardChange, ForwardModel } from '../core/forwardModel.ts';
+import { isListening } from '../core/forwardState.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { ConnectedPrograms } from './connectedPrograms.ts';
@@ -89,7 +90,7 @@ export class ForwardsView implements Disposable {
   }
 
   #updateBadge(): void {
-    const listening = this.#options.model.forwards.filter(({ state }) => state.phase === 'listening').length;
+    const listening = this.#options.model.forwards.filter(({ state }) => isListening(state)).length;
     this.treeView.badge = listening === 0 ? undefined : { value: listening, tooltip: `${formatCount(listening, 'forward')} listening` };
   }
 }

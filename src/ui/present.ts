@@ -101,8 +101,10 @@ export function describeState({ state, traffic }: Pick<Forward, 'state' | 'traff
       return traffic.openConnections === 0 ? 'listening' : formatCount(traffic.openConnections, 'connection');
     case 'retrying':
       return `retrying in ${formatDuration(state.retryAt - now)}, ${explain(state.failure).summary}`;
+    case 'idle':
+      return 'listening, connects on demand';
     case 'stopping':
-      return 'stopping';
+      return state.drainUntil === undefined || traffic.openConnections === 0 ? 'stopping' : `stopping, ${formatCount(traffic.openConnections, 'connection')} left`;
     case 'failed':
       return explain(state.failure).summary;
   }
@@ -151,6 +153,8 @@ function iconOf(state: ForwardState): Icon {
     case 'starting':
     case 'stopping':
       return { id: 'loading~spin' };
+    case 'idle':
+      return { id: 'debug-pause', color: 'charts.green' };
     case 'listening':
       return state.complaint === undefined ? { id: 'pass-filled', color: 'charts.green' } : { id: 'warning', color: 'charts.yellow' };
     case 'retrying':
@@ -279,7 +283,7 @@ export function presentStatus(all: readonly Forward[]): StatusSummary | undefine
   const forwards = all.filter(({ definition, state }) => !isReadOnly(definition) || state.phase !== 'stopped');
   if (forwards.length === 0) return undefined;
   const count = (...phases: ForwardState['phase'][]): number => forwards.filter(({ state }) => phases.includes(state.phase)).length;
-  const listening = count('listening');
+  const listening = count('listening', 'idle');
   const failed = forwards.filter(({ state }) => state.phase === 'failed' && !isElsewhere(state)).length;
   const busy = count('starting', 'retrying', 'stopping');
   const wanted = listening + failed + busy;

@@ -112,11 +112,11 @@ export class PublicApi implements CulvertApi {
   }
 }
 
-/** Resolves when the forward listens and its tunnel is up; rejects when it fails, is stopped or is removed. */
+/** Resolves when the forward listens and its tunnel is up, or opens for whoever connects; rejects when it fails, is stopped or is removed. */
 async function settled(model: ForwardModel, id: string): Promise<Forward> {
   const forward = await until(model, id, (candidate) => candidate === undefined
-    || candidate.state.phase === 'listening' || candidate.state.phase === 'failed' || candidate.state.phase === 'stopped');
-  if (forward?.state.phase === 'listening') return forward;
+    || candidate.state.phase === 'listening' || candidate.state.phase === 'idle' || candidate.state.phase === 'failed' || candidate.state.phase === 'stopped');
+  if (forward?.state.phase === 'listening' || forward?.state.phase === 'idle') return forward;
   if (forward?.state.phase === 'failed') throw errorOf(forward.state.failure);
   // A restart passes through `stopped` and has gone on by now.
   if (isRunning(model.get(id))) return settled(model, id);

@@ -2,6 +2,7 @@ import type * as vscode from 'vscode';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { parseForward } from '../core/forwardParser.ts';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
+import { isListening, STOPPED } from '../core/forwardState.ts';
 import { formatForward } from '../core/forwardText.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 
@@ -18,7 +19,7 @@ export class RecentForwards implements Disposable {
     this.#state = state;
     this.#model = model;
     this.#subscription = model.onDidChange((change) => {
-      if (change.kind === 'state' && model.get(change.id)?.state.phase === 'listening') this.#remember(change.id);
+      if (change.kind === 'state' && isListening(model.get(change.id)?.state ?? STOPPED)) this.#remember(change.id);
     });
   }
 

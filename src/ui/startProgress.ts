@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Forward } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
+import { boundOf, isListening, STOPPED } from '../core/forwardState.ts';
 import type { Clock } from '../core/ports.ts';
 import { describeBound } from './describeSpec.ts';
 import { withoutLinks } from './format.ts';
@@ -19,7 +20,8 @@ export function showStartProgress(model: ForwardModel, forwardId: string, clock:
     delay.dispose();
     onChange.dispose();
     const forward = model.get(forwardId);
-    if (forward?.state.phase === 'listening') announce(model, forward, describeBound(forward.definition.spec, forward.state.bound.addresses));
+    const bound = forward === undefined ? undefined : boundOf(forward.state);
+    if (forward !== undefined && bound !== undefined && isListening(forward.state)) announce(model, forward, describeBound(forward.definition.spec, bound.addresses));
   });
 }
 
@@ -48,7 +50,7 @@ function showSteps(model: ForwardModel, forwardId: string): void {
 function announce(model: ForwardModel, forward: Forward, addresses: string): void {
   const message = vscode.window.setStatusBarMessage(`$(plug) ${titleOf(forward)}: listening on ${addresses}`, 8000);
   const onChange = model.onDidChange((change) => {
-    if (change.kind === 'traffic' || model.get(forward.definition.id)?.state.phase === 'listening') return;
+    if (change.kind === 'traffic' || isListening(model.get(forward.definition.id)?.state ?? STOPPED)) return;
     message.dispose();
     onChange.dispose();
   });

@@ -9,7 +9,7 @@ import { describeState, titleOf } from './present.ts';
 
 /** The whole story of a forward in a few lines; every text goes in as text, never as markdown. */
 export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString {
-  const { definition, state, traffic } = forward;
+  const { definition, state, traffic, stopsAt } = forward;
   const tooltip = new vscode.MarkdownString('', true);
   const line = (text: string): void => {
     tooltip.appendText(text);
@@ -22,6 +22,7 @@ export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString 
   const reach = describeReach(definition.spec);
   if (reach !== '') line(`${reach.charAt(0).toUpperCase()}${reach.slice(1)}.`);
   line(`State: ${describeState(forward, now)}${ageOf(state, now)}`);
+  if (stopsAt !== undefined) line(`Stops by itself in ${formatDuration(stopsAt - now)}.`);
   const bound = boundOf(state);
   if (bound !== undefined) line(`Listening on ${describeBound(definition.spec, bound.addresses)}`);
   if (traffic.totalConnections > 0) {

@@ -116,7 +116,7 @@ export class PlaneClient {
   }
 
   /** The events of one name about one run, in order. */
-  of<K extends 'progress' | 'bound' | 'up' | 'destination' | 'lost'>(name: K, { id, generation }: StartedForward): PlaneEvents[K][] {
+  of<K extends 'progress' | 'bound' | 'up' | 'idle' | 'waking' | 'destination' | 'lost'>(name: K, { id, generation }: StartedForward): PlaneEvents[K][] {
     return this.payloads(name).filter((payload) => payload.id === id && payload.generation === generation);
   }
 

@@ -16,6 +16,12 @@ import { WriteBudget } from './writeBudget.ts';
 /** How long a server may take to open a channel: it dials the destination meanwhile. */
 const CHANNEL_TIMEOUT_MS = 30_000;
 
+/**
+ * How long a closing connection waits for the server to confirm the closing of its channels. sshd drops what it has not
+ * written out when it hears the goodbye, and confirms a channel only when it has.
+ */
+const FLUSH_MS = 250;
+
 /** What the origin of a connection that we make ourselves is called. */
 const OURSELVES: HostPort = { host: '127.0.0.1', port: 0 };
 
@@ -27,6 +33,7 @@ export class SshConnection {
   readonly #channels = new Set<ChannelEnd>();
   #ports: ServerPorts | undefined;
   #failure: ForwardError | undefined;
+  #onChannelGone: (() => void) | undefined;
   /** Called once, when the open connection breaks; not after `close()`. */
   onLost: ((error: ForwardError) => void) | undefined;
 
@@ -85,14 +92,34 @@ export class SshConnection {
     return this.#ports.listen(address, onArrival);
   }
 
+  /** Asks every hop whether it is still there; one that is not ends the connection. */
+  probe(): void {
+    for (const session of this.#sessions) session.probe();
+  }
+
   /** Ends every channel and says goodbye on every hop; settles when nothing is left. Idempotent. */
   async close(): Promise<void> {
+    if (this.#channels.size > 0 && this.#failure === undefined) await this.#flushed();
     this.#end(new ForwardError('cancelled', 'the SSH connection was closed'));
     await Promise.all([...this.#sessions].reverse().map((session) => session.close()));
   }
 
+  #flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#services.clock.after(FLUSH_MS, resolve);
+      this.#onChannelGone = () => {
+        if (this.#channels.size > 0 && this.#failure === undefined) return;
+        timer.dispose();
+        resolve();
+      };
+    });
+  }
+
   #adopt(channel: ClientChannel): ChannelEnd {
-    const end: ChannelEnd = new ChannelEnd(channel, this.#budget, () => this.#channels.delete(end));
+    const end: ChannelEnd = new ChannelEnd(channel, this.#budget, () => {
+      this.#channels.delete(end);
+      this.#onChannelGone?.();
+    });
     this.#channels.add(end);
     return end;
   }

@@ -53,6 +53,11 @@ export class ConnectionPool {
     }
   }
 
+  /** Asks the server of every open connection whether it is still there; holders of one that is not hear so by `onLost`. */
+  probe(): undefined {
+    for (const { opening } of this.#entries.values()) opening.then((connection) => { connection.probe(); }, () => undefined);
+  }
+
   #begin(target: SshTarget): Entry {
     const controller = new AbortController();
     const holders = new Set<Holder>();

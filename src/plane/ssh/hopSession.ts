@@ -10,7 +10,7 @@ import { offeredAlgorithms } from './algorithms.ts';
 import { authHandler } from './authentication.ts';
 import { hostVerifier } from './hostKey.ts';
 import { Identification } from './identification.ts';
-import { onServerRemark, watchProtocol } from './internals.ts';
+import { onServerRemark, ping, watchProtocol } from './internals.ts';
 import { answersOf, PasswordWatch, type LoginSession } from './loginSession.ts';
 import { PhaseTimer } from './phaseTimer.ts';
 import { clientFailure, closedFailure, hopFailure, isGoodbye, silentFailure, type ClientError, type SshPhase } from './sshFailure.ts';
@@ -30,6 +30,9 @@ const BANNER_MAX_LENGTH = 2_000;
 const REFUSAL = /forwarding refused|disabled port forwarding/i;
 /** What sshd says when it listens on other addresses than it was asked to. */
 const OVERRIDE = /overridden by server GatewayPorts/i;
+
+/** How long a server may take to answer a probe: a network that has just come back needs a moment. */
+const PROBE_MS = 5_000;
 
 /** How long a closing SSH connection may take to say goodbye. */
 const FAREWELL_MS = 500;
@@ -106,6 +109,14 @@ export class HopSession implements LoginSession {
   /** Asks the server to listen no more; throws or calls back. */
   unforwardIn(address: HostPort, callback: () => void): void {
     this.#client.unforwardIn(address.host, address.port, callback);
+  }
+
+  /** Asks the server whether it is still there, and ends the session with `keepalive-timeout` if it does not say so in time. */
+  probe(): void {
+    if (this.#phase !== 'ready' || this.#failure !== undefined) return;
+    const deadline = this.#services.clock.after(PROBE_MS, () => { this.fail(hopFailure(this.hop, 'keepalive-timeout', `no answer within ${String(PROBE_MS)} ms`)); });
+    this.#over.signal.addEventListener('abort', () => { deadline.dispose(); }, { once: true });
+    if (!ping(this.#client, () => { deadline.dispose(); })) deadline.dispose();
   }
 
   /** Says goodbye and settles when the transport is gone, at the latest after a short wait. Idempotent. */

@@ -60,6 +60,24 @@ export function onServerRemark(client: Client, onRemark: (text: string) => void)
   handlers['DEBUG'] = (_protocol: unknown, _isToBeShown: boolean, text: unknown) => { onRemark(String(text)); };
 }
 
+/** The part of ssh2's client that keeps a connection alive. */
+interface KeepaliveInternals {
+  readonly _callbacks?: unknown[];
+  readonly _protocol?: { readonly ping?: () => void };
+}
+
+/**
+ * Asks the server for an answer of any kind (keepalive@openssh.com, PROTOCOL of OpenSSH, section 2.4 says how); false where
+ * this ssh2 is not as expected. Global requests are answered in order (RFC 4254 section 4), which is how ssh2 tells them apart.
+ */
+export function ping(client: Client, onAnswer: () => void): boolean {
+  const { _callbacks: callbacks, _protocol: protocol } = client as unknown as KeepaliveInternals;
+  if (!Array.isArray(callbacks) || typeof protocol?.ping !== 'function') return false;
+  callbacks.push(onAnswer);
+  protocol.ping();
+  return true;
+}
+
 /** The part of ssh2's client that parses what the server sends. */
 interface ProtocolInternals {
   parse(chunk: Buffer, start: number, end: number): void;

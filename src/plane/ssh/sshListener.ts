@@ -64,6 +64,11 @@ export class SshListener implements Listener {
     return this.#ending;
   }
 
+  /** The port is freed on the server; the SSH connection stays for what came through it. */
+  stopAccepting(): void {
+    void this.#run?.listening?.then((port) => port.close()).catch(() => undefined);
+  }
+
   close(): Promise<void> {
     return this.endRun();
   }

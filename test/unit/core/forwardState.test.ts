@@ -15,9 +15,11 @@ const STATES: Readonly<Record<string, ForwardState>> = {
   startingBound: { phase: 'starting', generation: 7, attempt: 3, since: 1, progress: { step: 'binding' }, bound },
   listening: { phase: 'listening', generation: 7, since: 1, bound, complaint: undefined },
   complaining: { phase: 'listening', generation: 7, since: 1, bound, complaint: { failure: other, at: 2 } },
+  idle: { phase: 'idle', generation: 7, since: 1, bound },
   retrying: { phase: 'retrying', generation: 7, attempt: 3, since: 1, retryAt: 9_000, failure, bound: undefined },
   retryingBound: { phase: 'retrying', generation: 7, attempt: 3, since: 1, retryAt: 9_000, failure, bound },
   stopping: { phase: 'stopping', generation: 7, since: 1 },
+  draining: { phase: 'stopping', generation: 7, since: 1, drainUntil: 61_000 },
 };
 
 const EVENTS: Readonly<Record<string, ForwardEvent>> = {
@@ -25,17 +27,22 @@ const EVENTS: Readonly<Record<string, ForwardEvent>> = {
   progress: { type: 'progress', generation: 7, progress: { step: 'logging-in', host: 'bastion' } },
   bound: { type: 'bound', generation: 7, bound: rebound },
   up: { type: 'up', generation: 7, at: NOW },
+  idle: { type: 'idle', generation: 7, at: NOW },
+  waking: { type: 'waking', generation: 7, at: NOW },
   refused: { type: 'destination', generation: 7, at: NOW, failure: other },
   reached: { type: 'destination', generation: 7, at: NOW, failure: undefined },
   lost: { type: 'lost', generation: 7, at: NOW, failure: other },
   lostForNow: { type: 'lost', generation: 7, at: NOW, failure: other, retryAt: NOW + 1_000 },
   lostWithPort: { type: 'lost', generation: 7, at: NOW, failure: other, retryAt: NOW + 1_000, isUnbound: true },
   stop: { type: 'stop', generation: 7, at: NOW },
+  drain: { type: 'stop', generation: 7, at: NOW, drainUntil: NOW + 60_000 },
   stopped: { type: 'stopped', generation: 7 },
 };
 
 const freshStart = { phase: 'starting', generation: 8, attempt: 1, since: NOW, progress: { step: 'resolving' }, bound: undefined } as const;
 const stopping = { phase: 'stopping', generation: 7, since: NOW } as const;
+const draining = { ...stopping, drainUntil: NOW + 60_000 } as const;
+const idle = { phase: 'idle', generation: 7, since: NOW, bound } as const;
 const failed = { phase: 'failed', since: NOW, failure: other } as const;
 const retrying = { phase: 'retrying', generation: 7, since: NOW, retryAt: NOW + 1_000, failure: other } as const;
 
@@ -50,52 +57,70 @@ const CHANGES: Readonly<Record<string, Readonly<Record<string, ForwardState>>>> 
     lostForNow: { ...retrying, attempt: 1, bound: undefined },
     lostWithPort: { ...retrying, attempt: 1, bound: undefined },
     stop: stopping,
+    drain: draining,
   },
   startingBound: {
     progress: { ...STATES.startingBound!, progress: { step: 'logging-in', host: 'bastion' } } as ForwardState,
     bound: { ...STATES.startingBound!, bound: rebound } as ForwardState,
     up: { phase: 'listening', generation: 7, since: NOW, bound, complaint: undefined },
+    idle,
     lost: failed,
     lostForNow: { ...retrying, attempt: 3, bound },
     lostWithPort: { ...retrying, attempt: 3, bound: undefined },
     stop: stopping,
+    drain: draining,
   },
   listening: {
+    idle,
     refused: { ...STATES.listening!, complaint: { failure: other, at: NOW } } as ForwardState,
     lost: failed,
     lostForNow: { ...retrying, attempt: 1, bound },
     lostWithPort: { ...retrying, attempt: 1, bound: undefined },
     stop: stopping,
+    drain: draining,
   },
   complaining: {
+    idle,
     refused: { ...STATES.complaining!, complaint: { failure: other, at: NOW } } as ForwardState,
     reached: STATES.listening!,
     lost: failed,
     lostForNow: { ...retrying, attempt: 1, bound },
     lostWithPort: { ...retrying, attempt: 1, bound: undefined },
     stop: stopping,
+    drain: draining,
+  },
+  idle: {
+    waking: { phase: 'starting', generation: 7, attempt: 1, since: NOW, progress: { step: 'connecting' }, bound },
+    lost: failed,
+    lostForNow: { ...retrying, attempt: 1, bound },
+    lostWithPort: { ...retrying, attempt: 1, bound: undefined },
+    stop: stopping,
+    drain: draining,
   },
   retrying: {
     start: { ...freshStart, attempt: 4 },
     bound: { ...STATES.retrying!, bound: rebound } as ForwardState,
     stop: stopping,
+    drain: draining,
   },
   retryingBound: {
     start: { ...freshStart, attempt: 4, bound },
     bound: { ...STATES.retryingBound!, bound: rebound } as ForwardState,
     lostWithPort: STATES.retrying!,
     stop: stopping,
+    drain: draining,
   },
   stopping: { stopped: STOPPED },
+  draining: { stop: stopping, stopped: STOPPED },
 };
 
 const PAIRS = Object.keys(STATES).flatMap((state) => Object.keys(EVENTS).map((event) => [state, event] as const));
 
 describe('what happens to a forward', () => {
   it('is decided for every state and every event', () => {
-    const phases: readonly Phase[] = ['stopped', 'starting', 'listening', 'retrying', 'stopping', 'failed'];
+    const phases: readonly Phase[] = ['stopped', 'starting', 'listening', 'idle', 'retrying', 'stopping', 'failed'];
     expect(new Set(Object.values(STATES).map(({ phase }) => phase))).toEqual(new Set(phases));
-    const types: readonly ForwardEvent['type'][] = ['start', 'progress', 'bound', 'up', 'destination', 'lost', 'stop', 'stopped'];
+    const types: readonly ForwardEvent['type'][] = ['start', 'progress', 'bound', 'up', 'idle', 'waking', 'destination', 'lost', 'stop', 'stopped'];
     expect(new Set(Object.values(EVENTS).map(({ type }) => type))).toEqual(new Set(types));
   });
 
@@ -159,11 +184,11 @@ function expectPromises(state: ForwardState, event: ForwardEvent, next: ForwardS
 describe('what a state holds', () => {
   it('is active while there is something to free', () => {
     const active = Object.keys(STATES).filter((name) => isActive(STATES[name]!));
-    expect(active).toEqual(['starting', 'startingBound', 'listening', 'complaining', 'retrying', 'retryingBound', 'stopping']);
+    expect(active).toEqual(['starting', 'startingBound', 'listening', 'complaining', 'idle', 'retrying', 'retryingBound', 'stopping', 'draining']);
   });
 
   it('is bound where it listens, also between two tries', () => {
     const held = Object.keys(STATES).filter((name) => boundOf(STATES[name]!) !== undefined);
-    expect(held).toEqual(['startingBound', 'listening', 'complaining', 'retryingBound']);
+    expect(held).toEqual(['startingBound', 'listening', 'complaining', 'idle', 'retryingBound']);
   });
 });

@@ -25,8 +25,8 @@ class FakeRunner implements ForwardRunner {
     this.started.push(definition);
   }
 
-  stop(id: string, generation: number): void {
-    this.orders.push(`stop ${id} ${generation}`);
+  stop(id: string, generation: number, drainMs?: number): void {
+    this.orders.push(`stop ${id} ${generation}${drainMs === undefined ? '' : ` within ${drainMs} ms`}`);
   }
 }
 
