@@ -180,3 +180,32 @@ describe('the setting after a change', () => {
     expect(readEntries(updateEntries(value, wanted)).definitions).toEqual(wanted);
   });
 });
+
+describe('when the tunnel opens, and when the forward ends', () => {
+  const read = (entry: object) => readEntries([{ forward: '5432:db:5432', target: 'bastion', ...entry }]);
+
+  it('is read and written back', () => {
+    const entry = { onDemand: true, stopAfterMinutes: 30 };
+    const [definition] = read(entry).definitions;
+    expect(definition).toMatchObject({ isOnDemand: true, stopAfterMinutes: 30 });
+    expect(toEntry(definition!)).toMatchObject(entry);
+    expect(toEntry(read({}).definitions[0]!)).not.toHaveProperty('onDemand');
+    expect(read({ onDemand: false }).definitions[0]).not.toHaveProperty('isOnDemand');
+  });
+
+  it('is taken out of the entry when it is taken away, and nothing else is', () => {
+    const raw = { forward: '5432:db:5432', target: 'bastion', onDemand: true, stopAfterMinutes: 5, colour: 'blue', id: 'db' };
+    const [{ isOnDemand: _, stopAfterMinutes: __, ...plain }] = readEntries([raw]).definitions as [ForwardDefinition];
+    expect(updateEntries([raw], [plain])).toEqual([{ id: 'db', forward: '5432:db:5432', target: 'bastion', colour: 'blue' }]);
+  });
+
+  it.each<[object, string]>([
+    [{ onDemand: 'yes' }, '"onDemand" must be true or false.'],
+    [{ forward: '-R 9000:localhost:80', onDemand: true }, '"onDemand" is for forwards that listen on this computer and go through SSH.'],
+    [{ stopAfterMinutes: 0 }, '"stopAfterMinutes" must be a number of minutes, at most 10080.'],
+    [{ stopAfterMinutes: '5' }, '"stopAfterMinutes" must be a number of minutes, at most 10080.'],
+    [{ stopAfterMinutes: 10_081 }, '"stopAfterMinutes" must be a number of minutes, at most 10080.'],
+  ])('is refused as %j', (entry, message) => {
+    expect(read(entry).problems).toMatchObject([{ message }]);
+  });
+});

@@ -16,6 +16,7 @@ import { asked, fixed, here, onServer } from '../../support/poles.ts';
 import { deferred, define, DYNAMIC, failure, FakeLog, NOW, RELAY, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
 
 const TARGET: SshTarget = { key: 'k', hops: [] };
+const PARKING = { maxCount: 3, maxMs: 7_000 };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Stands in for the worker: takes down requests, and dies when the test says so. */
@@ -50,7 +51,7 @@ function setup(changes: Partial<Preparation> = {}) {
   const log = new FakeLog();
   const clock = new FakeClock(NOW);
   const preparation: Preparation = {
-    allowBind: async () => undefined, resolveTarget: async () => TARGET, explain: async (given) => given, ...changes,
+    allowBind: async () => undefined, resolveTarget: async () => TARGET, explain: async (given) => given, limits: () => ({ parking: PARKING, idleMs: 300_000 }), ...changes,
   };
   const runner = new PlaneRunner(host as unknown as PlaneHost, preparation, clock, log);
   const events: RunnerEvent[] = [];
@@ -94,7 +95,7 @@ describe('starting', () => {
     expect(order).toEqual(['allow a', 'resolve bastion']);
     expect(host.requests).toEqual([{
       method: 'start',
-      params: { id: 'a', generation: 7, listen: here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), connect: fixed({ host: 'db', port: 5432 }), target: TARGET },
+      params: { id: 'a', generation: 7, parking: PARKING, listen: here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), connect: fixed({ host: 'db', port: 5432 }), target: TARGET },
     }]);
   });
 
@@ -109,7 +110,7 @@ describe('starting', () => {
     const { host, runner } = setup({ resolveTarget: async () => target });
     runner.start(define('a', { spec }), 7);
     await turn();
-    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, listen, connect, target } }]);
+    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, listen, connect, target } }]);
   });
 
   it('needs no server for a relay', async () => {
@@ -117,7 +118,7 @@ describe('starting', () => {
     runner.start(define('a', { spec: { ...RELAY, listen: { host: '*', port: 80 } } }), 1);
     await turn();
     expect(host.requests).toEqual([{
-      method: 'start', params: { id: 'a', generation: 1, listen: here({ host: '0.0.0.0', port: 80 }, { host: '::', port: 80 }), connect: fixed({ host: 'far', port: 80 }) },
+      method: 'start', params: { id: 'a', generation: 1, parking: PARKING, listen: here({ host: '0.0.0.0', port: 80 }, { host: '::', port: 80 }), connect: fixed({ host: 'far', port: 80 }) },
     }]);
   });
 
@@ -302,6 +303,28 @@ describe('the plane\'s events', () => {
     await turn();
     expect(types()).toEqual([]);
     expect(methods()).toEqual([]);
+  });
+});
+
+describe('a forward on demand', () => {
+  it('is one for the plane, with the time that the settings give', async () => {
+    const { host, runner, types } = setup();
+    runner.start(define('a', { isOnDemand: true }), 1);
+    await turn();
+    expect(host.requests).toMatchObject([{ method: 'start', params: { onDemand: { idleMs: 300_000 } } }]);
+    host.events.fire({ name: 'idle', payload: { id: 'a', generation: 1 } });
+    host.events.fire({ name: 'waking', payload: { id: 'a', generation: 1 } });
+    expect(types()).toEqual(['a idle 1', 'a waking 1']);
+  });
+
+  it('may let its connections finish when it stops', async () => {
+    const { host, runner, types } = setup();
+    runner.start(define('a'), 1);
+    await turn();
+    runner.stop('a', 1, 60_000);
+    await turn();
+    expect(host.requests.at(-1)).toEqual({ method: 'stop', params: { id: 'a', drainMs: 60_000 } });
+    expect(types()).toEqual(['a stopped 1']);
   });
 });
 

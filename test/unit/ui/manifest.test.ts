@@ -99,7 +99,7 @@ describe('the menu of a forward\'s row', () => {
   const kinds = Object.keys(SPECS) as ForwardKind[];
 
   it.each<[ForwardState['phase'], boolean, boolean]>([
-    ['stopped', true, false], ['failed', true, false], ['retrying', true, true], ['starting', false, true], ['listening', false, true], ['stopping', false, false],
+    ['stopped', true, false], ['failed', true, false], ['retrying', true, true], ['starting', false, true], ['listening', false, true], ['idle', false, true], ['stopping', false, false],
   ])('when it is %s offers start: %s, stop: %s, as an icon and in the menu', (phase, isStartable, isStoppable) => {
     for (const kind of kinds) {
       for (const place of ['inline', 'menu'] as const) {
@@ -126,6 +126,14 @@ describe('the menu of a forward\'s row', () => {
     expect(offers(context(phase), COMMANDS.remove, 'inline')).toBe(false);
   });
 
+  it('can be on demand where it listens here and goes through SSH, and can stop after its connections where it has some', () => {
+    for (const kind of kinds) {
+      expect(offers(context('listening', 23, kind), COMMANDS.toggleOnDemand, 'menu'), kind).toBe(kind === 'local' || kind === 'dynamic');
+      expect(offers(context('listening', 23, kind), COMMANDS.drain, 'menu')).toBe(true);
+      expect(offers(context('idle', 23, kind), COMMANDS.drain, 'menu')).toBe(false);
+    }
+  });
+
   it('explains what went wrong', () => {
     for (const phase of ['failed', 'retrying'] as const) for (const kind of kinds) expect(offers(context(phase, 23, kind), COMMANDS.explain, 'inline')).toBe(true);
     for (const phase of ['stopped', 'starting', 'stopping'] as const) expect(offeredOn(context(phase)).map(({ command }) => command)).not.toContain(COMMANDS.explain);
@@ -138,7 +146,7 @@ describe('the menu of a forward\'s row', () => {
   it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s and ssh_config has it runs and is copied as any other, and is changed nowhere but in the file', (phase) => {
     const own = contextOf(forwardOf(STATES[phase], { spec: { ...LOCAL, connect: { host: 'far', port: 80 } } }));
     const offered = contextOf(forwardOf(STATES[phase], { spec: { ...LOCAL, connect: { host: 'far', port: 80 } }, origin: 'ssh-config' }));
-    const changing: string[] = [COMMANDS.rename, COMMANDS.edit, COMMANDS.toggleAutoStart, COMMANDS.remove];
+    const changing: string[] = [COMMANDS.rename, COMMANDS.edit, COMMANDS.toggleAutoStart, COMMANDS.toggleOnDemand, COMMANDS.stopAfter, COMMANDS.remove];
     const entries = (row: string): string[] => offeredOn(row).map(({ command, group = '' }) => `${command} ${group.split('@')[0] ?? ''}`).sort();
     const wanted = entries(own).filter((entry) => !changing.some((command) => entry.startsWith(`${command} `)));
     expect(entries(offered)).toEqual([...wanted, `${COMMANDS.openInConfig} 4_edit`].sort());
@@ -186,7 +194,7 @@ describe('the view and the settings', () => {
 describe('the icons', () => {
   /** Looked up in the codicons of the oldest editor that is supported; a new one is looked up there before it is added here. */
   const CODICONS = new Set([
-    'add', 'arrow-swap', 'broadcast', 'check', 'circle-outline', 'circle-slash', 'copy', 'debug-restart', 'debug-stop', 'edit', 'ellipsis', 'error', 'globe', 'go-to-file', 'history',
+    'add', 'arrow-swap', 'broadcast', 'check', 'circle-outline', 'circle-slash', 'copy', 'debug-pause', 'debug-restart', 'debug-stop', 'edit', 'ellipsis', 'error', 'globe', 'go-to-file', 'history',
     'info', 'key', 'link-external', 'list-tree', 'loading', 'lock', 'multiple-windows', 'output', 'pass-filled', 'play', 'plug', 'question', 'radio-tower', 'refresh', 'reply', 'save',
     'run-all', 'server', 'settings-gear', 'stop-circle', 'sync', 'terminal', 'trash', 'vm', 'warning', 'watch',
   ]);

@@ -316,3 +316,17 @@ describe('the status bar', () => {
     expect(status('listening', 'failed')?.lines).toEqual(['5432 → db:5432: listening', '5432 → db:5432: login failed']);
   });
 });
+
+describe('a forward that waits for its first connection, or for its last', () => {
+  it('says so', () => {
+    expect(describeState(forwardOf(STATES.idle), NOW)).toBe('listening, connects on demand');
+    expect(presentForward(forwardOf(STATES.idle), NOW, false).icon.id).toBe('debug-pause');
+    const draining = forwardOf({ phase: 'stopping', generation: 1, since: NOW, drainUntil: NOW + 60_000 });
+    expect(describeState({ ...draining, traffic: { ...NO_TRAFFIC, openConnections: 2 } }, NOW)).toBe('stopping, 2 connections left');
+    expect(describeState(draining, NOW)).toBe('stopping');
+  });
+
+  it('counts as listening in the status bar', () => {
+    expect(presentStatus([forwardOf(STATES.idle)])).toMatchObject({ text: '$(plug) 1', isWarning: false });
+  });
+});
