@@ -1,0 +1,77 @@
+import type { HostPort } from '../../src/core/address.ts';
+import type { ForwardDefinition } from '../../src/core/forward.ts';
+import { ForwardModel } from '../../src/core/forwardModel.ts';
+import type { Bound, ForwardState, Phase } from '../../src/core/forwardState.ts';
+import type { SshTarget } from '../../src/core/sshTarget.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { PlaneRunner } from '../../src/ui/forwardRunner.ts';
+import { PlaneHost } from '../../src/ui/planeHost.ts';
+import { eventually } from './eventually.ts';
+import { planeBundle } from './planeBundle.ts';
+import type { Answers } from './planeClient.ts';
+
+/** What of the control side a test decides. */
+export interface ControlSideOptions {
+  readonly answers: Answers;
+  /** The way to the server, asked anew at every start as in the product. */
+  readonly target: () => SshTarget;
+}
+
+/** The whole product but for the editor: the model, its runner, and the plane that ships. */
+export class ControlSide {
+  readonly model: ForwardModel;
+  /** Every phase that each forward came to, in order. */
+  readonly phases = new Map<string, Phase[]>();
+
+  private constructor(readonly host: PlaneHost, readonly runner: PlaneRunner) {
+    // The shortest waits, so that what is measured is what had to be waited for.
+    this.model = new ForwardModel(runner, systemClock, () => 1);
+    this.model.onDidChange((change) => {
+      const state = change.kind === 'state' ? this.model.get(change.id)?.state : undefined;
+      if (change.kind === 'state' && state !== undefined) this.phases.set(change.id, [...(this.phases.get(change.id) ?? []), state.phase]);
+    });
+  }
+
+  static async start({ answers, target }: ControlSideOptions): Promise<ControlSide> {
+    const log = { write: () => undefined };
+    const unexpected = (): Promise<never> => Promise.reject(new Error('nobody answers this'));
+    const host = new PlaneHost(await planeBundle(), {
+      verifyHostKey: answers.verifyHostKey ?? unexpected, needIdentity: answers.needIdentity ?? unexpected, needSecret: answers.needSecret ?? unexpected,
+    }, log);
+    const runner = new PlaneRunner(host, {
+      allowBind: () => Promise.resolve(),
+      resolveTarget: () => Promise.resolve(target()),
+      explain: (failure) => Promise.resolve(failure),
+      limits: () => ({ parking: { maxCount: 64, maxMs: 30_000 }, idleMs: 300_000 }),
+    }, systemClock, log);
+    return new ControlSide(host, runner);
+  }
+
+  /** Starts a forward through the server to a destination, on a free port of the loopback, and gives the port. */
+  async forward(id: string, { host, port }: HostPort, changes: Partial<ForwardDefinition> = {}): Promise<number> {
+    this.model.put({ id, name: '', autoStart: false, origin: 'user', spec: { kind: 'local', listen: { host: '127.0.0.1', port: 0 }, connect: { host, port }, target: { host: 'server' } }, ...changes });
+    this.model.start(id);
+    const { bound } = await this.until(id, 'listening') as { bound: Bound };
+    return (bound.addresses[0] as HostPort).port;
+  }
+
+  stateOf(id: string): ForwardState | undefined {
+    return this.model.get(id)?.state;
+  }
+
+  async until<P extends Phase>(id: string, phase: P, deadlineMs = 30_000): Promise<Extract<ForwardState, { phase: P }>> {
+    const state = await eventually(() => {
+      const now = this.stateOf(id);
+      // Nothing follows a failure by itself.
+      return now?.phase === phase || now?.phase === 'failed' ? now : undefined;
+    }, { deadlineMs, explain: () => JSON.stringify(this.stateOf(id)) });
+    if (state.phase !== phase) throw new Error(`not ${phase}: ${JSON.stringify(state)}`);
+    return state as Extract<ForwardState, { phase: P }>;
+  }
+
+  async close(): Promise<void> {
+    this.model.dispose();
+    this.runner.dispose();
+    await this.host.close();
+  }
+}
