@@ -67,8 +67,9 @@ export class VsCode {
     return path;
   }
 
+  /** Waits for a file that is being written, which is empty for a moment, to be whole. */
   async readSettings(): Promise<Record<string, unknown>> {
-    return JSON.parse(await this.readSettingsText()) as Record<string, unknown>;
+    return eventually(async () => JSON.parse(await this.readSettingsText()) as Record<string, unknown>, { explain: () => this.readSettingsText() });
   }
 
   async readSettingsText(): Promise<string> {
