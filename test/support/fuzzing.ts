@@ -3,7 +3,8 @@ import fc from 'fast-check';
 
 /** More on demand: CULVERT_FUZZ_CASES=1000000 npx vitest run --project unit fuzz. */
 const CASES = process.env['CULVERT_FUZZ_CASES'];
-const SEED = Number(process.env['CULVERT_FUZZ_SEED'] ?? 20_261_122);
+/** With it the same values are generated again. */
+export const FUZZ_SEED = Number(process.env['CULVERT_FUZZ_SEED'] ?? 20_261_122);
 
 /** Far more than any parser needs, on a busy machine too: only what never ends takes as long. */
 const BASE_MS = 20_000;
@@ -37,7 +38,7 @@ export function fuzz<T>({ cases, values, check }: Fuzzing<T>): void {
     last = value;
     check(value);
   });
-  stopAfter(plan.timeout / 2, () => { fc.assert(property, { numRuns: plan.cases, seed: SEED }); }, () => `with CULVERT_FUZZ_SEED=${String(SEED)}, for ${fc.stringify(last)}`);
+  stopAfter(plan.timeout / 2, () => { fc.assert(property, { numRuns: plan.cases, seed: FUZZ_SEED }); }, () => `with CULVERT_FUZZ_SEED=${String(FUZZ_SEED)}, for ${fc.stringify(last)}`);
 }
 
 /** Tries one character very often, with and without something behind it: what takes a careless parser the square of the length. */

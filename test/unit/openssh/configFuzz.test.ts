@@ -5,34 +5,16 @@ import { nextMatchWord, parseConfigLine, splitArguments } from '../../../src/ope
 import { readForwardLine, type ForwardPole } from '../../../src/openssh/forwardLine.ts';
 import { evaluateMatch } from '../../../src/openssh/matchLine.ts';
 import { evaluateConfig, evaluateForwards, type ConfigFile } from '../../../src/openssh/sshConfig.ts';
+import { configLines, noiseLines } from '../../support/configTexts.ts';
 import { fuzz, fuzzPlan, tryLongRuns } from '../../support/fuzzing.ts';
 
 const CASES = 2_000;
 const { timeout } = fuzzPlan(CASES);
 
-const LINES = [
-  'Host web', 'Host *', 'Host !web *', 'Host "w?b" other', 'Host=web', 'Match all', 'Match host web', 'Match final', 'Match canonical all', 'Match !user me originalhost w*', 'Match exec "touch /x"', 'Match localnetwork 10.0.0.0/8',
-  'HostName %h.example', 'HostName %q', 'Hostname web', 'Port 22', 'Port = 2200', 'Port x', 'PORT "22"', 'User me', 'User "a b" # c', 'User a b', 'ProxyJump me@a:1,b', 'ProxyJump none', 'ProxyCommand sh -c "nc %h %p"',
-  'LocalForward 8080 localhost:80', 'LocalForward [::1]:8080 "db:5432"', 'LocalForward /tmp/%n.sock /run/x', 'LocalForward 8080', 'RemoteForward 9000', 'RemoteForward 0 localhost:80', 'DynamicForward *:1080', 'DynamicForward 1 2',
-  'ClearAllForwardings yes', 'Include x', 'IdentityFile ~/.ssh/%d', 'CanonicalizeHostname yes', 'IgnoreUnknown Brand*', 'Brandnew 1', 'ServerAliveInterval 15', 'StrictHostKeyChecking accept-new', 'Ciphers +aes128-cbc',
-  'PermitRemoteOpen any', 'KexAlgorithms -*', 'HostKeyAlias Alias', 'SetEnv A=b', '# comment', '',
-];
-const NOISE = ['"', '\'', '\\', '=', '#', ' ', '\t', '\f', '\r', ',', '!', '*', '%', '%%', '${', '${HOME}', '~', ':', '[', ']', '/', '\0', '-', '99999', 'yes', '日本'];
-
-const properLines = fc.constantFrom(...LINES);
-const damagedLines = fc.record({ line: properLines, at: fc.nat(60), lost: fc.nat(3), noise: fc.oneof(fc.constantFrom(...NOISE), fc.string({ unit: 'binary', maxLength: 4 })) })
-  .map(({ line, at, lost, noise }) => withoutLineEnds(`${line.slice(0, at % (line.length + 1))}${noise}${line.slice((at % (line.length + 1)) + lost)}`));
-const noiseLines = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.array(fc.constantFrom(...NOISE), { maxLength: 12, size: 'max' }).map((parts) => parts.join(''))).map(withoutLineEnds);
-const lines = fc.oneof({ weight: 3, arbitrary: properLines }, { weight: 2, arbitrary: damagedLines }, { weight: 1, arbitrary: noiseLines });
-
-function withoutLineEnds(text: string): string {
-  return text.replaceAll('\n', '');
-}
-
 describe('a line of ssh_config, whatever stands in it', () => {
   it('is empty, broken, or a keyword with what is behind it, and no space around it or end of a line changes that', { timeout }, () => {
     const seen = { empty: 0, line: 0, broken: 0 };
-    fuzz({ cases: CASES, values: lines, check: (text) => {
+    fuzz({ cases: CASES, values: configLines, check: (text) => {
       const result = parseConfigLine(text);
       seen[result.kind] += 1;
       expect(parseConfigLine(`\t ${text} \r`)).toEqual(result);
@@ -71,7 +53,7 @@ describe('a line of ssh_config, whatever stands in it', () => {
 });
 
 describe('a whole ssh_config, whatever stands in it', () => {
-  const texts = fc.array(lines, { maxLength: 8, size: 'max' });
+  const texts = fc.array(configLines, { maxLength: 8, size: 'max' });
   const file = (text: string): ConfigFile => ({ path: '/config', text, includes: new Map() });
 
   it('is understood, or refused at a line that is there', { timeout }, () => {
