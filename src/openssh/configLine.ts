@@ -1,3 +1,5 @@
+import { withoutEnd } from './lineEnd.ts';
+
 /** One line of ssh_config, taken apart. */
 export interface ConfigLine {
   /** In small letters. */
@@ -14,7 +16,7 @@ export type ConfigLineResult =
 
 /** Takes a line apart as process_config_line of OpenSSH's readconf.c does. */
 export function parseConfigLine(text: string): ConfigLineResult {
-  const trimmed = text.replace(/[ \t\r\n\f]+$/, '').replace(/^[ \t\r\n]+/, '');
+  const trimmed = withoutEnd(text, ' \t\r\n\f').replace(/^[ \t\r\n]+/, '');
   if (trimmed === '' || trimmed.startsWith('#')) return { kind: 'empty' };
   const found = /^([^ \t\r\n="]+)(?:[ \t\r\n]*=|[ \t\r\n])?[ \t\r\n]*(.*)$/s.exec(trimmed);
   const [, keyword, rest] = found ?? [];

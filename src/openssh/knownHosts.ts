@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { HostKeyStatus } from '../core/sshTarget.ts';
 import { decodePlainKey, fingerprint } from './keyBlob.ts';
+import { withoutEnd } from './lineEnd.ts';
 import { matchHostName } from './patterns.ts';
 
 export const SSH_PORT = 22;
@@ -67,7 +68,7 @@ export function parseKnownHosts(text: string, file: string): KnownHostsLine[] {
 }
 
 function parseLine(content: string): Omit<KnownHostsLine, 'file' | 'line'> | undefined {
-  const words = content.replace(/\r+$/, '').split(/[ \t]+/).filter((word) => word !== '');
+  const words = withoutEnd(content, '\r').split(/[ \t]+/).filter((word) => word !== '');
   const first = words[0] ?? '#';
   if (first.startsWith('#')) return undefined;
   const marker = first.startsWith('@') ? parseMarker(first) : 'none';

@@ -1,4 +1,4 @@
-import { ForwardError } from '../core/failure.ts';
+import { ForwardError, toFailure } from '../core/failure.ts';
 import { lookUpKeyword, type Keyword } from './configKeywords.ts';
 import { parseConfigLine, type ConfigLine } from './configLine.ts';
 import { withDefaults } from './configDefaults.ts';
@@ -203,7 +203,16 @@ class Evaluation {
   #currentHost(): string {
     const hostName = this.values.get('hostname')?.[0];
     if (hostName === undefined) return this.#subject.host;
-    return this.#isFinalPass ? hostName : expandTokens('HostName', hostName, { h: this.#subject.host });
+    return this.#isFinalPass ? hostName : this.#expandHostName(hostName);
+  }
+
+  #expandHostName(hostName: string): string {
+    try {
+      return expandTokens('HostName', hostName, { h: this.#subject.host });
+    } catch (error) {
+      if (this.#subject.isLenient === true) return this.#subject.host;
+      throw invalid(toFailure(error).detail.replace(/\.$/, ''), this.#places.get('hostname') ?? { file: '', line: 0 });
+    }
   }
 
   #isIgnored(keyword: string): boolean {

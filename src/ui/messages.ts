@@ -140,7 +140,7 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     return {
       summary: destination === '' ? 'server forbids forwarding' : `server forbids ${destination}`,
       sentence: `${capitalised(facts.server())} let you in but forbids ${destination === '' ? 'this forward' : `connections to ${destination}`}.`
-        + ' In its sshd_config, AllowTcpForwarding and PermitOpen decide.',
+        + ' In its sshd_config, AllowTcpForwarding and PermitOpen decide, and in authorized_keys the options of your key.',
       remedies: [EDIT],
     };
   },

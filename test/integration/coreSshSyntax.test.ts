@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseForward } from '../../src/core/forwardParser.ts';
 import type { ForwardSpec } from '../../src/core/forwardSpec.ts';
 import { formatSshCommand } from '../../src/core/forwardText.ts';
+import { FUZZ_SEED } from '../support/fuzzing.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 
 const run = promisify(execFile);
@@ -276,5 +278,30 @@ describe('a command that Culvert writes', () => {
     expect(stdout.split('\n')).toEqual(expect.arrayContaining([
       asSshPrints(reading.spec), `hostname ${target.host}`, `port ${target.port ?? 22}`, ...(target.user === undefined ? [] : [`user ${target.user}`]),
     ]));
+  });
+});
+
+describe('any poles, kind and server put together', () => {
+  /** Each asks a real ssh. */
+  const CASES = 100;
+  const ports = fc.constantFrom('1', '80', '065', '8080', '443', '22', '9000', '65535', '0', '65536', '');
+  const hosts = fc.constantFrom('localhost', 'LOCALHOST', 'web', 'Web.example', '10.0.0.1', '0.0.0.0', '[::1]', '[::]', '[fe80::1%eth0]', '*', '', '::1', '日本', '9000');
+  const poles = fc.record({ bind: fc.option(hosts), listen: ports, connect: fc.option(fc.tuple(hosts, ports)) })
+    .map(({ bind, listen, connect }) => [...(bind === null ? [] : [bind]), listen, ...(connect ?? [])].join(':'));
+  const servers = fc.constantFrom<readonly string[]>([HOST], ['me@bastion'], ['ssh://me@bastion:2222'], ['-p', '2222', HOST], [HOST, '-p', '22'], ['--', HOST], ['-l', 'x', 'y@bastion'], ['CORP\\me@bastion'], ['-oPort=3', HOST], ['a@b@c']);
+  const commands = fc.record({ flag: fc.constantFrom('-L', '-R', '-D'), text: poles, isJoined: fc.boolean(), server: servers })
+    .map(({ flag, text, isJoined, server }) => ({ text: `${flag} ${text}`, words: [...(isJoined && text !== '' ? [`${flag}${text}`] : [flag, text]), ...server] }));
+  /** What Culvert has beside ssh: a -L without a host or with its ports alone, and the next free port here. */
+  const SHORT = /^-L [^:]*$|^-L [^:]+:[^:]+$|^-L \[[^\]]*\]:[^:]*$|^-[LD] (?:.*:)?0(?=$|:[^:]+:[^:]+$|:\[[^\]]*\]:[^:]+$)/;
+
+  it('mean to Culvert what they mean to ssh, and only its own short forms mean more', async () => {
+    let understood = 0;
+    await fc.assert(fc.asyncProperty(commands, async ({ text, words }) => {
+      const [judge, ours] = [await askSsh(words), askCulvert(words)];
+      if (ours === undefined || (judge === undefined && SHORT.test(text))) return;
+      expect(ours).toEqual(judge);
+      understood += 1;
+    }), { numRuns: CASES, seed: FUZZ_SEED });
+    expect(understood).toBeGreaterThan(CASES / 5);
   });
 });

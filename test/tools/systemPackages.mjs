@@ -18,6 +18,8 @@ const PACKAGES = [
   { program: 'setpriv', name: 'util-linux' },
   { program: 'python3', name: 'python3' },
   { program: 'puttygen', name: 'putty-tools' },
+  { program: 'pg_ctlcluster', name: 'postgresql' },
+  { program: 'git', name: 'git' },
 ];
 
 /**

@@ -1,33 +1,23 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { parseForward, type ParseResult, type Reading } from '../../../src/core/forwardParser.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import { formatForward } from '../../../src/core/forwardText.ts';
+import { fuzz, fuzzPlan, tryLongRuns } from '../../support/fuzzing.ts';
 
 /** What forwards are made of, and what should not be there. */
 const FLAGS = ['', '', '-L ', '-R ', '-D ', '-L', '-fND', 'ssh -R ', 'ssh -N -L ', 'ssh -g -D ', 'ssh -D 1081 -R '];
 const FIELDS = ['0', '1', '1080', '9000', '65535', '65536', 'localhost', 'web', '10.0.0.1', '[::1]', '[fe80::1%eth0]', '*', '', '::1', '/run/x.sock', '日本'];
 const SERVERS = ['', '', '', '', ' remhost', ' me@remhost', ' bastion:22', ' ssh://me@bastion:2222/', ' [::1]:22', ' -p 3 me@bastion', ' CORP\\me@bastion', ' a b', ' -J jump host'];
 const NOISE = [' ', ':', '[', ']', '-', '@', '"', '\'', '\\', '$(id)', ';', '->', '--', '%', '-o Port=3 ', '\u202e', '\ud800', '\n', '\0', '9'];
-const TEXTS = 10_000;
+const CASES = 10_000;
+const { timeout } = fuzzPlan(CASES);
 
-/** A sequence that is the same at every run: Numerical Recipes' linear congruence. */
-function chanceFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
-function* texts(): Generator<string> {
-  const chance = chanceFrom(4);
-  const one = (of: readonly string[]): string => of[chance(of.length)]!;
-  for (let count = 0; count < TEXTS; count += 1) {
-    const text = `${one(FLAGS)}${Array.from({ length: 1 + chance(4) }, () => one(FIELDS)).join(':')}${one(SERVERS)}`;
-    const at = chance(text.length + 1);
-    yield chance(2) === 0 ? text : `${text.slice(0, at)}${one(NOISE)}${text.slice(at + chance(2))}`;
-  }
-}
+const proper = fc.record({ flag: fc.constantFrom(...FLAGS), fields: fc.array(fc.constantFrom(...FIELDS), { minLength: 1, maxLength: 4, size: 'max' }), server: fc.constantFrom(...SERVERS) })
+  .map(({ flag, fields, server }) => `${flag}${fields.join(':')}${server}`);
+const damaged = fc.record({ text: proper, at: fc.nat(100), noise: fc.oneof(fc.constantFrom(...NOISE), fc.string({ unit: 'binary', maxLength: 3 })), lost: fc.nat(1) })
+  .map(({ text, at, noise, lost }) => `${text.slice(0, at % (text.length + 1))}${noise}${text.slice(at % (text.length + 1) + lost)}`);
+const texts = fc.oneof({ arbitrary: proper, weight: 9 }, { arbitrary: damaged, weight: 9 }, { arbitrary: fc.string({ unit: 'binary', maxLength: 60 }), weight: 1 });
 
 const parse = (text: string): ParseResult => parseForward(text, { sshHosts: new Set(['remhost']) });
 
@@ -36,15 +26,15 @@ function specsOf(reading: Reading): readonly ForwardSpec[] {
   return reading.kind === 'forwards' ? reading.specs : [];
 }
 
-it('whatever is typed is a forward that reads back as itself, or is refused at a place that is there', () => {
+it('whatever is typed is a forward that reads back as itself, or is refused at a place that is there', { timeout }, () => {
   const seen = { refused: 0, local: 0, remote: 0, dynamic: 0, 'remote-dynamic': 0, relay: 0 };
-  for (const text of texts()) {
+  fuzz({ cases: CASES, values: texts, check: (text) => {
     const result = parse(text);
     if (!result.isValid) {
       const { message, start, end } = result.problem;
       expect(message.length > 0 && start >= 0 && start <= end && end <= text.length, JSON.stringify([text, result.problem])).toBe(true);
       seen.refused += 1;
-      continue;
+      return;
     }
     for (const spec of result.readings.flatMap(specsOf)) {
       seen[spec.kind] += 1;
@@ -52,7 +42,13 @@ it('whatever is typed is a forward that reads back as itself, or is refused at a
       expect(again.isValid ? again.readings.flatMap(specsOf) : again, JSON.stringify(text)).toContainEqual(spec);
       expect([spec.listen.port, 'connect' in spec ? spec.connect.port : 1].every((port) => Number.isInteger(port) && port >= 0 && port <= 65_535)).toBe(true);
     }
-  }
+  } });
   // The texts are worth something only if they are of every kind.
-  for (const [kind, count] of Object.entries(seen)) expect(count, kind).toBeGreaterThan(10);
+  for (const [kind, count] of Object.entries(seen)) expect(count, kind).toBeGreaterThan(fuzzPlan(CASES).cases / 1_000);
+});
+
+it('a text that does not end takes no longer', { timeout }, () => {
+  tryLongRuns((run) => {
+    for (const text of [run, `8080:${run}:80 ${run}`, `ssh -L 8080:web:80 -o "${run}" remhost`]) expect(parse(text).isValid).toBe(false);
+  });
 });

@@ -42,6 +42,13 @@ describe('evaluateConfig', () => {
     expect(run).toThrow(expect.objectContaining({ context: expect.objectContaining({ file: '/included', line: 3 }) as unknown }));
   });
 
+  it('names file and line of a HostName with a token that ssh does not know, and lists the host as it is called', () => {
+    const text = 'Host web\n  HostName %q.example\nMatch host web\n  Port 2\n';
+    expect(refusal(text)).toMatchObject({ code: 'config-invalid', context: { file: '/config', line: 2 }, message: '/config line 2: HostName "%q.example" cannot be used: %q is not known there.' });
+    const config = evaluateConfig([file(text)], subject('web', { isLenient: true }));
+    expect([config.get('hostname'), config.get('port')]).toEqual(['web', '2']);
+  });
+
   it('does not apply what is included in a block for others, and does not let it open blocks', () => {
     const included = file('Host web\n  User inner\nUser alsoInner\n');
     const config = evaluateConfig([file('Host other\n  Include x\n  User mine\n', [[2, [included]]])], subject('web'));

@@ -1,57 +1,41 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isPermitted } from '../../../../src/plane/proxy/permitted.ts';
+import { fuzz, fuzzPlan } from '../../../support/fuzzing.ts';
 import { http, socks4, socks4a, socks5 } from '../../../support/proxyRequests.ts';
 import { converse, type Conversation } from './converse.ts';
 
-/** More on demand: CULVERT_FUZZ_CASES=1000000 npx vitest run --project unit fuzz. */
-const CASES = Number(process.env['CULVERT_FUZZ_CASES'] ?? 5_000);
-const SEED = Number(process.env['CULVERT_FUZZ_SEED'] ?? 20_261_122);
-
-/** The same numbers for the same seed (mulberry32). */
-class Chance {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  below(end: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * end);
-  }
-
-  pick<T>(values: readonly T[]): T {
-    return values[this.below(values.length)]!;
-  }
-
-  bytes(maxLength: number): Buffer {
-    return Buffer.from(Array.from({ length: this.below(maxLength + 1) }, () => this.below(256)));
-  }
-}
+const CASES = 5_000;
 
 const PROPER: readonly Buffer[] = [
   socks4('10.1.2.3', 22, 'me'), socks4a('db.internal', 5432), socks5('10.1.2.3', 443), socks5('2001:db8::1', 443), socks5('db.internal', 80),
   http('CONNECT db:5432 HTTP/1.1', 'Host: db:5432'), http('GET http://web:8080/a HTTP/1.1', 'Host: web', 'Accept: */*'), http('GET / HTTP/1.1', 'Host: here'),
 ];
 
+const proper = fc.constantFrom(...PROPER);
+const someBytes = (maxLength: number): fc.Arbitrary<Buffer> => fc.uint8Array({ maxLength, size: 'max' }).map((bytes) => Buffer.from(bytes));
+
+/** Something put in the place of some bytes, anywhere. */
+const damage = fc.record({ at: fc.nat(0xffff), lost: fc.nat(8), put: fc.oneof(fc.constant(Buffer.alloc(0)), someBytes(3), proper) });
+
 /** A proper request, damaged here and there; sometimes pure noise behind a promising first byte. */
-function sample(chance: Chance): Buffer {
-  if (chance.below(4) === 0) return Buffer.concat([Buffer.from([chance.pick([4, 5, 0x43, 0x47])]), chance.bytes(40)]);
-  let bytes = Buffer.from(chance.pick(PROPER));
-  for (let damage = chance.below(4); damage > 0; damage -= 1) {
-    const at = chance.below(bytes.length + 1);
-    const rest = bytes.subarray(chance.pick([at, at + 1, at + chance.below(8)]));
-    bytes = Buffer.concat([bytes.subarray(0, at), chance.pick([Buffer.alloc(0), chance.bytes(3), chance.pick(PROPER)]), rest]);
-  }
-  return bytes;
+const requests = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ request: proper, damages: fc.array(damage, { maxLength: 3, size: 'max' }) }).map(({ request, damages }) => damages.reduce(damageBytes, request)) },
+  { weight: 1, arbitrary: fc.record({ first: fc.constantFrom(4, 5, 0x43, 0x47), rest: someBytes(40) }).map(({ first, rest }) => Buffer.concat([Buffer.from([first]), rest])) },
+).filter((bytes) => bytes.length > 0);
+
+/** The lengths of the chunks, over and over. */
+const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8, size: 'max' });
+
+function damageBytes(bytes: Buffer, { at, lost, put }: { at: number; lost: number; put: Buffer }): Buffer {
+  const from = at % (bytes.length + 1);
+  return Buffer.concat([bytes.subarray(0, from), put, bytes.subarray(from + lost)]);
 }
 
-function cut(bytes: Buffer, chance: Chance): Buffer[] {
+function cut(bytes: Buffer, lengths: readonly number[]): Buffer[] {
   const chunks: Buffer[] = [];
   for (let at = 0; at < bytes.length;) {
-    const end = at + 1 + chance.below(chance.pick([1, 4, bytes.length]));
+    const end = at + lengths[chunks.length % lengths.length]!;
     chunks.push(bytes.subarray(at, end));
     at = end;
   }
@@ -77,24 +61,25 @@ function expectSane(bytes: Buffer, { destination, answer, granted, early, isOver
   // What is passed on stood in what came, but for the head of a page, which is written anew.
   const passed = granted === '' ? early!.slice(early!.indexOf('\r\n\r\n') + 4) : early!;
   expect(bytes.toString('latin1').endsWith(passed)).toBe(true);
+  // And it is what stood behind the request: without it the request is whole, and with one byte less it is not.
+  const head = bytes.subarray(0, bytes.length - passed.length);
+  expect(converse([head])).toMatchObject({ destination });
+  expect(converse([head.subarray(0, -1)]).destination).toBeUndefined();
 }
 
 describe('whatever a client sends', () => {
-  it(`comes to the same however it is cut, and only a proper request gets anywhere, ${String(CASES)} cases`, { timeout: 10_000 + CASES }, () => {
-    const chance = new Chance(SEED);
+  it('comes to the same however it is cut, and only a proper request gets anywhere', { timeout: fuzzPlan(CASES).timeout }, () => {
     const seen = { granted: 0, refused: 0, waiting: 0 };
-    for (let round = 0; round < CASES; round += 1) {
-      const bytes = sample(chance);
-      if (bytes.length === 0) continue;
+    fuzz({ cases: CASES, values: fc.record({ bytes: requests, lengths: cuts }), check: ({ bytes, lengths }) => {
       const whole = converse([bytes]);
       const { request: _one, ...plain } = whole;
-      const { request: _other, ...cutUp } = converse(cut(bytes, chance));
-      expect(cutUp, `seed ${String(SEED)}, case ${String(round)}: ${bytes.toString('hex')}`).toEqual(plain);
+      const { request: _other, ...cutUp } = converse(cut(bytes, lengths));
+      expect(cutUp, bytes.toString('hex')).toEqual(plain);
       expectSane(bytes, whole);
       seen[whole.destination !== undefined ? 'granted' : whole.isRefused ? 'refused' : 'waiting'] += 1;
-    }
+    } });
     // The generator does its work: every outcome comes up often.
-    expect(Math.min(...Object.values(seen))).toBeGreaterThan(CASES / 20);
+    expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(fuzzPlan(CASES).cases / 20);
   });
 });
 
