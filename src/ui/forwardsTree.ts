@@ -7,7 +7,8 @@ import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, ROW_CONTEXTS } from './contributions.ts';
 import { formatCount } from './format.ts';
-import { presentAddresses, presentConfigGroup, presentConnection, presentForward, serverOf, type ConnectedProgram, type Row } from './present.ts';
+import { presentAddresses } from './listenRows.ts';
+import { presentConfigGroup, presentConnection, presentForward, serverOf, type ConnectedProgram, type Row } from './present.ts';
 import { contextOf } from './rowContext.ts';
 import { tooltipOf } from './tooltip.ts';
 

@@ -39,7 +39,8 @@ function setup() {
   // The picker as if the user had chosen by the argument; whom a command wants is decided by the commands.
   const picker = { resolve: async ([id]: readonly unknown[]) => world.model.forwards.filter(({ definition }) => definition.id === id) } as unknown as ForwardPicker;
   registerCommands({
-    model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
+    model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, remedyActions: { removeStaleSocket: async () => undefined },
+    forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
     flowContext: async () => ({ hosts: [{ alias: 'bastion', detail: '' }], recent: [], portHint: () => undefined, proposePort: async (port) => port }),
   });
   const texts = (): string[] => world.model.forwards.map(({ definition: { spec }, state }) => `${formatForward(spec)} ${state.phase}`);
