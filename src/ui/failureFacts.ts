@@ -104,13 +104,18 @@ export class Facts {
   }
 
   leadsToSocket(): boolean {
-    return this.text('destination', '').startsWith('/') || this.socket().path !== '';
+    return this.#destinationPath() !== '';
+  }
+
+  #destinationPath(): string {
+    const destination = this.text('destination', '');
+    return destination.startsWith('/') ? destination : this.socket().path;
   }
 
   destination(): string {
     const host = this.text('host', '');
     const port = this.number('port');
-    const { path } = this.socket();
+    const path = this.#destinationPath();
     if (path !== '') return `The socket ${path}${this.suffix('hop', ', as seen from ')}${this.has('hop') ? ',' : ''}`;
     if (host === '') return this.text('destination', 'The destination');
     return `${port === undefined ? host : formatHostPort({ host, port })}${this.suffix('hop', ', as seen from ')}${this.has('hop') ? ',' : ''}`;

@@ -59,10 +59,9 @@ export function naturalPort({ connect }: GuidedDestination): number {
 
 const PORT_FOR_SOCKET = 8080;
 
-/** True when a relay that listens there would connect to itself. */
-export function leadsToItself(listen: HostPort, { connect, portCount = 1, fallbacks = [] }: GuidedDestination): boolean {
-  return [connect, ...fallbacks].some((endpoint) => !isSocketPath(endpoint)
-    && Array.from({ length: portCount }, (_, index) => index).some((index) => connectsToItself({ ...listen, port: listen.port + index }, { ...endpoint, port: endpoint.port + index })));
+/** True when a relay that listens there would connect to itself; of a range, each port or none does. */
+export function leadsToItself(listen: HostPort, { connect, fallbacks = [] }: GuidedDestination): boolean {
+  return [connect, ...fallbacks].some((endpoint) => !isSocketPath(endpoint) && connectsToItself(listen, endpoint));
 }
 
 /** The problem with what was typed for a port to listen on, the first of `portCount`. */
