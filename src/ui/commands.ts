@@ -13,7 +13,8 @@ import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
 import { formatCount, withoutLinks } from './format.ts';
 import { openFile } from './openFile.ts';
-import { localAddress, localEnd, titleOf } from './present.ts';
+import { addressesOfRows } from './listenRows.ts';
+import { localEnd, titleOf } from './present.ts';
 import { showFailure, type RemedyActions } from './remedies.ts';
 import { canOpen } from './rowContext.ts';
 import { showStartProgress } from './startProgress.ts';
@@ -154,7 +155,7 @@ function outwardActions({ model, picker, showLog, remedyActions, forgetSecrets, 
   return {
     [COMMANDS.copyAddress]: async (...args) => {
       const forwards = await picker.resolve(args, isAny, 'Copy Local Address');
-      if (forwards.length > 0) await copy(forwards.map(localAddress).join('\n'));
+      if (forwards.length > 0) await copy(forwards.flatMap((forward) => addressesOfRows(forward, picker.rowsOf(args))).join('\n'));
     },
     [COMMANDS.copySshCommand]: async (...args) => {
       const forwards = await picker.resolve(args, ({ definition }) => isThroughSsh(definition.spec), 'Copy as ssh Command');

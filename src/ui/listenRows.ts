@@ -6,7 +6,7 @@ import { formatDestination } from '../core/forwardText.ts';
 import { formatEndpoints, nthEndpoint } from '../core/portRange.ts';
 import { distinctHosts } from './listenPorts.ts';
 import { explain } from './messages.ts';
-import type { Icon, Row } from './present.ts';
+import { localAddress, localEnd, type Icon, type Row } from './present.ts';
 
 /** More ports of a range than this have their rest in one row. */
 const MAX_PORT_ROWS = 100;
@@ -19,10 +19,36 @@ export function presentAddresses({ definition: { spec }, state }: Pick<Forward, 
   const portCount = portCountOf(spec);
   if (portCount === 1 || isProxy(spec)) return [listenRow(spec, bound.addresses.map(formatEndpoint), '', missing)];
   const firsts = distinctHosts(bound.addresses);
-  const rowOf = (from: number, count: number): Row => listenRow(spec, at(firsts, from, count), at([spec.connect], from, count).join(), from === 0 ? missing : '');
-  const alone = Math.min(portCount, MAX_PORT_ROWS);
-  const rows = Array.from({ length: alone }, (_, index) => rowOf(index, 1));
-  return alone < portCount ? [...rows, rowOf(alone, portCount - alone)] : rows;
+  return Array.from({ length: Math.min(portCount, MAX_PORT_ROWS + 1) }, (_, index) => {
+    const count = portsOfRow(spec, index);
+    return listenRow(spec, at(firsts, index, count), at([spec.connect], index, count).join(), index === 0 ? missing : '');
+  });
+}
+
+/** How many ports the row with this index stands for. */
+function portsOfRow(spec: ForwardSpec, index: number): number {
+  return index < MAX_PORT_ROWS ? 1 : portCountOf(spec) - MAX_PORT_ROWS;
+}
+
+/** What a program is given to use the ports of one row. */
+export function addressOfRow(forward: Forward, index: number): string {
+  return formatEndpoints(nthEndpoint(localEnd(forward), index), portsOfRow(forward.definition.spec, index));
+}
+
+/** The addresses to copy for rows that were chosen: of ports of a range, those alone. */
+export function addressesOfRows(forward: Forward, rows: readonly ChosenRow[]): string[] {
+  const own = rows.filter(({ forwardId }) => forwardId === forward.definition.id);
+  const indexes = own.flatMap(({ index }) => (index === undefined ? [] : [index]));
+  const isOfPorts = portCountOf(forward.definition.spec) > 1 && indexes.length > 0 && indexes.length === own.length;
+  return isOfPorts ? indexes.map((index) => addressOfRow(forward, index)) : [localAddress(forward)];
+}
+
+/** A row of the tree as far as it matters here. */
+export interface ChosenRow {
+  readonly kind: string;
+  readonly forwardId?: string;
+  /** Which of the rows of what listens it is. */
+  readonly index?: number;
 }
 
 /** A stretch of a range at each of its hosts. */
