@@ -51,7 +51,7 @@ export class PublicApi implements CulvertApi {
     model.start(id);
     try {
       const forward = await settled(model, id);
-      const { login } = definition;
+      const { login } = forward.definition;
       return { id, ...localEnd(forward), ...(login === undefined ? {} : { login }), dispose: () => { hold.dispose(); } };
     } catch (error) {
       hold.dispose();

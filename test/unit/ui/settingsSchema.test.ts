@@ -107,7 +107,7 @@ describe('the schema of the setting and its reader agree', () => {
 
   // Works, but is discouraged: the editor underlines it.
   it.each<Readonly<Record<string, unknown>>>([
-    { forward: '2323→23' }, { forward: '1:2', comment: 'mine' },
+    { forward: '2323→23' }, { forward: '1:2', comment: 'mine' }, { forward: '/run/x.sock:80' }, { forward: '80:/run/x.sock' },
   ])('the schema alone complains about %j', (entry) => {
     expect(fitsSchema(entry)).toBe(false);
     expect(isReadable(entry)).toBe(true);
