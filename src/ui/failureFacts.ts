@@ -17,6 +17,9 @@ export function capitalised(text: string): string {
 
 const NO_SERVER = 'the SSH server';
 
+/** The system's name of an error, which is no word. */
+const SYSTEM_CODE = /^E[A-Z\d]+$/;
+
 /** What the system calls a failed dialling, in words. */
 const DIALLING: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no address was found for it.',
@@ -147,8 +150,8 @@ export class Facts {
     const reason = this.text('reason', '');
     const known = DIALLING[reason];
     if (known !== undefined) return known;
-    if (this.has('path') && reason !== '') return withDot(reason);
-    const said = [this.text('hop', ''), this.text('destination', ''), this.has('hop') ? '' : this.address()];
+    if (this.has('path') && reason !== '' && !SYSTEM_CODE.test(reason)) return withDot(reason);
+    const said = [this.text('hop', ''), this.text('destination', ''), this.socket().path, this.has('hop') ? '' : this.address()];
     const prefix = said.find((name) => name !== '' && detail.startsWith(`${name}: `));
     return withDot(prefix === undefined ? detail : detail.slice(prefix.length + 2));
   }

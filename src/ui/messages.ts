@@ -144,7 +144,8 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     return {
       summary: destination === '' ? 'server forbids forwarding' : `server forbids ${destination}`,
       sentence: `${capitalised(facts.server())} let you in but forbids ${destination === '' ? 'this forward' : `connections to ${destination}`}.`
-        + ` In its sshd_config, ${facts.leadsToSocket() ? 'AllowStreamLocalForwarding decides' : 'AllowTcpForwarding and PermitOpen decide'}.`,
+        // sshd takes what is about TCP for sockets, too (channel_connect_to_path of OpenSSH's channels.c).
+        + ` In its sshd_config, ${facts.leadsToSocket() ? 'AllowStreamLocalForwarding, ' : ''}AllowTcpForwarding and PermitOpen decide.`,
       remedies: [EDIT],
     };
   },
