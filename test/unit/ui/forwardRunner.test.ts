@@ -119,6 +119,7 @@ describe('starting', () => {
     [{ ...LOCAL, listen: { path: '~/a/b.sock' }, connect: { path: '/run/c.sock' } }, { side: 'here-socket', path: join(homedir(), 'a/b.sock') }, { kind: 'fixed', address: { path: '/run/c.sock' } }],
     [{ ...LOCAL, listen: { path: String.raw`\\.\pipe\x` } }, { side: 'here-socket', path: String.raw`\\.\pipe\x` }, fixed({ host: 'db', port: 5432 })],
     // The server expands nothing, and what is there is its own.
+    [{ ...LOCAL, connect: { path: '~/c.sock' } }, here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), { kind: 'fixed', address: { path: '~/c.sock' } }],
     [{ ...REMOTE, listen: { path: '/run/a.sock' }, connect: { path: '~/b.sock' } }, { side: 'server', address: { path: '/run/a.sock' } }, { kind: 'fixed', address: { path: join(homedir(), 'b.sock') } }],
     [UDP, { side: 'here-udp', addresses: [{ host: '127.0.0.1', port: 5353 }, { host: '::1', port: 5353 }] }, fixed({ host: '10.0.0.2', port: 53 })],
     [RANGE, { side: 'here', addresses: [{ host: '127.0.0.1', port: 8000 }, { host: '::1', port: 8000 }], portCount: 11 }, fixed({ host: 'far', port: 9000 })],
