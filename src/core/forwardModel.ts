@@ -83,7 +83,7 @@ export class ForwardModel implements Disposable {
     return entry === undefined ? undefined : snapshot(entry);
   }
 
-  /** Adds a stopped forward, or changes the one with that id; one that runs with other poles or another server is restarted. */
+  /** Adds a stopped forward, or changes the one with that id; one that runs with other poles, another server or another login is restarted. */
   put(definition: ForwardDefinition): void {
     this.#put(definition);
     this.#changes.fire({ kind: 'definitions' });
@@ -166,7 +166,7 @@ export class ForwardModel implements Disposable {
       });
       return;
     }
-    const isSameForward = isSameSpec(entry.definition.spec, definition.spec) && entry.definition.isOnDemand === definition.isOnDemand;
+    const isSameForward = isSameSpec(entry.definition.spec, definition.spec) && entry.definition.isOnDemand === definition.isOnDemand && entry.definition.login === definition.login;
     const isSameLimit = entry.definition.stopAfterMinutes === definition.stopAfterMinutes;
     entry.definition = definition;
     if (!isSameLimit && entry.limit !== undefined) endLimit(entry);

@@ -2,7 +2,9 @@ import { toFailure } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import { readEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
+import { isThroughSsh } from '../core/forwardSpec.ts';
 import { isActive } from '../core/forwardState.ts';
+import { quotedWord } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import type { ConfiguredForward } from '../openssh/configuredForwards.ts';
@@ -93,14 +95,14 @@ export class ConfigForwards implements Disposable {
   }
 }
 
-const FLAGS: Readonly<Record<ConfiguredForward['kind'], string>> = { local: '', remote: '-R ', dynamic: '-D ' };
+const FLAGS: Readonly<Record<ConfiguredForward['kind'], string>> = { local: '-L', remote: '-R', dynamic: '-D' };
 
 /** The forward that a line means, or why there is none. Known by what it does, so that it survives lines that move. */
 function define({ host, kind, text, file, line }: ConfiguredForward): ForwardDefinition | string {
-  const { definitions: [read], problems: [problem] } = readEntries([{ forward: FLAGS[kind] + text, target: host }]);
+  const { definitions: [read], problems: [problem] } = readEntries([{ forward: `${FLAGS[kind]} ${quotedWord(text)}`, target: host }]);
   if (read === undefined) return (problem?.message ?? 'it cannot be read.').replace(/^"forward": /, '');
   const { spec } = read;
   // An alias that reads as host and port would lead to another server than the one that the line is for.
-  if (spec.kind === 'relay' || spec.target.host !== host) return 'the name of its host cannot be written as a server.';
+  if (!isThroughSsh(spec) || spec.target.host !== host) return 'the name of its host cannot be written as a server.';
   return { id: `ssh-config ${host} ${kind} ${text}`, name: '', spec, autoStart: false, origin: 'ssh-config', source: { file, line } };
 }
