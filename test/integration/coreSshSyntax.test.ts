@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isSocketPath } from '../../src/core/address.ts';
+import { isSocketPath, type Endpoint, type HostPort } from '../../src/core/address.ts';
 import { parseForward } from '../../src/core/forwardParser.ts';
 import { isThroughSsh, type ForwardSpec } from '../../src/core/forwardSpec.ts';
 import { formatSshCommand } from '../../src/core/forwardText.ts';
@@ -54,12 +54,17 @@ function askCulvert(words: readonly string[]): Meaning | undefined {
 
 /** A -R without a destination is one to the host "socks", as OpenSSH keeps it (readconf.c, parse_forward). */
 function asSshPrints(spec: ForwardSpec): string {
-  if (isSocketPath(spec.listen) || ('connect' in spec && isSocketPath(spec.connect))) throw new Error('sockets are in coreSshSockets.test.ts');
-  const { host, port } = spec.listen;
+  const { host, port } = addressOf(spec.listen);
   const listen = `${host === 'localhost' ? '' : `[${host}]:`}${port}`;
   if (spec.kind === 'dynamic') return `dynamicforward ${listen}`;
   if (spec.kind === 'remote-dynamic') return `remoteforward ${listen} [socks]:0`;
-  return `${spec.kind === 'remote' ? 'remoteforward' : 'localforward'} ${listen} [${spec.connect.host}]:${spec.connect.port}`;
+  return `${spec.kind === 'remote' ? 'remoteforward' : 'localforward'} ${listen} [${addressOf(spec.connect).host}]:${addressOf(spec.connect).port}`;
+}
+
+/** The sockets are in coreSshSockets.test.ts. */
+function addressOf(endpoint: Endpoint): HostPort {
+  if (isSocketPath(endpoint)) throw new Error(`no host and port: ${endpoint.path}`);
+  return endpoint;
 }
 
 /** ssh keeps `localhost` and the empty address as written; they bind what no address and `*` bind. */

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { HostPort } from '../../../src/core/address.ts';
+import type { Endpoint, HostPort } from '../../../src/core/address.ts';
 import type { ForwardDefinition } from '../../../src/core/forward.ts';
 import { findConflict, isForwardLoop } from '../../../src/core/forwardConflict.ts';
-import type { ForwardSpec, RelaySpec } from '../../../src/core/forwardSpec.ts';
+import type { ForwardSpec, RelaySpec, UdpSpec } from '../../../src/core/forwardSpec.ts';
 
 const at = (host: string, port = 80): HostPort => ({ host, port });
-const relay = (listen: HostPort, connect: HostPort): RelaySpec => ({ kind: 'relay', listen, connect });
+const socket = (path: string): Endpoint => ({ path });
+const relay = (listen: Endpoint, connect: Endpoint): RelaySpec => ({ kind: 'relay', listen, connect });
+const range = (listen: HostPort, connect: HostPort, portCount: number): RelaySpec => ({ ...relay(listen, connect), portCount });
+const udp = (listen: HostPort, connect: HostPort): UdpSpec => ({ kind: 'udp', listen, connect });
 const listening = (id: string, listen: HostPort): ForwardDefinition => ({
   id, name: '', spec: relay(listen, at('far', 1)), autoStart: false, origin: 'user',
 });
@@ -32,6 +35,35 @@ describe('two forwards want the same address', () => {
 
   it('and the first of several is named', () => {
     expect(findConflict(listening('a', at('*')), [listening('b', at('localhost', 1)), listening('c', at('::1')), listening('d', at('*'))])?.id).toBe('c');
+  });
+});
+
+describe('sockets, ranges and datagrams', () => {
+  const far = at('far', 1);
+  const there = (listen: Endpoint, host = 'bastion'): ForwardSpec => ({ kind: 'remote', listen, connect: far, target: { host } });
+
+  it.each<[string, ForwardSpec, ForwardSpec, boolean]>([
+    ['one path', relay(socket('/a'), far), relay(socket('/a'), far), true],
+    ['one path, written otherwise', relay(socket('/run/a'), far), relay(socket('/run//a'), far), true],
+    ['one pipe', relay(socket('\\\\.\\pipe\\A'), far), relay(socket('\\\\.\\pipe\\a'), far), true],
+    ['two paths', relay(socket('/a'), far), relay(socket('/b'), far), false],
+    ['a path and a port', relay(socket('/a'), far), relay(at('localhost'), far), false],
+    ['a path here and there', relay(socket('/a'), far), there(socket('/a')), false],
+    ['a path on one server', there(socket('/a')), there(socket('/a')), true],
+    ['a path on two servers', there(socket('/a')), there(socket('/a'), 'other'), false],
+    ['the last port of a range', range(at('localhost', 70), far, 11), relay(at('localhost', 80), far), true],
+    ['the first port of a range', range(at('localhost', 80), far, 11), relay(at('127.0.0.1', 80), far), true],
+    ['a range and the port above', range(at('localhost', 70), far, 10), relay(at('localhost', 80), far), false],
+    ['a range and the port below', range(at('localhost', 81), far, 10), relay(at('localhost', 80), far), false],
+    ['a range within a range', range(at('*', 1), far, 100), range(at('localhost', 50), far, 2), true],
+    ['a range of another address', range(at('127.0.0.1', 1), far, 100), relay(at('127.0.0.2', 50), far), false],
+    ['a range and any free port', range(at('localhost', 1), far, 100), relay(at('localhost', 0), far), false],
+    ['UDP and UDP', udp(at('localhost'), far), udp(at('*'), far), true],
+    ['UDP and TCP', udp(at('localhost'), far), relay(at('localhost'), far), false],
+  ])('%s', (_, one, other, isConflict) => {
+    const [a, b] = [{ ...listening('a', at('x')), spec: one }, { ...listening('b', at('x')), spec: other }];
+    expect(findConflict(a, [b])?.id).toBe(isConflict ? 'b' : undefined);
+    expect(findConflict(b, [a])?.id).toBe(isConflict ? 'a' : undefined);
   });
 });
 
@@ -81,8 +113,8 @@ describe('a relay that leads back to itself', () => {
     expect(isForwardLoop(relay(listen, connect), [])).toBe(false);
   });
 
-  const chain = (length: number): RelaySpec[] =>
-    Array.from({ length }, (_, index) => relay(at('localhost', 1000 + index), at('localhost', 1000 + ((index + 1) % length))));
+  const chain = (length: number): (RelaySpec & { readonly listen: HostPort })[] =>
+    Array.from({ length }, (_, index) => ({ kind: 'relay', listen: at('localhost', 1000 + index), connect: at('localhost', 1000 + ((index + 1) % length)) }));
 
   it.each([2, 3, 9])('through a chain of %i', (length) => {
     for (const spec of chain(length)) expect(isForwardLoop(spec, chain(length).filter(({ listen }) => listen.port !== spec.listen.port))).toBe(true);
@@ -109,6 +141,28 @@ describe('a relay that leads back to itself', () => {
     const there: ForwardSpec = { kind: 'local', listen: at('localhost', 1), connect: at('localhost', 2), target: { host: 'bastion' } };
     expect(isForwardLoop(there, [proxy])).toBe(false);
     expect(isForwardLoop(proxy, [there])).toBe(false);
+  });
+
+  it.each<[string, boolean, ForwardSpec, ...ForwardSpec[]]>([
+    ['through a socket', true, relay(socket('/a'), socket('/b')), relay(socket('/b'), socket('/a'))],
+    ['through a socket and a port', true, relay(socket('/a'), at('localhost', 1)), relay(at('localhost', 1), socket('/a'))],
+    ['through a socket of another name', false, relay(socket('/a'), socket('/b')), relay(socket('/c'), socket('/a'))],
+    ['through a socket of a server', false, { kind: 'local', listen: socket('/a'), connect: socket('/b'), target: { host: 'bastion' } }, relay(socket('/b'), socket('/a'))],
+    ['by a fallback', true, { ...relay(at('localhost', 1), at('far')), fallbacks: [at('farther'), at('localhost', 2)] }, relay(at('localhost', 2), at('localhost', 1))],
+    ['by a fallback of another', true, relay(at('localhost', 2), at('localhost', 1)), { ...relay(at('localhost', 1), at('far')), fallbacks: [socket('/x'), at('localhost', 2)] }],
+    ['by its own fallback', true, { ...relay(at('localhost', 1), at('far')), fallbacks: [at('127.0.0.1', 1)] }],
+    ['through two that listen alike', true, relay(at('localhost', 1), at('localhost', 2)), relay(at('localhost', 2), at('far')), relay(at('127.0.0.1', 2), at('localhost', 1))],
+    ['by all ports of a range', true, range(at('localhost', 1), at('localhost', 101), 100), range(at('localhost', 101), at('localhost', 1), 100)],
+    ['by one port of a range', true, range(at('localhost', 1), at('localhost', 101), 100), relay(at('localhost', 150), at('localhost', 50))],
+    ['by no port of a range', false, range(at('localhost', 1), at('localhost', 101), 100), relay(at('localhost', 150), at('localhost', 1000))],
+    // 1 leads to 2, 2 to 3 …, and 1001 to nobody.
+    ['by a range that is shifted', false, range(at('localhost', 1), at('localhost', 2), 1_000)],
+    ['by a range that is shifted there and back', true, range(at('localhost', 1), at('localhost', 102), 100), range(at('localhost', 102), at('localhost', 1), 50)],
+    ['by a range that comes back higher each time', false, range(at('localhost', 1), at('localhost', 101), 100), range(at('localhost', 101), at('localhost', 2), 99)],
+    ['of datagrams', true, udp(at('localhost', 1), at('localhost', 2)), udp(at('localhost', 2), at('localhost', 1))],
+    ['of datagrams and streams', false, udp(at('localhost', 1), at('localhost', 2)), relay(at('localhost', 2), at('localhost', 1))],
+  ])('%s: %s', (_, isLoop, spec, ...others) => {
+    expect(isForwardLoop(spec, others)).toBe(isLoop);
   });
 
   it('not through SSH', () => {

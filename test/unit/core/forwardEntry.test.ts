@@ -25,6 +25,21 @@ describe('an entry of the settings', () => {
     ['of -D', { id: 'a', forward: '-D 1080', target: 'remhost' }, { spec: { kind: 'dynamic', listen: { host: 'localhost', port: 1080 }, target: { host: 'remhost' } } }],
     ['of a relay', { id: 'a', forward: '2323:23' }, { spec: relay }],
     ['of a relay, with an arrow', { id: 'a', forward: '2323 → 23' }, { spec: relay }],
+    ['of a socket', { id: 'a', forward: '"/run/a b.sock":db:5432', target: 'bastion' },
+      { spec: { kind: 'local', listen: { path: '/run/a b.sock' }, connect: { host: 'db', port: 5432 }, target: { host: 'bastion' } } }],
+    ['of a socket in the home folder', { id: 'a', forward: '~/a.sock:/run/b.sock', target: 'bastion' },
+      { spec: { kind: 'local', listen: { path: '~/a.sock' }, connect: { path: '/run/b.sock' }, target: { host: 'bastion' } } }],
+    ['of a socket of the server', { id: 'a', forward: '-R /run/a.sock:~/b.sock', target: 'bastion' },
+      { spec: { kind: 'remote', listen: { path: '/run/a.sock' }, connect: { path: '~/b.sock' }, target: { host: 'bastion' } } }],
+    ['of a relay between sockets', { id: 'a', forward: '/a.sock:~/b.sock' }, { spec: { kind: 'relay', listen: { path: '/a.sock' }, connect: { path: '~/b.sock' } } }],
+    ['of a range', { id: 'a', forward: '8000-8010', target: 'bastion' },
+      { spec: { kind: 'local', listen: { host: 'localhost', port: 8000 }, connect: { host: 'localhost', port: 8000 }, portCount: 11, target: { host: 'bastion' } } }],
+    ['of a relay with two destinations and a header', { id: 'a', forward: '2323:localhost:23,/x send-proxy-v2' }, { spec: { ...relay, fallbacks: [{ path: '/x' }], sendsProxyHeader: true } }],
+    ['of datagrams', { id: 'a', forward: 'udp:5353:10.0.0.2:53' }, { spec: { kind: 'udp', listen: { host: 'localhost', port: 5353 }, connect: { host: '10.0.0.2', port: 53 } } }],
+    ['of a proxy with a login', { id: 'a', forward: '-D 1080', target: 'remhost', login: 'mé' },
+      { spec: { kind: 'dynamic', listen: { host: 'localhost', port: 1080 }, target: { host: 'remhost' } }, login: 'mé' }],
+    ['of a proxy on the server with the longest login', { id: 'a', forward: '-R 9000 remhost', login: 'é'.repeat(127) + 'x' },
+      { spec: { kind: 'remote-dynamic', listen: { host: 'localhost', port: 9000 }, target: { host: 'remhost' } }, login: 'é'.repeat(127) + 'x' }],
     ['of a port of the server itself', { id: 'a', forward: '5432', target: 'bastion' },
       { spec: { kind: 'local', listen: { host: 'localhost', port: 5432 }, connect: { host: 'localhost', port: 5432 }, target: { host: 'bastion' } } }],
   ])('%s is a forward', (_, raw, changes) => {
@@ -53,6 +68,16 @@ describe('an entry of the settings', () => {
     ['several forwards without their server', { forward: '-L 1:a:1 -D 1080', target: 'b' }, '"forward": This command means several forwards: write an entry for each.', '-L 1:a:1 -D 1080'],
     ['what cannot be taken over', { forward: 'ssh -J jump -L 1:a:1 b' }, '"forward": -J jump (ProxyJump) cannot be taken over from a command: put it into ~/.ssh/config for this server.', 'ssh -J jump -L 1:a:1 b'],
     ['a command without its server', { forward: '-L 5432:db:5432' }, 'The SSH server is missing: add "target" with the SSH server.', '-L 5432:db:5432'],
+    ['datagrams through a server', { forward: 'udp:53:h:53', target: 'a' }, '"forward": SSH carries no UDP, only streams: leave the server out for a UDP relay on this computer.', 'udp:53:h:53'],
+    ['two destinations through a server', { forward: '1:a:1,b:1', target: 'a' }, '"forward": SSH leads to one destination: only a relay, without a server, tries several.', '1:a:1,b:1'],
+    ['a header through a server', { forward: '1:a:1 send-proxy-v2', target: 'a' }, '"forward": SSH sends no PROXY header: only a relay, without a server, does.', '1:a:1 send-proxy-v2'],
+    ['the home folder of a server', { forward: '1:~/x', target: 'a' }, '"forward": The server does not expand "~": write the whole path, as in "/home/me/x.sock".', '1:~/x'],
+    ['a socket that leads to itself', { forward: '/a:/a' }, 'This forward would connect to itself: add "target" with the SSH server.', '/a:/a'],
+    ['a login that is a number', { forward: '-D 1080 a', login: 7 }, '"login" must be a text: the user name that clients of the proxy log in with.', '-D 1080 a'],
+    ['an empty login', { forward: '-D 1080 a', login: '' }, '"login" must be a text: the user name that clients of the proxy log in with.', '-D 1080 a'],
+    ['a login that is too long', { forward: '-D 1080 a', login: 'é'.repeat(128) }, '"login" has at most 255 bytes.', '-D 1080 a'],
+    ['a login that hides something', { forward: '-D 1080 a', login: 'a\0b' }, '"login" cannot contain a control character.', '-D 1080 a'],
+    ['a login for what is no proxy', { forward: '2323:23', login: 'me' }, '"login" is for proxies alone: for -D, and for -R without a destination.', '2323:23'],
     ['a name that forges the display', { name: 'a\u202eb\nc', forward: 'x' }, '"forward": "x" is not a port: a port is a number from 1 to 65535.', 'a b c'],
   ])('with %s is reported by its place, and its neighbours work', (_, raw, message, label) => {
     const { definitions, problems } = readEntries([{ id: 'a', forward: '1:2' }, raw, { id: 'b', forward: '3:4' }]);
@@ -105,6 +130,11 @@ describe('an entry that is written', () => {
     [definition('a', { name: 'DB', autoStart: true }), { id: 'a', name: 'DB', forward: '5432:db:5432', target: 'me@bastion:2222', autoStart: true }],
     [definition('a', { spec: relay }), { id: 'a', forward: '2323:localhost:23' }],
     [definition('__proto__', { spec: { ...relay, listen: { host: '*', port: 0 } } }), { id: '__proto__', forward: '*:0:localhost:23' }],
+    [definition('a', { spec: { kind: 'udp', listen: { host: '*', port: 5353 }, connect: { host: '::1', port: 53 } } }), { id: 'a', forward: 'udp:*:5353:[::1]:53' }],
+    [definition('a', { spec: { ...relay, fallbacks: [{ path: '/x' }], sendsProxyHeader: true } }), { id: 'a', forward: '2323:localhost:23,/x send-proxy-v2' }],
+    [definition('a', { spec: { kind: 'relay', listen: { path: '~/a b' }, connect: { path: '/c:d' } } }), { id: 'a', forward: '"~/a b:[/c:d]"' }],
+    [definition('a', { spec: { ...REMOTE, portCount: 2 } as ForwardDefinition['spec'] }), { id: 'a', forward: '-R 9000-9001:localhost:3000-3001', target: 'remhost' }],
+    [definition('a', { spec: { kind: 'dynamic', listen: { host: 'localhost', port: 1080 }, target: { host: 'remhost' } }, login: 'me' }), { id: 'a', forward: '-D 1080', target: 'remhost', login: 'me' }],
   ])('says only what must be said and reads back: %#', (forward, entry) => {
     expect(toEntry(forward)).toEqual(entry);
     expect(readEntries(JSON.parse(JSON.stringify([toEntry(forward)])))).toEqual({ definitions: [forward], problems: [] });
@@ -150,6 +180,16 @@ describe('the setting after a change', () => {
   it('loses the server, the name and autoStart with the forward that had them', () => {
     const before = [{ id: 'a', name: 'x', forward: '5432:db:5432', target: 'bastion', autoStart: true }];
     expect(updateEntries(before, [definition('a', { spec: relay })])).toEqual([{ id: 'a', forward: '2323:localhost:23' }]);
+  });
+
+  it('gains and loses the login of a proxy', () => {
+    const spec: ForwardDefinition['spec'] = { kind: 'dynamic', listen: { host: 'localhost', port: 1080 }, target: { host: 'remhost' } };
+    const without = [{ id: 'a', forward: '-D 1080 remhost', color: 'red' }];
+    const withLogin = updateEntries(without, [definition('a', { spec, login: 'me' })]);
+    expect(withLogin).toEqual([{ id: 'a', forward: '-D 1080', target: 'remhost', login: 'me', color: 'red' }]);
+    expect(updateEntries(withLogin, [definition('a', { spec, login: 'me' })])[0]).toBe(withLogin[0]);
+    expect(updateEntries(withLogin, [definition('a', { spec })])).toEqual([{ id: 'a', forward: '-D 1080', target: 'remhost', color: 'red' }]);
+    expect(updateEntries(withLogin, [definition('a', { spec: relay, login: 'me' })])).toEqual([{ id: 'a', forward: '2323:localhost:23', color: 'red' }]);
   });
 
   it('has new forwards at its end', () => {

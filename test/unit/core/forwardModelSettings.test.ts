@@ -59,7 +59,7 @@ describe('the settings change', () => {
     expect(model.get('a')!.definition).toMatchObject({ name: 'renamed', autoStart: true });
     say({ type: 'stopped' }, 2, 'b');
     expect(runner.orders.at(-1)).toBe('start b 4');
-    expect(runner.started.at(-1)!.spec.listen.port).toBe(81);
+    expect(runner.started.at(-1)!.spec.listen).toMatchObject({ port: 81 });
     expect(model.forwards.map((forward) => forward.definition.id)).toEqual(['b', 'a']);
   });
 
@@ -117,7 +117,7 @@ describe('the settings change', () => {
     expect(clock.pending).toBe(0);
     say({ type: 'stopped' });
     expect(runner.orders).toEqual(['start a 1', 'stop a 1', 'start a 2']);
-    expect(runner.started.at(-1)!.spec.listen.port).toBe(81);
+    expect(runner.started.at(-1)!.spec.listen).toMatchObject({ port: 81 });
   });
 
   it('what is stopped or has failed stays so', () => {

@@ -27,9 +27,9 @@ const FLAGS = { local: '', relay: '', udp: 'udp ', remote: '-R ', 'remote-dynami
 function describePoles(spec: ForwardSpec | SshRule): string {
   const listen = `${FLAGS[spec.kind]}${describeEndpoint(spec.listen)}`;
   if (isProxy(spec)) return listen;
-  const { portCount, fallbacks = [], sendsProxyHeader = false }: { portCount?: number; fallbacks?: readonly Endpoint[]; sendsProxyHeader?: boolean } = spec;
-  const words = [listen, '>', [spec.connect, ...fallbacks].map(describeEndpoint).join(' else ')];
-  return [...words, ...(portCount === undefined ? [] : [`times ${portCount}`]), ...(sendsProxyHeader ? ['with header'] : [])].join(' ');
+  const destinations = [spec.connect, ...('fallbacks' in spec ? spec.fallbacks ?? [] : [])].map(describeEndpoint).join(' else ');
+  const times = 'portCount' in spec ? ` times ${spec.portCount}` : '';
+  return `${listen} > ${destinations}${times}${'sendsProxyHeader' in spec ? ' with header' : ''}`;
 }
 
 function describeEndpoint(endpoint: Endpoint): string {

@@ -30,6 +30,7 @@ describe('readForwardLine', () => {
     ['1080', 'dynamic', ['1080']],
     ['[::1]:1080', 'dynamic', ['[::1]:1080']],
     ['/run/socks', 'dynamic', ['/run/socks']],
+    [`/${'é'.repeat(53)}:localhost:80`, 'local', [`/${'é'.repeat(53)}`, 'localhost:80']],
   ])('gives %s', (text, kind, parts) => {
     expect(textOf(kind, ...parts)).toBe(text);
   });
@@ -37,7 +38,7 @@ describe('readForwardLine', () => {
   it.each<[ConfiguredForwardKind, string[]]>([
     ['local', []], ['local', ['8080']], ['local', ['8080', '']], ['local', ['8080', 'localhost']], ['local', ['0', 'localhost:80']], ['local', ['8080', 'localhost:0']],
     ['local', ['70000', 'localhost:80']], ['local', ['x', 'localhost:80']], ['local', ['8080', 'localhost:80', 'more']], ['local', ['[::1:8080', 'localhost:80']],
-    ['local', ['a:b:8080', 'localhost:80']], ['local', ['${UNSET}', 'localhost:80']], ['local', [`/${'x'.repeat(120)}`, 'localhost:80']],
+    ['local', ['a:b:8080', 'localhost:80']], ['local', ['${UNSET}', 'localhost:80']], ['local', [`/${'x'.repeat(120)}`, 'localhost:80']], ['local', [`/${'é'.repeat(54)}`, 'localhost:80']],
     ['dynamic', ['1080', '80']], ['dynamic', ['0']], ['dynamic', ['a:b:1080']], ['remote', ['8080', 'localhost']],
   ])('refuses %s %j', (kind, parts) => {
     expect(textOf(kind, ...parts)).toBeUndefined();

@@ -132,6 +132,29 @@ describe('the forwards of ssh_config', () => {
     expect(ids()).toEqual(['ssh-config bastion local 5432:db:5432', 'ssh-config other local 5432:db:5432']);
   });
 
+  it.each<[kind: ConfiguredForward['kind'], text: string, poles: Readonly<Record<string, unknown>>]>([
+    ['local', '/run/a.sock:localhost:80', { kind: 'local', listen: { path: '/run/a.sock' }, connect: { host: 'localhost', port: 80 } }],
+    ['local', '8080:/run/b.sock', { kind: 'local', listen: { host: 'localhost', port: 8080 }, connect: { path: '/run/b.sock' } }],
+    ['local', '/run/a b,c.sock:[/run/d:e]', { kind: 'local', listen: { path: '/run/a b,c.sock' }, connect: { path: '/run/d:e' } }],
+    ['remote', '/run/a.sock:/run/it\'s.sock', { kind: 'remote', listen: { path: '/run/a.sock' }, connect: { path: '/run/it\'s.sock' } }],
+    ['remote', '0:/run/b.sock', { kind: 'remote', listen: { host: 'localhost', port: 0 }, connect: { path: '/run/b.sock' } }],
+  ])('are offered with their sockets: %s %s', async (kind, text, poles) => {
+    const { config, model, log } = setup({ ...DB, kind, text });
+    await config.read();
+    expect(log.lines).toEqual([]);
+    expect(model.forwards.map(({ definition }) => definition.spec)).toEqual([{ ...poles, target: { host: 'bastion' } }]);
+  });
+
+  it('that listen for a proxy on a path are named in the log', async () => {
+    const { config, ids, log } = setup({ ...DB, kind: 'dynamic', text: '/run/socks' }, { ...WEB, kind: 'remote', text: '/run/socks' });
+    await config.read();
+    expect(ids()).toEqual([]);
+    expect(log.lines).toEqual([
+      `info ${FILE}, line 3: a forward of bastion is not offered: A proxy listens on a port, not on a path.`,
+      `info ${FILE}, line 4: a forward of bastion is not offered: A proxy listens on a port, not on a path: write -R path:host:port for a destination.`,
+    ]);
+  });
+
   it('that Culvert cannot run are named in the log, once, with file and line', async () => {
     const { config, ids, log } = setup({ ...DB, text: '5432:db:0' }, { ...WEB, host: 'web:22' }, DB);
     await config.read();

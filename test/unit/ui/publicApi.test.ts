@@ -1,6 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { EnsuredForward, ForwardRequest } from '../../../src/api.ts';
-import type { Endpoint } from '../../../src/core/address.ts';
+import type { ApiEndpoint, EnsuredForward, ForwardRequest } from '../../../src/api.ts';
 import { NO_TRAFFIC } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound } from '../../../src/core/forwardState.ts';
@@ -97,7 +96,7 @@ describe('ensureForward', () => {
     expect(world.model.get(id)?.definition.spec).toMatchObject({ kind: 'local', target: { host: 'bastion' } });
   });
 
-  it.each<[string | ForwardRequest, ForwardSpec, Bound, Endpoint]>([
+  it.each<[string | ForwardRequest, ForwardSpec, Bound, ApiEndpoint]>([
     ['-R 9000:localhost:3000 me@bastion', REMOTE, { addresses: [{ host: 'localhost', port: 9000 }] }, { host: 'localhost', port: 9000 }],
     [{ forward: '-R 0:localhost:3000', target: 'me@bastion' }, { ...REMOTE, listen: { host: 'localhost', port: 0 } }, { addresses: [{ host: 'localhost', port: 34_567 }] }, { host: 'localhost', port: 34_567 }],
     ['-D 1080 me@bastion', DYNAMIC, BOTH_LOOPBACKS, { host: 'localhost', port: 5432 }],
@@ -105,6 +104,11 @@ describe('ensureForward', () => {
     ['~/a.sock:/run/b.sock', SOCKETS, { addresses: [{ path: '/home/me/a.sock' }] }, { path: '/home/me/a.sock' }],
     ['udp:5353:10.0.0.2:53', UDP, { addresses: [{ host: '127.0.0.1', port: 5353 }] }, { host: 'localhost', port: 5353 }],
     [{ forward: '8000-8010:far:9000-9010' }, RANGE, { addresses: [{ host: '127.0.0.1', port: 8000 }] }, { host: 'localhost', port: 8000 }],
+    ['/a.sock:/b.sock me@bastion', { kind: 'local', listen: { path: '/a.sock' }, connect: { path: '/b.sock' }, target: LOCAL.target }, { addresses: [{ path: '/a.sock' }] }, { path: '/a.sock' }],
+    ['~/a.sock:web:80', { kind: 'relay', listen: { path: '~/a.sock' }, connect: { host: 'web', port: 80 } }, { addresses: [{ path: '/home/me/a.sock' }] }, { path: '/home/me/a.sock' }],
+    ['8000-8010:web:9000-9010', { kind: 'relay', listen: { host: 'localhost', port: 8000 }, connect: { host: 'web', port: 9000 }, portCount: 11 },
+      { addresses: [{ host: '127.0.0.1', port: 8000 }, { host: '::1', port: 8000 }] }, { host: 'localhost', port: 8000 }],
+    ['udp:5353:10.0.0.2:53', { kind: 'udp', listen: { host: 'localhost', port: 5353 }, connect: { host: '10.0.0.2', port: 53 } }, { addresses: [{ host: '127.0.0.1', port: 5353 }] }, { host: 'localhost', port: 5353 }],
   ])('makes every kind: %j', async (request, spec, bound, end) => {
     const world = setup();
     const { promise, id } = await world.ensure(request);
@@ -112,6 +116,17 @@ describe('ensureForward', () => {
     world.comeUp(id, bound);
     expect(await promise).toMatchObject(end);
     expect(world.api.forwards).toMatchObject([{ kind: spec.kind, bound: bound.addresses }]);
+  });
+
+  it('gives a path alone where the forward has a socket, and tells of a proxy that asks for a login', async () => {
+    const world = setup();
+    const { promise, id } = await world.ensure('/a.sock:/b.sock');
+    world.comeUp(id, { addresses: [{ path: '/a.sock' }] });
+    expect(Object.keys(await promise)).toEqual(['id', 'path', 'dispose']);
+    world.model.put(define('mine', { spec: DYNAMIC, login: 'me' }));
+    const proxy = await world.ensure('-D 1080 me@bastion');
+    world.comeUp('mine');
+    expect(await proxy.promise).toMatchObject({ id: 'mine', login: 'me' });
   });
 
   it('rejects with code and words when it fails, and leaves nothing behind', async () => {
@@ -187,6 +202,7 @@ describe('ensureForward', () => {
     ['a proxy that lacks its server', '-D 1080', /lacks its SSH server\.$/],
     ['nothing', undefined, /"forward" must be a text/],
     ['null', null, /"forward" must be a text/],
+    ['datagrams through a server', 'udp:53:h:53 bastion', /^SSH carries no UDP/],
     ['a number', 5432, /"forward" must be a text/],
   ])('rejects %s, and makes nothing', async (_, request, message) => {
     const world = setup();
