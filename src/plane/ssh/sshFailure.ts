@@ -1,3 +1,4 @@
+import { formatEndpoint, isSocketPath, type Endpoint } from '../../core/address.ts';
 import { ForwardError, untrustedText, type FailureCode, type FailureContext } from '../../core/failure.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
 import { systemCode } from '../tcpConnect.ts';
@@ -99,11 +100,17 @@ function clientFailureCode(phase: SshPhase, { level }: ClientError): FailureCode
 }
 
 /** The failure of a `forwardOut`, whose errors carry the reason of RFC 4254 section 5.1. */
-export function channelFailure(destination: string, error: Error & { readonly reason?: unknown }): ForwardError {
+export function channelFailure(connect: Endpoint, error: Error & { readonly reason?: unknown }): ForwardError {
   const said = error.message.replace('(SSH) Channel open failure: ', '');
   const code = channelFailureCode(error.reason, said);
-  const detail = untrustedText(`${destination}: ${said}`);
-  return new ForwardError(code, detail, { cause: error, context: { destination } });
+  const destination = formatEndpoint(connect);
+  const detail = untrustedText(`${destination}: ${isSocketPath(connect) && error.reason === 2 ? socketReason(said) : said}`);
+  return new ForwardError(code, detail, { cause: error, context: isSocketPath(connect) ? { destination, path: destination } : { destination } });
+}
+
+/** sshd does not say why (serverloop.c): nobody listens there, its user may not use it, or it is forbidden altogether. */
+function socketReason(said: string): string {
+  return `${said === '' ? 'the server did not connect' : said}; nobody may listen there, or AllowStreamLocalForwarding in sshd_config forbids it`;
 }
 
 /** The failure to reach a hop from the one before it, in the words of reaching a server. */
