@@ -7,8 +7,8 @@ import { probeSocket } from './socketProbe.ts';
 /** StreamLocalBindMask of ssh_config(5) where it is not set: for its owner alone. */
 const DEFAULT_MASK = 0o177;
 
-/** Long enough for the six characters of mkdtemp(3) to be all that a folder's name needs. */
-const PREFIX = '.';
+/** Short: the path of the private folder's socket has the same limit as any other. mkdtemp(3) adds six characters. */
+const PREFIX = '.c';
 const NAME = 's';
 
 /** Where the plane binds before anybody can see it. */

@@ -108,9 +108,9 @@ export function channelFailure(connect: Endpoint, error: Error & { readonly reas
   return new ForwardError(code, detail, { cause: error, context: isSocketPath(connect) ? { destination, path: destination } : { destination } });
 }
 
-/** sshd does not say why (serverloop.c): nobody listens there, its user may not use it, or it is forbidden altogether. */
+/** sshd does not say why (server_request_direct_streamlocal of serverloop.c), and takes what is about TCP for sockets, too. */
 function socketReason(said: string): string {
-  return `${said === '' ? 'the server did not connect' : said}; nobody may listen there, or AllowStreamLocalForwarding in sshd_config forbids it`;
+  return `${said === '' ? 'the server did not connect' : said}. Either nobody listens there whom the login may reach, or its sshd_config forbids it: AllowStreamLocalForwarding, AllowTcpForwarding and PermitOpen decide`;
 }
 
 /** The failure to reach a hop from the one before it, in the words of reaching a server. */
