@@ -61,8 +61,8 @@ describe('a socket file', () => {
     (await dialPath(path)).destroy();
   });
 
-  it.each([[0o111, '666'], [0o117, '660'], [0, '777']])('has the mode that the mask %o leaves', async (mask, mode) => {
-    await publish({ mask });
+  it.each([['0111', '666'], ['0117', '660'], ['0', '777']])('has the mode that the mask %s leaves', async (mask, mode) => {
+    await publish({ mask: Number.parseInt(mask, 8) });
     expect(await modeOf(path)).toBe(mode);
   });
 
@@ -96,6 +96,15 @@ describe('a socket file', () => {
     expect(await readdir(folder.path)).toEqual([]);
     await publish();
     expect(await readdir(folder.path)).toEqual(['a.sock']);
+  });
+
+  it('is prepared only when what was left is gone', async () => {
+    await publish();
+    const order: string[] = [];
+    const removing = files.removeAll().then(() => order.push('gone'));
+    const preparing = files.prepare(path).then(() => order.push('prepared'));
+    await Promise.all([removing, preparing]);
+    expect(order).toEqual(['gone', 'prepared']);
   });
 
   it('does not come when the plane goes while it is published', async () => {
