@@ -3,7 +3,7 @@ export function socketPathLimit(platform: string): number {
   return platform === 'linux' || platform === 'android' ? 107 : 103;
 }
 
-/** Whether a path names a pipe of Windows, which is no file. */
-export function isNamedPipe(path: string): boolean {
-  return /^\\\\[.?]\\pipe\\/i.test(path);
+/** Whether a path names a pipe of Windows, which is no file; nothing does elsewhere. */
+export function isNamedPipe(path: string, platform: string): boolean {
+  return platform === 'win32' && /^\\\\[.?]\\pipe\\./i.test(path);
 }

@@ -22,7 +22,7 @@ export interface SocketConnectOptions {
 export async function connectSocket(options: SocketConnectOptions, signal: AbortSignal): Promise<Socket> {
   const { path, timeoutMs, clock } = options;
   // libuv would cut the path and connect to another name (uv_pipe_connect).
-  if (!isNamedPipe(path) && Buffer.byteLength(path) > socketPathLimit(process.platform)) throw systemError('ENAMETOOLONG', 'its path is too long for a socket');
+  if (!isNamedPipe(path, process.platform) && Buffer.byteLength(path) > socketPathLimit(process.platform)) throw systemError('ENAMETOOLONG', 'its path is too long for a socket');
   const deadline = clock.now() + timeoutMs;
   for (;;) {
     try {

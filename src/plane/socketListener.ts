@@ -55,7 +55,7 @@ export class SocketListener implements Listener {
 
   async #bind(target: SshTarget | undefined): Promise<Bound> {
     try {
-      if (isNamedPipe(this.#path)) await this.#listen(this.#path);
+      if (isNamedPipe(this.#path, process.platform)) await this.#listen(this.#path);
       else await this.#bindFile(target);
       this.#assertOpen();
       return { addresses: [{ path: this.#path }] };

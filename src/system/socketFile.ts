@@ -179,6 +179,8 @@ async function removeIfSame(path: string, wanted: FileIdentity, onError: (error:
 }
 
 function assertUsable(path: string): void {
+  // Node has named pipes there, and nothing that is a file.
+  if (process.platform === 'win32') throw new ForwardError('address-not-available', `${path}: on Windows a socket is a pipe, \\\\.\\pipe\\name`, { context: { path } });
   if (!isAbsolute(path)) throw new ForwardError('address-not-available', `${path} is not an absolute path`, { context: { path } });
   assertFits(path, path);
 }

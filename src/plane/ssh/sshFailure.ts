@@ -104,12 +104,15 @@ export function channelFailure(connect: Endpoint, error: Error & { readonly reas
   const said = error.message.replace('(SSH) Channel open failure: ', '');
   const code = channelFailureCode(error.reason, said);
   const destination = formatEndpoint(connect);
-  const detail = untrustedText(`${destination}: ${isSocketPath(connect) && error.reason === 2 ? socketReason(said) : said}`);
+  const detail = untrustedText(`${destination}: ${isSocketPath(connect) ? socketReason(error.reason, said) : said}`);
   return new ForwardError(code, detail, { cause: error, context: isSocketPath(connect) ? { destination, path: destination } : { destination } });
 }
 
 /** sshd does not say why (server_request_direct_streamlocal of serverloop.c), and takes what is about TCP for sockets, too. */
-function socketReason(said: string): string {
+function socketReason(reason: unknown, said: string): string {
+  // SSH_OPEN_UNKNOWN_CHANNEL_TYPE
+  if (reason === 3) return 'the server cannot connect to sockets';
+  if (reason !== 2) return said;
   return `${said === '' ? 'the server did not connect' : said}. Either nobody listens there whom the login may reach, or its sshd_config forbids it: AllowStreamLocalForwarding, AllowTcpForwarding and PermitOpen decide`;
 }
 
