@@ -12,7 +12,7 @@ import { readPrivateKey } from './openssh/identity.ts';
 import { systemSshEnvironment, type SshEnvironment } from './openssh/sshEnvironment.ts';
 import { systemClock } from './system/clock.ts';
 import { networkAddresses } from './system/networkAddresses.ts';
-import { removeStaleSocket } from './system/socketFile.ts';
+import { removeStaleSocket, SocketFiles } from './system/socketFile.ts';
 import { BindConsent } from './ui/bindConsent.ts';
 import { Comeback } from './ui/comeback.ts';
 import { registerCommands } from './ui/commands.ts';
@@ -34,6 +34,7 @@ import { RecentForwards } from './ui/recentForwards.ts';
 import { SecretQuestions } from './ui/secretQuestions.ts';
 import { SecretVault } from './ui/secretVault.ts';
 import { forgetAllSecrets, forgetSecrets } from './ui/forgetSecrets.ts';
+import { socketHandlers } from './ui/socketHandlers.ts';
 import { SshHosts } from './ui/sshHosts.ts';
 import { StatusBar } from './ui/statusBar.ts';
 import { Targets } from './ui/targets.ts';
@@ -41,7 +42,7 @@ import { askTrust } from './ui/trustDialog.ts';
 import { isForwardedElsewhere } from './windows/otherWindows.ts';
 import { WindowServer } from './windows/windowServer.ts';
 
-let running: { readonly owned: DisposableStore; readonly host: PlaneHost } | undefined;
+let running: { readonly owned: DisposableStore; readonly host: PlaneHost; readonly sockets: SocketFiles } | undefined;
 
 /** Builds the objects and wires them; the worker starts with the first forward. Answers the public API. */
 export function activate(context: vscode.ExtensionContext): CulvertApi {
@@ -52,18 +53,14 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const vault = new SecretVault(context.secrets);
   const secrets = new SecretQuestions(vault, queue, askSecret);
   const trust = new HostKeyQuestions(policies, queue, askTrust, log);
+  const sockets = new SocketFiles();
   const host = new PlaneHost(join(context.extensionPath, 'dist', 'plane.js'), {
     verifyHostKey: (question, signal) => trust.answer(question, signal),
     needIdentity: async ({ path }) => ({ privateKey: await readPrivateKey(path) }),
     needSecret: (question, signal) => secrets.answer(question, signal),
+    ...socketHandlers(sockets),
   }, log);
-  owned.add(host.onEvent((event) => {
-    if (event.name === 'hostKeys') void trust.learn(event.payload);
-    if (event.name === 'passwordAnswered') void secrets.onPasswordAnswered(event.payload);
-    if (event.name !== 'loggedIn') return;
-    secrets.onLoggedIn(event.payload).catch((error: unknown) => { log.write('warn', `The secret could not be kept: ${toFailure(error).detail}`); });
-  }));
-  owned.add(host.onDidCrash(() => { secrets.onPlaneLost(); }));
+  followPlane(owned, host, { trust, secrets, sockets, log });
 
   const windows = join(context.globalStorageUri.fsPath, 'windows');
   const consent = new BindConsent(context.globalState, queue);
@@ -101,20 +98,36 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     forgetAllSecrets: () => forgetAllSecrets(vault),
   }));
   owned.add(serveOtherWindows(windows, model, log));
-  running = { owned, host };
+  running = { owned, host, sockets };
   void configForwards.read();
   for (const { definition } of model.forwards) if (definition.autoStart) model.start(definition.id, { isPersistent: true });
   return new PublicApi({ model, sshHosts: () => hosts.aliases(), connections: (id) => host.request('connections', { id }) });
 }
 
+/** Tells those who answer the plane what came of it. */
+function followPlane(owned: DisposableStore, host: PlaneHost, answering: { trust: HostKeyQuestions; secrets: SecretQuestions; sockets: SocketFiles; log: EditorLog }): void {
+  const { trust, secrets, sockets, log } = answering;
+  owned.add(host.onEvent((event) => {
+    if (event.name === 'hostKeys') void trust.learn(event.payload);
+    if (event.name === 'passwordAnswered') void secrets.onPasswordAnswered(event.payload);
+    if (event.name !== 'loggedIn') return;
+    secrets.onLoggedIn(event.payload).catch((error: unknown) => { log.write('warn', `The secret could not be kept: ${toFailure(error).detail}`); });
+  }));
+  owned.add(host.onDidCrash(() => {
+    secrets.onPlaneLost();
+    void sockets.removeAll();
+  }));
+}
+
 /** Closes every listener and connection before the editor goes on. */
 export async function deactivate(): Promise<void> {
-  const { owned, host } = running ?? {};
+  const { owned, host, sockets } = running ?? {};
   running = undefined;
   try {
     owned?.dispose();
   } finally {
     await host?.close();
+    await sockets?.removeAll();
   }
 }
 

@@ -57,6 +57,10 @@ export interface SshTarget {
   readonly hops: readonly SshHop[];
   /** PermitRemoteOpen: where the proxy of a `ssh -R port` may go, `host:port` patterns; absent: anywhere, empty: nowhere. */
   readonly permitRemoteOpen?: readonly string[];
+  /** StreamLocalBindMask: what the mode of a socket here lacks, as of umask(2); absent: 0177. */
+  readonly streamLocalBindMask?: number;
+  /** StreamLocalBindUnlink: a socket here that nobody listens on is replaced without asking. */
+  readonly streamLocalBindUnlink?: true;
 }
 
 /** The verdict of known_hosts about a key, in OpenSSH's terms. */

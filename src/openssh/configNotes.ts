@@ -31,8 +31,6 @@ const UNHONOURED: readonly Unhonoured[] = [
   { name: 'IPQoS', consequence: 'packets are not marked' },
   { name: 'ChannelTimeout', consequence: 'idle connections are not closed' },
   { name: 'GatewayPorts', consequence: 'a forward without a bind address listens for this computer alone' },
-  { name: 'StreamLocalBindMask', consequence: 'the default is used', isMeant: (value) => Number.parseInt(value, 8) !== 0o177 },
-  { name: 'StreamLocalBindUnlink', consequence: 'a socket that is there already is not replaced' },
   { name: 'Tunnel', consequence: 'no network device is made' },
   { name: 'RemoteCommand', consequence: 'nothing is run on the server' },
   { name: 'LocalCommand', consequence: 'nothing is run after logging in', isMeant: (value, config) => isOn(value) && config.isYes('permitlocalcommand') },

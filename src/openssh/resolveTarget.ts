@@ -32,15 +32,14 @@ export async function resolveTarget(destination: SshDestination, environment: Ss
   const chain = await new ChainResolver(environment, signal).resolve(destination, undefined, []);
   const policies = new Map(chain.hops.map(({ policy }) => [policyName(policy), policy]));
   const hops = chain.hops.map(({ hop }) => hop);
-  const { permitRemoteOpen } = chain;
-  return { target: { key: targetKey(hops), hops, ...(permitRemoteOpen === undefined ? {} : { permitRemoteOpen }) }, policies, notes: [...new Set([...chain.notes, ...chain.hops.flatMap(({ notes }) => notes)])] };
+  return { target: { key: targetKey(hops), hops, ...chain.options }, policies, notes: [...new Set([...chain.notes, ...chain.hops.flatMap(({ notes }) => notes)])] };
 }
 
 interface Chain {
   readonly hops: readonly BuiltHop[];
   readonly notes: readonly string[];
-  /** What the last of them says. */
-  readonly permitRemoteOpen?: readonly string[] | undefined;
+  /** What the last of them says about forwards. */
+  readonly options: Pick<SshTarget, 'permitRemoteOpen' | 'streamLocalBindMask' | 'streamLocalBindUnlink'>;
 }
 
 class ChainResolver {
@@ -64,7 +63,7 @@ class ChainResolver {
     const last = way.jumps.at(-1);
     const rest = way.jumps.slice(0, -1);
     const before = last === undefined
-      ? { hops: [], notes: [] }
+      ? { hops: [], notes: [], options: {} }
       : await this.resolve(last, rest.length === 0 ? undefined : rest, [...behind, describe(destination)]);
     const written = await this.#written(destination);
     const built = await buildHop({
@@ -75,7 +74,7 @@ class ChainResolver {
       jumpHost: last?.host ?? '',
       ...proxyCommandOf(way),
     }, this.#environment);
-    return { hops: [...before.hops, built], notes: [...before.notes, ...notes], permitRemoteOpen: permittedDestinations(config) };
+    return { hops: [...before.hops, built], notes: [...before.notes, ...notes], options: forwardOptions(config) };
   }
 
   async #configOf(destination: SshDestination): Promise<ConfigAnswer> {
@@ -95,6 +94,16 @@ class ChainResolver {
       return new Map();
     }
   }
+}
+
+function forwardOptions(config: ResolvedConfig): Chain['options'] {
+  const permitRemoteOpen = permittedDestinations(config);
+  const mask = config.isSet('streamlocalbindmask') ? config.get('streamlocalbindmask') : undefined;
+  return {
+    ...(permitRemoteOpen === undefined ? {} : { permitRemoteOpen }),
+    ...(mask === undefined ? {} : { streamLocalBindMask: Number.parseInt(mask, 8) }),
+    ...(config.isYes('streamlocalbindunlink') ? { streamLocalBindUnlink: true } : {}),
+  };
 }
 
 interface Way {

@@ -8,6 +8,7 @@ import { Forwarder } from './forwarder.ts';
 import type { PlaneServices } from './services.ts';
 import type { Arrival, Listener } from './listener.ts';
 import { AskingCaller } from './proxy/askingCaller.ts';
+import { SocketListener } from './socketListener.ts';
 import { ConnectionPool } from './ssh/connectionPool.ts';
 import { SshDialer } from './ssh/sshDialer.ts';
 import { SshListener } from './ssh/sshListener.ts';
@@ -101,6 +102,7 @@ export class DataPlane {
 
   #createListener({ listen }: StartForward, onArrival: (arrival: Arrival) => void): Listener {
     if (listen.side === 'server') return new SshListener(listen.address, this.#pool, this.#services.clock, onArrival);
+    if (listen.side === 'here-socket') return new SocketListener(listen.path, this.#services, onArrival);
     return new TcpListener(listen.addresses, this.#services.clock, onArrival);
   }
 

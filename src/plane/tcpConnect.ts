@@ -101,11 +101,13 @@ function isConnectedToItself(socket: Socket): boolean {
   return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress;
 }
 
-function timedOut(timeoutMs: number): Error {
+/** The error of a dialling that had no answer. */
+export function timedOut(timeoutMs: number): Error {
   return systemError('ETIMEDOUT', `no answer within ${timeoutMs} ms`);
 }
 
-function systemError(code: string, message: string): Error {
+/** An error as the system would throw it. */
+export function systemError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 

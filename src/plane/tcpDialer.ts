@@ -1,14 +1,15 @@
-import { formatHostPort, type HostPort } from '../core/address.ts';
+import { formatEndpoint, isSocketPath, type Endpoint } from '../core/address.ts';
 import { ForwardError, type FailureCode } from '../core/failure.ts';
 import type { Clock } from '../core/ports.ts';
 import type { Dialer } from './dialer.ts';
 import type { End } from './end.ts';
+import { connectSocket } from './socketConnect.ts';
 import { connectTcp, systemCode } from './tcpConnect.ts';
 import { TcpEnd } from './tcpEnd.ts';
 
 const DIAL_TIMEOUT_MS = 20_000;
 
-/** Dials from this machine: the far side of a relay, and of `ssh -R`. */
+/** Dials from this machine, an address or a Unix socket: the far side of a relay, and of `ssh -R`. */
 export class TcpDialer implements Dialer {
   readonly #clock: Clock;
   onLost: Dialer['onLost'];
@@ -22,10 +23,12 @@ export class TcpDialer implements Dialer {
     return Promise.resolve();
   }
 
-  async dial(_origin: HostPort, destination: HostPort, signal: AbortSignal): Promise<End> {
-    const options = { address: destination, allowHalfOpen: true, timeoutMs: DIAL_TIMEOUT_MS, clock: this.#clock };
+  async dial(_origin: Endpoint, destination: Endpoint, signal: AbortSignal): Promise<End> {
+    const options = { allowHalfOpen: true, timeoutMs: DIAL_TIMEOUT_MS, clock: this.#clock };
     try {
-      return new TcpEnd(await connectTcp(options, signal), this.#clock);
+      return isSocketPath(destination)
+        ? new TcpEnd(await connectSocket({ ...destination, ...options }, signal), this.#clock, 'path')
+        : new TcpEnd(await connectTcp({ address: destination, ...options }, signal), this.#clock);
     } catch (error) {
       throw error instanceof ForwardError ? error : dialFailure(error, destination);
     }
@@ -36,8 +39,9 @@ export class TcpDialer implements Dialer {
   }
 }
 
-function dialFailure(error: unknown, connect: HostPort): ForwardError {
+function dialFailure(error: unknown, connect: Endpoint): ForwardError {
   const code: FailureCode = systemCode(error) === 'ECONNREFUSED' ? 'destination-refused' : 'destination-unreachable';
   const detail = error instanceof Error ? error.message : String(error);
-  return new ForwardError(code, `${formatHostPort(connect)}: ${detail}`, { cause: error, context: { ...connect, reason: systemCode(error) } });
+  const destination = isSocketPath(connect) ? { ...connect, destination: connect.path } : connect;
+  return new ForwardError(code, `${formatEndpoint(connect)}: ${detail}`, { cause: error, context: { ...destination, reason: systemCode(error) } });
 }

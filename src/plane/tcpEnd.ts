@@ -16,10 +16,14 @@ const QUEUED_MAX_BYTES = 256 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
-/** A connected TCP socket as an end of a relay. The socket must be half-open and paused. */
+/** What a socket of Node's goes over: a Unix socket and a named pipe of Windows are one kind to it. */
+export type Transport = 'tcp' | 'path';
+
+/** A connected socket as an end of a relay. The socket must be half-open and paused. */
 export class TcpEnd implements End {
   #socket: Socket;
   readonly #clock: Clock;
+  readonly #transport: Transport;
   #listener: EndListener | undefined;
   #hasFailed = false;
   #isClosed = false;
@@ -30,9 +34,10 @@ export class TcpEnd implements End {
   /** Set while a borrowed chunk waits to be written. */
   #isHolding = false;
 
-  constructor(socket: Socket, clock: Clock) {
+  constructor(socket: Socket, clock: Clock, transport: Transport = 'tcp') {
     this.#socket = socket;
     this.#clock = clock;
+    this.#transport = transport;
     this.#watch(socket);
   }
 
@@ -47,7 +52,7 @@ export class TcpEnd implements End {
       this.#tellClose();
       return;
     }
-    const borrowing = borrowReads(this.#socket, (chunk, isFull) => this.#onRead(listener, chunk, isFull));
+    const borrowing = this.#canBorrow ? borrowReads(this.#socket, (chunk, isFull) => this.#onRead(listener, chunk, isFull)) : undefined;
     if (borrowing === undefined) {
       this.#socket.on('data', (chunk: Buffer) => { listener.onData(chunk); });
     } else {
@@ -90,12 +95,21 @@ export class TcpEnd implements End {
     else this.#socket.once('finish', wait);
   }
 
+  /**
+   * A Unix socket has no reset. On Linux the peer sees ECONNRESET when it had sent something that we have not read
+   * (unix_release_sock of the kernel), else an end, and EPIPE when it writes.
+   */
   reset(): void {
     if (this.#socket.destroyed) return;
     // libuv refuses a reset between shutdown(2) being asked for and done, and the handle would leak (EINVAL in uv_tcp_close_reset).
     const isShuttingDown = this.#socket.writableEnded && !this.#socket.writableFinished && this.#socket.writableLength === 0;
-    if (isShuttingDown) this.#socket.destroy();
+    if (isShuttingDown || this.#transport === 'path') this.#socket.destroy();
     else this.#socket.resetAndDestroy();
+  }
+
+  /** Under a pipe of Windows a read is always on its way, and it has a buffer already. */
+  get #canBorrow(): boolean {
+    return this.#transport === 'tcp' || process.platform !== 'win32';
   }
 
   #watch(socket: Socket): void {

@@ -32,6 +32,12 @@ export interface ControlRequests {
   /** Reads a private key; an error is a `ForwardError` of `identity-unreadable`. */
   needIdentity: { params: { hop: string; path: string }; result: { privateKey: string } };
   needSecret: { params: SecretQuestion; result: SecretAnswer };
+  /** A private place to bind a Unix socket that is to appear at `path`; an error is `address-not-available` or `permission-denied`. */
+  prepareSocket: { params: { path: string }; result: { bindPath: string } };
+  /** Lets a socket that has been bound appear at `path`; an error may be `address-in-use`, too. */
+  publishSocket: { params: { path: string; bindPath: string; mask?: number; replacesStale: boolean }; result: undefined };
+  /** Takes back what was prepared or published. Before it is closed: as long as it is open nothing else can be taken for it. */
+  withdrawSocket: { params: { path: string; bindPath: string }; result: undefined };
 }
 
 export interface PlaneEvents {

@@ -262,7 +262,7 @@ describe('notes', () => {
       'RemoteCommand true\nLocalCommand true\nExitOnForwardFailure yes\nStreamLocalBindMask 0111\nTunnel yes\nPubkeyAcceptedAlgorithms +ssh-rsa\n';
     expect(await named(config, { sshPath })).toEqual([
       'CertificateFile', 'AddKeysToAgent', 'GSSAPIAuthentication', 'PubkeyAcceptedAlgorithms', 'ControlPath', 'RekeyLimit', 'IPQoS', 'GatewayPorts',
-      'StreamLocalBindMask', 'Tunnel', 'RemoteCommand',
+      'Tunnel', 'RemoteCommand',
     ]);
     expect((await resolveTarget({ host: 'web' }, await environmentFor('LocalCommand true\nPermitLocalCommand yes\n', { sshPath }))).notes.join()).toContain('LocalCommand');
     expect(await named('', { sshPath })).toEqual([]);

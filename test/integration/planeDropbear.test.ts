@@ -4,7 +4,7 @@ import type { SshHop } from '../../src/core/sshTarget.ts';
 import { Dropbear } from '../support/dropbear.ts';
 import { eventually } from '../support/eventually.ts';
 import { PlaneClient, type StartedForward } from '../support/planeClient.ts';
-import { fixed, here } from '../support/poles.ts';
+import { fixed, here, onServer } from '../support/poles.ts';
 import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { createSshKey, type SshKeyFile } from '../support/sshKeys.ts';
@@ -117,6 +117,18 @@ describe.runIf(canCreateTestUser())('over Dropbear', () => {
     expect(await echoThrough(port)).toBe('hello');
     await plane.stop(again);
     await eventually(() => descendantsOf(dropbear.pid).length === 0);
+  });
+
+  it('a server that knows no sockets is said not to', async () => {
+    const path = folder.join('a.sock');
+    const remote = await plane.begin({ connect: fixed(echo), listen: onServer({ path }), target: targetOf(hop()) });
+    expect((await plane.untilLost(remote)).failure).toMatchObject({ code: 'remote-bind-refused', context: { path } });
+    await plane.stop(remote);
+    const local = await plane.begin({ connect: fixed({ path }), listen: here({ host: '127.0.0.1', port: 0 }), target: targetOf(hop()) });
+    await plane.untilUp(local);
+    expect(await outcomeOfDialling(plane.boundOf(local).addresses[0]!.port)).toBe('reset');
+    expect(await plane.untilComplaint(local)).toMatchObject({ code: 'destination-unreachable', detail: `${path}: the server cannot connect to sockets`, context: { path } });
+    await plane.stop(local);
   });
 
   it('a server that forbids forwarding (-j) is said to, for each connection', async () => {

@@ -34,7 +34,7 @@ describe('a listener of the plane', () => {
     expect(await echo('127.0.0.1', port)).toBe('hello');
     expect(await echo('::1', port)).toBe('hello');
     const connections = await plane.connections(forward);
-    expect(connections.map(({ accepted }) => accepted.host).sort()).toEqual(['127.0.0.1', '::1']);
+    expect(connections.map(({ accepted }) => (accepted as HostPort).host).sort()).toEqual(['127.0.0.1', '::1']);
     await plane.stop(forward);
   });
 

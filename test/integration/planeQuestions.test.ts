@@ -7,6 +7,9 @@ import type { SshHop } from '../../src/core/sshTarget.ts';
 import type { PlaneServices } from '../../src/plane/services.ts';
 import { SshConnection } from '../../src/plane/ssh/connection.ts';
 import type { ControlRequests, PlaneEvents, SecretAnswer, SecretQuestion } from '../../src/protocol/messages.ts';
+import type { Handlers } from '../../src/protocol/rpc.ts';
+import { SocketFiles } from '../../src/system/socketFile.ts';
+import { socketHandlers } from '../../src/ui/socketHandlers.ts';
 import { generateHostKey } from '../tools/hostKey.mjs';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fakeClock.ts';
@@ -53,7 +56,7 @@ async function serve(onQuestions: (context: KeyboardAuthContext) => void, author
   await once(server, 'listening');
 }
 
-type Replies = { [K in keyof ControlRequests]: (params: ControlRequests[K]['params']) => Promise<ControlRequests[K]['result']> };
+type Replies = Handlers<ControlRequests>;
 
 interface OpenLogin {
   readonly opening: Promise<SshConnection>;
@@ -68,6 +71,7 @@ function logIn(answer: (question: SecretQuestion) => Promise<SecretAnswer>, over
   const logged: string[] = [];
   const controller = new AbortController();
   const replies: Replies = {
+    ...socketHandlers(new SocketFiles()),
     verifyHostKey: async () => ({ isAccepted: true }),
     needIdentity: async ({ path }) => ({ privateKey: await readFile(path, 'latin1') }),
     needSecret: (question) => {
@@ -78,7 +82,7 @@ function logIn(answer: (question: SecretQuestion) => Promise<SecretAnswer>, over
   const services: PlaneServices = {
     clock,
     control: {
-      request: (method, params) => replies[method](params),
+      request: (method, params, signal = controller.signal) => replies[method](params, signal),
       emit: (name, payload) => { if (name === 'log') logged.push((payload as PlaneEvents['log']).text); },
     },
   };

@@ -1,20 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { HostPort } from '../../src/core/address.ts';
+import type { Endpoint, HostPort } from '../../src/core/address.ts';
 import { ForwardError, type Failure } from '../../src/core/failure.ts';
 import type { Bound } from '../../src/core/forwardState.ts';
 import type { Connection } from '../../src/core/forward.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import type { ControlRequests, PlaneEvents, PlaneRequests, StartForward } from '../../src/protocol/messages.ts';
 import { RpcEndpoint, type Handlers, type RpcEvent } from '../../src/protocol/rpc.ts';
+import { SocketFiles } from '../../src/system/socketFile.ts';
+import { socketHandlers } from '../../src/ui/socketHandlers.ts';
 import { eventually } from './eventually.ts';
 import { planeBundle } from './planeBundle.ts';
 import { fixed, here } from './poles.ts';
 
 const LOOPBACK: HostPort = { host: '127.0.0.1', port: 0 };
 
-/** Answers to the plane's questions; what a test does not answer fails the login. */
+/** What a forward of ports has got; those of sockets are in its `bound` event. */
+export type BoundPorts = Omit<Bound, 'addresses'> & { readonly addresses: readonly HostPort[] };
+
+/** Answers to the plane's questions; what a test does not answer fails the login. Files of sockets are real. */
 export type Answers = Partial<Handlers<ControlRequests>>;
 
 /** One run of a forward that a test started. */
@@ -34,6 +39,7 @@ export class PlaneClient {
   onEvent: (event: RpcEvent<PlaneEvents>) => void = () => undefined;
   private readonly endpoint: RpcEndpoint<ControlRequests, PlaneRequests, Record<string, never>, PlaneEvents>;
   private hasExited = false;
+  private readonly socketFiles = socketHandlers(new SocketFiles());
 
   private constructor(
     private readonly worker: Worker,
@@ -44,6 +50,9 @@ export class PlaneClient {
       verifyHostKey: (params, signal) => this.answer('verifyHostKey', params, signal),
       needIdentity: (params, signal) => this.answer('needIdentity', params, signal),
       needSecret: (params, signal) => this.answer('needSecret', params, signal),
+      prepareSocket: (params, signal) => (this.answers.prepareSocket ?? this.socketFiles.prepareSocket)(params, signal),
+      publishSocket: (params, signal) => (this.answers.publishSocket ?? this.socketFiles.publishSocket)(params, signal),
+      withdrawSocket: (params, signal) => (this.answers.withdrawSocket ?? this.socketFiles.withdrawSocket)(params, signal),
     });
     this.endpoint.onEvent((event) => {
       this.events.push(event);
@@ -68,7 +77,7 @@ export class PlaneClient {
   }
 
   /** Starts a forward and waits until it is up. */
-  async forward(connect: HostPort, target?: SshTarget, listen: readonly HostPort[] = [LOOPBACK]): Promise<{ forward: StartedForward; port: number }> {
+  async forward(connect: Endpoint, target?: SshTarget, listen: readonly HostPort[] = [LOOPBACK]): Promise<{ forward: StartedForward; port: number }> {
     const forward = await this.begin({ connect: fixed(connect), listen: here(...listen), ...(target === undefined ? {} : { target }) });
     await this.untilUp(forward);
     return { forward, port: this.boundOf(forward).addresses[0]!.port };
@@ -94,8 +103,9 @@ export class PlaneClient {
     return this.until(() => this.lostOf(forward), deadlineMs);
   }
 
-  async untilBound(forward: StartedForward): Promise<Bound> {
-    return (await this.until(() => this.of('bound', forward)[0])).bound;
+  async untilBound(forward: StartedForward): Promise<BoundPorts> {
+    await this.until(() => this.of('bound', forward)[0]);
+    return this.boundOf(forward);
   }
 
   /** The last failure to reach the destination that this run has told of, once there is one. */
@@ -111,8 +121,8 @@ export class PlaneClient {
     return this.request('connections', { id });
   }
 
-  boundOf(forward: StartedForward): Bound {
-    return this.of('bound', forward)[0]!.bound;
+  boundOf(forward: StartedForward): BoundPorts {
+    return this.of('bound', forward)[0]!.bound as BoundPorts;
   }
 
   /** The events of one name about one run, in order. */
@@ -131,6 +141,11 @@ export class PlaneClient {
   /** Waits for a condition about what the plane has told; explains a failure with the plane's log. */
   until<T>(condition: () => T, deadlineMs = 15_000): Promise<Exclude<T, false | null | undefined>> {
     return eventually(condition, { deadlineMs, explain: () => JSON.stringify(this.events.slice(-20), undefined, 1) });
+  }
+
+  /** Ends the worker as it is, as a crash would. */
+  async kill(): Promise<void> {
+    await this.worker.terminate();
   }
 
   /** Ends the worker. Fails when the plane had a fault that nobody caught. */

@@ -1,33 +1,39 @@
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
-import type { HostPort } from '../../src/core/address.ts';
+import { isSocketPath, type Endpoint, type HostPort } from '../../src/core/address.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
+import type { ListenPole } from '../../src/protocol/messages.ts';
 import { PlaneClient, type StartedForward } from './planeClient.ts';
 import { hopTo, identityOf, targetOf, trusting } from './planeTargets.ts';
-import { asked, fixed, here, onServer } from './poles.ts';
+import { asked, fixed, here, hereAt, onServer } from './poles.ts';
 import { dialSocks5 } from './socksClient.ts';
 import { Sshd } from './sshd.ts';
 import { createSshKey, type SshKeyFile } from './sshKeys.ts';
-import { dial } from './tcpPeers.ts';
+import { dial, dialPath, serve, serveAt, type TestServer, type TestSocketServer } from './tcpPeers.ts';
 import { createTemporaryFolder, type TemporaryFolder } from './temporaryFolder.ts';
 
 const ANY_PORT: HostPort = { host: '127.0.0.1', port: 0 };
 
 const WITHOUT_BORROWED_READS = join(import.meta.dirname, 'withoutUserBuffer.cjs');
 
-/** `plain relay` is one on a Node that has no borrowed reads. */
-export type RouteKind = 'relay' | 'plain relay' | 'local' | 'remote' | 'dynamic' | 'remote dynamic';
+/** `plain` is on a Node that has no borrowed reads; `socket` has a Unix socket at both poles. */
+export type RouteKind = 'relay' | 'plain relay' | 'local' | 'remote' | 'dynamic' | 'remote dynamic' | 'socket relay' | 'plain socket relay' | 'socket local' | 'socket remote';
 
 /** A forward that is up, and a client of it that connects to its destination. */
 export interface RoutedForward {
   readonly forward: StartedForward;
+  /** Where it listens. */
+  readonly bound: Endpoint;
+  /** The port of it; 0 for a socket. */
   readonly port: number;
   dial(): Promise<Socket>;
 }
 
 /** A plane and, for all but a relay, a server that it can log in to with a key. */
 export class Route {
+  private socketCount = 0;
+
   private constructor(
     readonly kind: RouteKind,
     readonly plane: PlaneClient,
@@ -38,8 +44,8 @@ export class Route {
 
   static async open(kind: RouteKind, extraConfig: readonly string[] = []): Promise<Route> {
     const folder = await createTemporaryFolder('route');
-    if (kind === 'relay' || kind === 'plain relay') {
-      const plane = await PlaneClient.start({}, kind === 'plain relay' ? WITHOUT_BORROWED_READS : undefined);
+    if (kind.endsWith('relay')) {
+      const plane = await PlaneClient.start({}, kind.startsWith('plain') ? WITHOUT_BORROWED_READS : undefined);
       return new Route(kind, plane, folder, undefined, undefined);
     }
     const key = await createSshKey(folder.join('id'));
@@ -57,17 +63,41 @@ export class Route {
     return targetOf(hopTo(this.server, { identities: [identityOf(this.keyFile)] }));
   }
 
+  /** Whether its poles are Unix sockets. */
+  get isOfSockets(): boolean {
+    return this.kind.includes('socket');
+  }
+
+  /** A destination for a forward of this kind. */
+  serve(handle: (socket: Socket) => void): Promise<TestServer | TestSocketServer> {
+    return this.isOfSockets ? serveAt(this.newPath(), handle) : serve(handle);
+  }
+
   /** Starts a forward of this kind that leads to the destination, by itself or for a client that asks for it. */
-  async forward(destination: HostPort): Promise<RoutedForward> {
-    const isAsked = this.kind === 'dynamic' || this.kind === 'remote dynamic';
+  async forward(destination: Endpoint): Promise<RoutedForward> {
+    const isAsked = this.kind.endsWith('dynamic');
     const forward = await this.plane.begin({
-      listen: this.kind === 'remote' || this.kind === 'remote dynamic' ? onServer(ANY_PORT) : here(ANY_PORT),
+      listen: this.listenPole(),
       connect: isAsked ? asked() : fixed(destination),
       ...(this.target === undefined ? {} : { target: this.target }),
     });
     await this.plane.untilUp(forward);
-    const { port } = this.plane.boundOf(forward).addresses[0]!;
-    return { forward, port, dial: () => (isAsked ? dialSocks5(port, destination) : dial(port)) };
+    const bound = this.plane.of('bound', forward)[0]!.bound.addresses[0]!;
+    if (isSocketPath(bound)) return { forward, bound, port: 0, dial: () => dialPath(bound.path) };
+    const { port } = bound;
+    return { forward, bound, port, dial: () => (isAsked ? dialSocks5(port, destination as HostPort) : dial(port)) };
+  }
+
+  private listenPole(): ListenPole {
+    const isOnServer = this.kind.includes('remote');
+    if (!this.isOfSockets) return isOnServer ? onServer(ANY_PORT) : here(ANY_PORT);
+    const path = this.newPath();
+    return isOnServer ? onServer({ path }) : hereAt(path);
+  }
+
+  private newPath(): string {
+    this.socketCount += 1;
+    return this.folder.join(`${String(this.socketCount)}.sock`);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { HostPort } from '../../src/core/address.ts';
+import { isSocketPath, type Endpoint, type HostPort } from '../../src/core/address.ts';
 import type { ConnectPole, ListenPole } from '../../src/protocol/messages.ts';
 
 /** Listening on these addresses of this machine. */
@@ -6,14 +6,19 @@ export function here(...addresses: readonly HostPort[]): ListenPole {
   return { side: 'here', addresses };
 }
 
+/** Listening on a Unix socket of this machine. */
+export function hereAt(path: string): ListenPole {
+  return { side: 'here-socket', path };
+}
+
 /** Listening on the SSH server. */
-export function onServer(address: HostPort): ListenPole {
+export function onServer(address: Endpoint): ListenPole {
   return { side: 'server', address };
 }
 
 /** Connecting to one destination; takes a test server as it is. */
-export function fixed({ host, port }: HostPort): ConnectPole {
-  return { kind: 'fixed', address: { host, port } };
+export function fixed(destination: Endpoint): ConnectPole {
+  return { kind: 'fixed', address: isSocketPath(destination) ? { path: destination.path } : { host: destination.host, port: destination.port } };
 }
 
 /** Connecting to what each connection asks for. */

@@ -82,6 +82,7 @@ const EXCEPTIONS = [
   { importers: /^src\/plane\/ssh\//, imports: /^ssh2$/ },
   { importers: /^src\/plane\/ssh\/proxyCommand\.ts$/, imports: /^node:child_process$/ },
   { importers: /^src\/plane\//, imports: /^src\/system\/clock\.ts$/ },
+  { importers: /^src\/system\/socketProbe\.ts$/, imports: /^node:net$/ },
   { importers: /^src\/ui\/planeHost\.ts$/, imports: /^node:worker_threads$/ },
   { importers: /^src\/protocol\//, imports: /^node:worker_threads$/, isTypeOnly: true },
   { importers: /^src\/(ui|core)\//, imports: /^src\/api\.ts$/, isTypeOnly: true },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, connect, type AddressInfo, type ListenOptions, type Server, type Socket } from 'node:net';
 import { eventually } from './eventually.ts';
 
 /** A TCP server of a test, on 127.0.0.1 and a port of its own. */
@@ -14,8 +14,22 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
+/** The same on a Unix socket. */
+export type TestSocketServer = Omit<TestServer, 'host' | 'port'> & { readonly path: string };
+
 /** Serves with `handle`; sockets are half-open, and their errors are swallowed. */
 export async function serve(handle: (socket: Socket) => void, port = 0, host = '127.0.0.1'): Promise<TestServer> {
+  const { server, ...rest } = await serveOn({ port, host }, handle);
+  return { host, port: (server.address() as AddressInfo).port, ...rest };
+}
+
+/** As `serve`, on a Unix socket; its file goes with it. */
+export async function serveAt(path: string, handle: (socket: Socket) => void): Promise<TestSocketServer> {
+  const { server: _server, ...rest } = await serveOn({ path }, handle);
+  return { path, ...rest };
+}
+
+async function serveOn(where: ListenOptions, handle: (socket: Socket) => void): Promise<Omit<TestServer, 'host' | 'port'> & { readonly server: Server }> {
   const sockets = new Set<Socket>();
   let accepted = 0;
   const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -25,11 +39,10 @@ export async function serve(handle: (socket: Socket) => void, port = 0, host = '
     socket.once('close', () => sockets.delete(socket));
     handle(socket);
   });
-  server.listen(port, host, 1_024);
+  server.listen({ ...where, backlog: 1_024 });
   await once(server, 'listening');
   return {
-    host,
-    port: (server.address() as AddressInfo).port,
+    server,
     sockets,
     accepted: () => accepted,
     close: async () => {
@@ -41,11 +54,27 @@ export async function serve(handle: (socket: Socket) => void, port = 0, host = '
 }
 
 /** Connects, half-open; later errors are swallowed and seen as 'close' with `hadError`. */
-export async function dial(port: number, host = '127.0.0.1'): Promise<Socket> {
-  const socket = connect({ port, host, allowHalfOpen: true });
+export function dial(port: number, host = '127.0.0.1'): Promise<Socket> {
+  return connected(connect({ port, host, allowHalfOpen: true }));
+}
+
+/** As `dial`, to a Unix socket; one that is full is asked again, which TCP does by itself. */
+export async function dialPath(path: string): Promise<Socket> {
+  const outcome = await eventually(() => connected(connect({ path, allowHalfOpen: true })).catch((error: unknown) => ((error as NodeJS.ErrnoException).code === 'EAGAIN' ? undefined : { error })));
+  if ('error' in outcome) throw outcome.error;
+  return outcome;
+}
+
+async function connected(socket: Socket): Promise<Socket> {
   await once(socket, 'connect');
   socket.on('error', () => undefined);
   return socket;
+}
+
+/** Breaks a connection off; a Unix socket has no reset, and is closed with what it has not read. */
+export function breakOff(socket: Socket): void {
+  if (socket.remoteAddress === undefined) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** Everything that comes until the peer ends, our own direction left open; rejects when it breaks off. */
@@ -73,10 +102,12 @@ export function readSlowly(socket: Socket): Promise<Buffer> {
  * behind data as of an end, so an end is tried by writing nothing.
  */
 export function outcome(socket: Socket): Promise<'ended' | 'reset'> {
+  // A Unix socket is not writable any more once its peer has closed it in good order, and tells of breaking off by itself.
+  const isOfPath = socket.remoteAddress === undefined;
   return new Promise((resolve) => {
     socket.on('error', () => resolve('reset'));
     socket.on('end', () => {
-      if (socket.writableEnded) resolve('ended');
+      if (socket.writableEnded || isOfPath) resolve('ended');
       else socket.write('', (error) => resolve(error instanceof Error ? 'reset' : 'ended'));
     });
     socket.resume();

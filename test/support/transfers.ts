@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { eventually } from './eventually.ts';
-import { readAll, readSlowly, sha256, testBytes } from './tcpPeers.ts';
+import { breakOff, readAll, readSlowly, sha256, testBytes } from './tcpPeers.ts';
 
 /**
  * Runs `test` against a forward to a destination that serves with `handle`; `dial` is a client of the forward that
@@ -122,7 +122,7 @@ async function manyAtOnce(through: Through): Promise<void> {
 
 async function clientResetsAtOnce(through: Through): Promise<void> {
   await through((socket) => { socket.resume().on('end', () => socket.end()); }, async (dial, sockets) => {
-    for (let round = 0; round < RESETS; round += 1) (await dial()).resetAndDestroy();
+    for (let round = 0; round < RESETS; round += 1) breakOff(await dial());
     await eventually(() => sockets.size === 0, { explain: () => `${String(sockets.size)} sockets are open: ${JSON.stringify([...sockets].map(stateOf))}` });
   });
 }

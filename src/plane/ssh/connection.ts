@@ -1,5 +1,5 @@
 import type { ClientChannel } from 'ssh2';
-import { formatHostPort, type HostPort } from '../../core/address.ts';
+import { formatEndpoint, isSocketPath, type Endpoint, type HostPort } from '../../core/address.ts';
 import { ForwardError, toFailure } from '../../core/failure.ts';
 import type { Progress } from '../../core/forwardState.ts';
 import type { SshHop, SshTarget } from '../../core/sshTarget.ts';
@@ -22,7 +22,7 @@ const CHANNEL_TIMEOUT_MS = 30_000;
  */
 const FLUSH_MS = 250;
 
-/** What the origin of a connection that we make ourselves is called. */
+/** What the origin of a connection that we make ourselves is called, and one that has no address. */
 const OURSELVES: HostPort = { host: '127.0.0.1', port: 0 };
 
 /** An SSH connection to a target, over its chain of jump hosts; it lives and dies as a whole. */
@@ -67,7 +67,7 @@ export class SshConnection {
    * Opens a channel to a destination as seen from the target. Rejects with `forwarding-prohibited`,
    * `destination-refused`, `destination-unreachable`, `cancelled`, or `connection-lost` when the SSH connection is gone.
    */
-  async dial(origin: HostPort, connect: HostPort, signal: AbortSignal): Promise<End> {
+  async dial(origin: Endpoint, connect: Endpoint, signal: AbortSignal): Promise<End> {
     const session = this.#sessions.at(-1);
     if (session === undefined) throw new ForwardError('internal', 'an SSH connection without hops');
     return new Promise((resolve, reject) => {
@@ -85,7 +85,7 @@ export class SshConnection {
    * Has the target listen for us. Rejects with `remote-bind-refused`, or with the failure of the SSH connection when that
    * is gone.
    */
-  async listen(address: HostPort, onArrival: (arrival: Arrival) => void): Promise<ServerPort> {
+  async listen(address: Endpoint, onArrival: (arrival: Arrival) => void): Promise<ServerPort> {
     const session = this.#sessions.at(-1);
     if (session === undefined) throw new ForwardError('internal', 'an SSH connection without hops');
     this.#ports ??= new ServerPorts(session, this.#services, (channel) => this.#adopt(channel));
@@ -156,7 +156,7 @@ export class SshConnection {
   /** Calls `done` once: with a channel, or with why there is none. A channel that comes too late is closed. */
   #openChannel(
     session: HopSession,
-    { origin, connect, timeoutMs }: { readonly origin: HostPort; readonly connect: HostPort; readonly timeoutMs: number },
+    { origin, connect, timeoutMs }: { readonly origin: Endpoint; readonly connect: Endpoint; readonly timeoutMs: number },
     signal: AbortSignal,
     done: (error: ForwardError | undefined, channel?: ClientChannel) => void,
   ): void {
@@ -171,7 +171,7 @@ export class SshConnection {
       signal.removeEventListener('abort', onAbort);
       done(error, channel);
     };
-    const destination = formatHostPort(connect);
+    const destination = formatEndpoint(connect);
     const onAbort = (): void => { settle(new ForwardError('cancelled', `connecting to ${destination} was cancelled`)); };
     const timer = this.#services.clock.after(timeoutMs, () => {
       settle(new ForwardError('destination-unreachable', `${destination}: no answer within ${timeoutMs} ms`, { context: { destination } }));
@@ -182,9 +182,9 @@ export class SshConnection {
     }
     signal.addEventListener('abort', onAbort);
     try {
-      session.forwardOut(origin, connect, (error: Error | undefined, channel: ClientChannel | undefined) => {
+      session.forwardOut(isSocketPath(origin) ? OURSELVES : origin, connect, (error: Error | undefined, channel: ClientChannel | undefined) => {
         if (channel !== undefined && error === undefined) settle(undefined, channel);
-        else settle(this.#failedBy(session) ?? channelFailure(destination, error ?? new Error('no channel')));
+        else settle(this.#failedBy(session) ?? channelFailure(connect, error ?? new Error('no channel')));
       });
     } catch (error) {
       settle(this.#failedBy(session) ?? hopFailure(session.hop, 'connection-lost', toFailure(error).detail, { cause: error }));

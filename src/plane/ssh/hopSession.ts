@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import { Client, type AcceptConnection, type ClientChannel, type ParsedKey, type RejectConnection, type TcpConnectionDetails } from 'ssh2';
+import { Client, type ClientChannel, type ParsedKey } from 'ssh2';
 import { ForwardError, toFailure, untrustedText } from '../../core/failure.ts';
-import type { HostPort } from '../../core/address.ts';
+import { isSocketPath, type Endpoint, type HostPort } from '../../core/address.ts';
 import type { StartStep } from '../../core/forwardState.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
 import type { ControlRequests, HostKeyQuestion, LogLevel, SecretQuestion } from '../../protocol/messages.ts';
@@ -27,7 +27,7 @@ const TOLD_MAX = 20;
 const BANNER_MAX_LENGTH = 2_000;
 
 /** What sshd says before it refuses to listen, where it says something at all; other remarks of it may come between. */
-const REFUSAL = /forwarding refused|disabled port forwarding/i;
+const REFUSAL = /forwarding refused|disabled (?:port|streamlocal) forwarding/i;
 /** What sshd says when it listens on other addresses than it was asked to. */
 const OVERRIDE = /overridden by server GatewayPorts/i;
 
@@ -39,6 +39,16 @@ const FAREWELL_MS = 500;
 
 /** How long one may take that was given up before it was open: nothing is lost with it. */
 const UNFINISHED_FAREWELL_MS = 100;
+
+/** A connection to something that the server listens on for us; the words are the server's own, untrusted and as they came. */
+export interface ForwardedChannel {
+  /** What it connected to, in the words in which we asked for it; a port by its number. */
+  readonly listener: Endpoint;
+  /** Absent for a socket. */
+  readonly origin?: HostPort;
+  readonly accept: () => ClientChannel;
+  readonly reject: () => void;
+}
 
 /** One SSH connection to one server, over a transport that is already open. */
 export class HopSession implements LoginSession {
@@ -62,8 +72,8 @@ export class HopSession implements LoginSession {
   #settle: { readonly resolve: () => void; readonly reject: (error: ForwardError) => void } | undefined;
   /** Called once, when a session that was ready breaks or is closed. */
   onOver: ((error: ForwardError) => void) | undefined;
-  /** Called with every channel that the server opens for a port that it listens on for us. */
-  onChannel: ((details: TcpConnectionDetails, accept: AcceptConnection<ClientChannel>, reject: RejectConnection) => void) | undefined;
+  /** Called with every channel that the server opens for what it listens on for us. */
+  onChannel: ((channel: ForwardedChannel) => void) | undefined;
   /** What the server has remarked about refusing to forward since it was last asked to listen: untrusted text, cleaned, for people alone. */
   refusalRemark: string | undefined;
 
@@ -96,19 +106,22 @@ export class HopSession implements LoginSession {
   }
 
   /** Opens a channel to a destination as seen from the server; throws or calls back with ssh2's error. */
-  forwardOut(origin: HostPort, connect: HostPort, callback: (error: Error | undefined, channel: ClientChannel) => void): void {
-    this.#client.forwardOut(origin.host, origin.port, connect.host, connect.port, callback);
+  forwardOut(origin: HostPort, connect: Endpoint, callback: (error: Error | undefined, channel: ClientChannel) => void): void {
+    if (isSocketPath(connect)) this.#client.openssh_forwardOutStreamLocal(connect.path, callback);
+    else this.#client.forwardOut(origin.host, origin.port, connect.host, connect.port, callback);
   }
 
-  /** Asks the server to listen; throws or calls back with ssh2's error, or with the port that was granted. */
-  forwardIn(address: HostPort, callback: (error: Error | undefined, port: number) => void): void {
+  /** Asks the server to listen; throws or calls back with ssh2's error, or with the port that was granted (0 for a socket). */
+  forwardIn(address: Endpoint, callback: (error: Error | null | undefined, port: number) => void): void {
     this.refusalRemark = undefined;
-    this.#client.forwardIn(address.host, address.port, callback);
+    if (isSocketPath(address)) this.#client.openssh_forwardInStreamLocal(address.path, (error) => { callback(error, 0); });
+    else this.#client.forwardIn(address.host, address.port, callback);
   }
 
   /** Asks the server to listen no more; throws or calls back. */
-  unforwardIn(address: HostPort, callback: () => void): void {
-    this.#client.unforwardIn(address.host, address.port, callback);
+  unforwardIn(address: Endpoint, callback: () => void): void {
+    if (isSocketPath(address)) this.#client.openssh_unforwardInStreamLocal(address.path, callback);
+    else this.#client.unforwardIn(address.host, address.port, callback);
   }
 
   /** Asks the server whether it is still there, and ends the session with `keepalive-timeout` if it does not say so in time. */
@@ -173,9 +186,12 @@ export class HopSession implements LoginSession {
     client.on('end', () => { this.fail(this.#lost()); });
     client.on('close', () => { this.fail(this.#lost()); });
     client.on('banner', (text) => { this.#tell('info', `banner: ${untrustedText(text, BANNER_MAX_LENGTH)}`); });
-    client.on('tcp connection', (details, accept, reject) => {
-      if (this.onChannel === undefined) reject();
-      else this.onChannel(details, accept, reject);
+    client.on('tcp connection', ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
+      this.#onForwarded({ listener: { host: destIP, port: destPort }, origin: { host: srcIP, port: srcPort }, accept, reject });
+    });
+    client.on('unix connection', ({ socketPath }, accept, reject) => {
+      // The types do not say so, but it is the same kind of channel.
+      this.#onForwarded({ listener: { path: socketPath }, accept: () => accept() as ClientChannel, reject });
     });
     client.on('change password', () => {
       this.fail(hopFailure(this.hop, 'auth-failed', 'the server wants the password to be changed first'));
@@ -188,6 +204,11 @@ export class HopSession implements LoginSession {
     });
     client.once('hostkeys', (keys) => { this.#tellHostKeys(keys); });
     client.once('ready', () => { this.#onReady(); });
+  }
+
+  #onForwarded(channel: ForwardedChannel): void {
+    if (this.onChannel === undefined) channel.reject();
+    else this.onChannel(channel);
   }
 
   #connect(onStep: (step: StartStep) => void): void {

@@ -1,28 +1,28 @@
-import type { ClientChannel, TcpConnectionDetails } from 'ssh2';
-import { formatHostPort, LOOPBACK_HOST, MAX_PORT, WILDCARD_HOST, type HostPort } from '../../core/address.ts';
+import type { ClientChannel } from 'ssh2';
+import { formatEndpoint, isSocketPath, LOOPBACK_HOST, MAX_PORT, WILDCARD_HOST, type Endpoint } from '../../core/address.ts';
 import { ForwardError, toFailure, untrustedText } from '../../core/failure.ts';
 import { onDispose } from '../../core/lifecycle.ts';
 import { untilAborted } from '../abort.ts';
 import type { End } from '../end.ts';
 import type { Arrival } from '../listener.ts';
 import { log, type PlaneServices } from '../services.ts';
-import type { HopSession } from './hopSession.ts';
+import type { ForwardedChannel, HopSession } from './hopSession.ts';
 import { hopFailure } from './sshFailure.ts';
 
 /** How long a server may take to answer whether it listens. */
 const ANSWER_MS = 30_000;
 
-/** A port that the server listens on for us. */
+/** A port or a Unix socket that the server listens on for us. */
 export interface ServerPort {
   /** As asked for, with the port that was granted. */
-  readonly address: HostPort;
-  /** Frees it; settles when the server has, or is gone. Connections stay. Idempotent. */
+  readonly address: Endpoint;
+  /** Frees it; settles when the server has, or is gone. Connections stay, and so does the file of a socket: sshd leaves it. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * What one SSH connection has its server listen on (RFC 4254 section 7): one registry, keyed by the address that was
- * asked for and the port that was granted, which is what the server names with each connection.
+ * What one SSH connection has its server listen on (RFC 4254 section 7; PROTOCOL of OpenSSH, section 2.4): one registry,
+ * keyed by the address that was asked for and the port that was granted, which is what the server names with each connection.
  */
 export class ServerPorts {
   readonly #session: HopSession;
@@ -35,27 +35,31 @@ export class ServerPorts {
     this.#session = session;
     this.#services = services;
     this.#adopt = adopt;
-    session.onChannel = (details, accept, reject) => { this.#onChannel(details, accept, reject); };
+    session.onChannel = (channel) => { this.#onChannel(channel); };
   }
 
   /**
    * Has the server listen; port 0 leaves the choice to it. Rejects with `remote-bind-refused`, or with the failure of the
    * SSH connection when that is over. What the server grants too late is given back.
    */
-  async listen(asked: HostPort, onArrival: (arrival: Arrival) => void): Promise<ServerPort> {
+  async listen(asked: Endpoint, onArrival: (arrival: Arrival) => void): Promise<ServerPort> {
     const { signal } = this.#session;
-    const host = wireHost(asked.host);
+    const wire = onWire(asked);
     let isLate = false;
     const answer = new Promise<ServerPort>((resolve, reject) => {
       const timer = this.#services.clock.after(ANSWER_MS, () => { reject(this.#refused(asked, `no answer within ${String(ANSWER_MS)} ms`)); });
-      this.#ask(host, asked.port, (error, granted) => {
+      this.#ask(wire, (error, granted) => {
         timer.dispose();
-        if (error !== undefined || granted === 0) {
-          reject(this.#refused(asked, error === undefined ? 'the server does not say on which port it listens' : this.#session.refusalRemark ?? 'the server refuses'));
+        if (error !== undefined && error !== null) {
+          reject(this.#refused(asked, this.#session.refusalRemark ?? 'the server refuses'));
+          return;
+        }
+        if (granted === 0 && !isSocketPath(asked)) {
+          reject(this.#refused(asked, 'the server does not say on which port it listens'));
           return;
         }
         // Here and not after an await: the first connection may be in the same packet as the answer.
-        const port = this.#granted(host, asked.host, granted, onArrival);
+        const port = this.#granted(withPort(wire, granted), withPort(asked, granted), onArrival);
         if (isLate) void port.close();
         else resolve(port);
       });
@@ -67,26 +71,26 @@ export class ServerPorts {
     });
   }
 
-  #ask(host: string, port: number, done: (error: Error | undefined, granted: number) => void): void {
+  #ask(wire: Endpoint, done: (error: Error | null | undefined, granted: number) => void): void {
     try {
-      this.#session.forwardIn({ host, port }, done);
+      this.#session.forwardIn(wire, done);
     } catch (error) {
       done(error instanceof Error ? error : new Error(toFailure(error).detail), 0);
     }
   }
 
-  #granted(wire: string, host: string, port: number, onArrival: (arrival: Arrival) => void): ServerPort {
-    const key = formatHostPort({ host: wire, port });
+  #granted(wire: Endpoint, address: Endpoint, onArrival: (arrival: Arrival) => void): ServerPort {
+    const key = formatEndpoint(wire);
     this.#listening.set(key, onArrival);
     let closing: Promise<void> | undefined;
     const close = (): Promise<void> => {
       if (this.#listening.get(key) === onArrival) this.#listening.delete(key);
-      return this.#cancel({ host: wire, port });
+      return this.#cancel(wire);
     };
-    return { address: { host, port }, close: () => closing ??= close() };
+    return { address, close: () => closing ??= close() };
   }
 
-  async #cancel(address: HostPort): Promise<void> {
+  async #cancel(address: Endpoint): Promise<void> {
     const { signal } = this.#session;
     if (signal.aborted) return;
     const cancelled = new Promise<void>((resolve) => {
@@ -104,40 +108,49 @@ export class ServerPorts {
     await untilAborted(cancelled, signal).catch(() => undefined);
   }
 
-  #onChannel(details: TcpConnectionDetails, accept: () => ClientChannel, reject: () => void): void {
-    const accepted: HostPort = { host: untrustedText(details.destIP), port: details.destPort };
-    const onArrival = this.#listening.get(formatHostPort({ host: details.destIP, port: details.destPort }));
+  #onChannel({ listener, origin, accept, reject }: ForwardedChannel): void {
+    const accepted = cleaned(listener);
+    const onArrival = this.#listening.get(formatEndpoint(listener));
     if (onArrival === undefined) {
-      log(this.#services, 'warn', `${this.#session.hop.name}: a connection for ${formatHostPort(accepted)}, which nobody listens on, is refused`);
+      log(this.#services, 'warn', `${this.#session.hop.name}: a connection for ${formatEndpoint(accepted)}, which nobody listens on, is refused`);
       reject();
       return;
     }
     const { signal } = this.#session;
     onArrival({
-      origin: { host: untrustedText(details.srcIP), port: Math.min(details.srcPort, MAX_PORT) },
-      accepted: { host: displayHost(accepted.host), port: accepted.port },
+      origin: origin === undefined ? accepted : { host: untrustedText(origin.host), port: Math.min(origin.port, MAX_PORT) },
+      accepted: forDisplay(accepted),
       open: () => (signal.aborted ? LOST : this.#adopt(accept())),
       // ssh2 answers with SSH_OPEN_CONNECT_FAILED, as ssh(1) does.
       refuse: () => { if (!signal.aborted) reject(); },
     });
   }
 
-  #refused(asked: HostPort, reason: string): ForwardError {
+  #refused(asked: Endpoint, reason: string): ForwardError {
     const { hop, signal } = this.#session;
     if (signal.aborted && signal.reason instanceof ForwardError) return signal.reason;
-    const address = formatHostPort(asked);
-    return hopFailure(hop, 'remote-bind-refused', `${address}: ${reason}`, { context: { address } });
+    const address = formatEndpoint(asked);
+    return hopFailure(hop, 'remote-bind-refused', `${address}: ${reason}`, { context: isSocketPath(asked) ? { address, path: address } : { address } });
   }
 }
 
 /** What ssh(1) sends for a bind address: the server's loopback when there is none, an empty text for all of its addresses. */
-function wireHost(host: string): string {
-  if (host === '') return LOOPBACK_HOST;
-  return host === WILDCARD_HOST ? '' : host;
+function onWire(asked: Endpoint): Endpoint {
+  if (isSocketPath(asked)) return asked;
+  if (asked.host === '') return { ...asked, host: LOOPBACK_HOST };
+  return asked.host === WILDCARD_HOST ? { ...asked, host: '' } : asked;
 }
 
-function displayHost(wire: string): string {
-  return wire === '' ? WILDCARD_HOST : wire;
+function withPort(address: Endpoint, port: number): Endpoint {
+  return isSocketPath(address) ? address : { host: address.host, port };
+}
+
+function cleaned(address: Endpoint): Endpoint {
+  return isSocketPath(address) ? { path: untrustedText(address.path) } : { host: untrustedText(address.host), port: address.port };
+}
+
+function forDisplay(wire: Endpoint): Endpoint {
+  return !isSocketPath(wire) && wire.host === '' ? { host: WILDCARD_HOST, port: wire.port } : wire;
 }
 
 /** The end of a connection whose channel can no longer be opened. */

@@ -1,4 +1,4 @@
-import type { HostPort } from '../../core/address.ts';
+import type { Endpoint } from '../../core/address.ts';
 import { ForwardError } from '../../core/failure.ts';
 import type { Progress } from '../../core/forwardState.ts';
 import type { SshTarget } from '../../core/sshTarget.ts';
@@ -24,7 +24,7 @@ export class SshDialer implements Dialer {
     this.#lease = await this.#opening;
   }
 
-  async dial(origin: HostPort, destination: HostPort, signal: AbortSignal): Promise<End> {
+  async dial(origin: Endpoint, destination: Endpoint, signal: AbortSignal): Promise<End> {
     if (this.#lease === undefined) throw new ForwardError('connection-lost', 'there is no SSH connection');
     return this.#lease.connection.dial(origin, destination, signal);
   }

@@ -1,3 +1,4 @@
+import { formatEndpoint, isSocketPath, type Endpoint } from '../../core/address.ts';
 import { ForwardError, untrustedText, type FailureCode, type FailureContext } from '../../core/failure.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
 import { systemCode } from '../tcpConnect.ts';
@@ -99,11 +100,20 @@ function clientFailureCode(phase: SshPhase, { level }: ClientError): FailureCode
 }
 
 /** The failure of a `forwardOut`, whose errors carry the reason of RFC 4254 section 5.1. */
-export function channelFailure(destination: string, error: Error & { readonly reason?: unknown }): ForwardError {
+export function channelFailure(connect: Endpoint, error: Error & { readonly reason?: unknown }): ForwardError {
   const said = error.message.replace('(SSH) Channel open failure: ', '');
   const code = channelFailureCode(error.reason, said);
-  const detail = untrustedText(`${destination}: ${said}`);
-  return new ForwardError(code, detail, { cause: error, context: { destination } });
+  const destination = formatEndpoint(connect);
+  const detail = untrustedText(`${destination}: ${isSocketPath(connect) ? socketReason(error.reason, said) : said}`);
+  return new ForwardError(code, detail, { cause: error, context: isSocketPath(connect) ? { destination, path: destination } : { destination } });
+}
+
+/** sshd does not say why (server_request_direct_streamlocal of serverloop.c), and takes what is about TCP for sockets, too. */
+function socketReason(reason: unknown, said: string): string {
+  // SSH_OPEN_UNKNOWN_CHANNEL_TYPE
+  if (reason === 3) return 'the server cannot connect to sockets';
+  if (reason !== 2) return said;
+  return `${said === '' ? 'the server did not connect' : said}. Either nobody listens there whom the login may reach, or its sshd_config forbids it: AllowStreamLocalForwarding, AllowTcpForwarding and PermitOpen decide`;
 }
 
 /** The failure to reach a hop from the one before it, in the words of reaching a server. */

@@ -1,4 +1,4 @@
-import type { HostPort } from '../../core/address.ts';
+import type { Endpoint } from '../../core/address.ts';
 import { ForwardError } from '../../core/failure.ts';
 import type { Bound, Progress } from '../../core/forwardState.ts';
 import type { Clock } from '../../core/ports.ts';
@@ -17,19 +17,19 @@ interface Run {
   listening?: Promise<ServerPort>;
 }
 
-/** Has an SSH server listen: the near side of `ssh -R`. Each run asks anew, for the port that the one before was granted. */
+/** Has an SSH server listen, on a port or a Unix socket: the near side of `ssh -R`. Each run asks anew, for the port that the one before was granted. */
 export class SshListener implements Listener {
   readonly isLasting = false;
-  readonly #asked: HostPort;
+  readonly #asked: Endpoint;
   readonly #pool: ConnectionPool;
   readonly #clock: Clock;
   readonly #onArrival: (arrival: Arrival) => void;
   #run: Run | undefined;
   #ending: Promise<void> = Promise.resolve();
-  #granted: number | undefined;
+  #granted: Endpoint | undefined;
   onLost: Listener['onLost'];
 
-  constructor(asked: HostPort, pool: ConnectionPool, clock: Clock, onArrival: (arrival: Arrival) => void) {
+  constructor(asked: Endpoint, pool: ConnectionPool, clock: Clock, onArrival: (arrival: Arrival) => void) {
     this.#asked = asked;
     this.#pool = pool;
     this.#clock = clock;
@@ -51,9 +51,9 @@ export class SshListener implements Listener {
     const { connection } = await opening;
     signal.throwIfAborted();
     onProgress({ step: 'binding' });
-    run.listening = connection.listen({ host: this.#asked.host, port: this.#granted ?? this.#asked.port }, this.#onArrival);
+    run.listening = connection.listen(this.#granted ?? this.#asked, this.#onArrival);
     const { address } = await untilAborted(run.listening, signal);
-    this.#granted = address.port;
+    this.#granted = address;
     return { addresses: [address] };
   }
 

@@ -3,7 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ForwardError } from '../../../src/core/failure.ts';
 import type { ControlRequests } from '../../../src/protocol/messages.ts';
 import type { Handlers } from '../../../src/protocol/rpc.ts';
+import { SocketFiles } from '../../../src/system/socketFile.ts';
 import { PlaneHost } from '../../../src/ui/planeHost.ts';
+import { socketHandlers } from '../../../src/ui/socketHandlers.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../../support/temporaryFolder.ts';
 import { FakeLog } from './samples.ts';
@@ -45,6 +47,7 @@ const handlers: Handlers<ControlRequests> = {
   verifyHostKey: async () => ({ isAccepted: true }),
   needIdentity: async ({ path }) => ({ privateKey: `of ${path}` }),
   needSecret: async () => ({ isCancelled: true }),
+  ...socketHandlers(new SocketFiles()),
 };
 
 function setup(path = bundle) {

@@ -1,0 +1,18 @@
+import type { ControlRequests } from '../protocol/messages.ts';
+import type { Handlers } from '../protocol/rpc.ts';
+import type { SocketFiles } from '../system/socketFile.ts';
+
+/** Answers what the plane asks about the files of its Unix sockets. */
+export function socketHandlers(sockets: SocketFiles): Pick<Handlers<ControlRequests>, 'prepareSocket' | 'publishSocket' | 'withdrawSocket'> {
+  return {
+    prepareSocket: ({ path }) => sockets.prepare(path),
+    publishSocket: async (publication) => {
+      await sockets.publish(publication);
+      return undefined;
+    },
+    withdrawSocket: async (socket) => {
+      await sockets.withdraw(socket);
+      return undefined;
+    },
+  };
+}
