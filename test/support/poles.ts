@@ -6,6 +6,11 @@ export function here(...addresses: readonly HostPort[]): ListenPole {
   return { side: 'here', addresses };
 }
 
+/** Receiving datagrams on these addresses of this machine. */
+export function hereUdp(...addresses: readonly HostPort[]): ListenPole {
+  return { side: 'here-udp', addresses };
+}
+
 /** Listening on the SSH server. */
 export function onServer(address: HostPort): ListenPole {
   return { side: 'server', address };

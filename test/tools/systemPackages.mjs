@@ -18,6 +18,9 @@ const PACKAGES = [
   { program: 'setpriv', name: 'util-linux' },
   { program: 'python3', name: 'python3' },
   { program: 'puttygen', name: 'putty-tools' },
+  { program: 'dig', name: 'bind9-dnsutils' },
+  { program: 'dnsmasq', name: 'dnsmasq-base' },
+  { program: 'nginx', name: 'nginx-light' },
 ];
 
 /**
