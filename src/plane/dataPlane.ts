@@ -13,6 +13,8 @@ import { SshDialer } from './ssh/sshDialer.ts';
 import { SshListener } from './ssh/sshListener.ts';
 import { TcpDialer } from './tcpDialer.ts';
 import { TcpListener } from './tcpListener.ts';
+import { UdpDialer } from './udp/udpDialer.ts';
+import { UdpListener } from './udp/udpListener.ts';
 
 const TRAFFIC_INTERVAL_MS = 1_000;
 
@@ -97,8 +99,9 @@ export class DataPlane {
   }
 
   #createListener({ listen }: StartForward, onArrival: (arrival: Arrival) => void): Listener {
-    if (listen.side === 'server') return new SshListener(listen.address, this.#pool, this.#services.clock, onArrival);
-    return new TcpListener(listen.addresses, this.#services.clock, onArrival);
+    if (listen.side === 'server') return new SshListener(listen, this.#pool, this.#services.clock, onArrival);
+    if (listen.side === 'here-udp') return new UdpListener(listen.addresses, this.#services.clock, onArrival);
+    return new TcpListener(listen, this.#services.clock, onArrival);
   }
 
   #createCaller({ connect }: StartForward, arrival: Arrival, onGone: () => void): Caller {
@@ -108,6 +111,7 @@ export class DataPlane {
 
   /** What listens on the server connects from here. */
   #createDialer({ listen, target }: StartForward): Dialer {
+    if (listen.side === 'here-udp') return new UdpDialer(this.#services.clock);
     if (target === undefined || listen.side === 'server') return new TcpDialer(this.#services.clock);
     return new SshDialer(target, this.#pool);
   }

@@ -7,6 +7,7 @@ import { untilAborted } from '../abort.ts';
 import type { Arrival, Listener } from '../listener.ts';
 import type { ConnectionPool, Lease } from './connectionPool.ts';
 import type { ServerPort } from './serverPorts.ts';
+import { listenOnRange } from './serverRange.ts';
 
 /** How long the end of a run waits for the server to free the port. */
 const FREE_MS = 500;
@@ -17,10 +18,16 @@ interface Run {
   listening?: Promise<ServerPort>;
 }
 
+/** Where an SSH server is to listen; with `portCount` on that many ports in a row. */
+export interface ServerPole {
+  readonly address: HostPort;
+  readonly portCount?: number;
+}
+
 /** Has an SSH server listen: the near side of `ssh -R`. Each run asks anew, for the port that the one before was granted. */
 export class SshListener implements Listener {
   readonly isLasting = false;
-  readonly #asked: HostPort;
+  readonly #asked: ServerPole;
   readonly #pool: ConnectionPool;
   readonly #clock: Clock;
   readonly #onArrival: (arrival: Arrival) => void;
@@ -29,7 +36,7 @@ export class SshListener implements Listener {
   #granted: number | undefined;
   onLost: Listener['onLost'];
 
-  constructor(asked: HostPort, pool: ConnectionPool, clock: Clock, onArrival: (arrival: Arrival) => void) {
+  constructor(asked: ServerPole, pool: ConnectionPool, clock: Clock, onArrival: (arrival: Arrival) => void) {
     this.#asked = asked;
     this.#pool = pool;
     this.#clock = clock;
@@ -51,7 +58,9 @@ export class SshListener implements Listener {
     const { connection } = await opening;
     signal.throwIfAborted();
     onProgress({ step: 'binding' });
-    run.listening = connection.listen({ host: this.#asked.host, port: this.#granted ?? this.#asked.port }, this.#onArrival);
+    const { address: asked, portCount } = this.#asked;
+    const first = { host: asked.host, port: this.#granted ?? asked.port };
+    run.listening = listenOnRange(first, portCount, (address) => connection.listen(address, this.#onArrival));
     const { address } = await untilAborted(run.listening, signal);
     this.#granted = address.port;
     return { addresses: [address] };
