@@ -23,33 +23,26 @@ type Bind = (address: HostPort) => Promise<BoundPort>;
  * Binds all addresses; with port 0 in the first, the others take the port that it got. The first may only be missing for
  * want of such an interface, the others for any reason, and one must be had; a range is had on an address with all of its
  * ports or not at all, and its first port is told. Rejects with a `ForwardError` of `address-in-use`, `permission-denied`,
- * `address-not-available` or `cancelled`, whose context is the address that could not be had; then nothing stays bound.
+ * `address-not-available` or `cancelled`, whose context is the address that could not be had; then nothing stays bound, but what a `cancelled` leaves to the canceller.
  */
 export async function bindAll({ addresses, portCount = 1 }: BindPole, bind: Bind): Promise<Bound> {
-  const ports: BoundPort[] = [];
   const bound: HostPort[] = [];
   let missing: Bound['missing'];
-  try {
-    for (const [index, asked] of addresses.entries()) {
-      try {
-        const range = await bindRange({ host: asked.host, port: asked.port === 0 ? bound[0]?.port ?? 0 : asked.port }, portCount, bind);
-        ports.push(...range);
-        bound.push({ host: asked.host, port: range[0]?.port ?? 0 });
-      } catch (error) {
-        if (!(error instanceof BindError) || (index === 0 && error.code !== 'address-not-available')) throw error;
-        missing ??= { address: error.address, failure: toFailure(error) };
-      }
+  for (const [index, asked] of addresses.entries()) {
+    const first = { host: asked.host, port: asked.port === 0 ? bound[0]?.port ?? 0 : asked.port };
+    try {
+      bound.push({ host: asked.host, port: await bindRange(first, portCount, bind) });
+    } catch (error) {
+      if (!(error instanceof BindError) || (index === 0 && error.code !== 'address-not-available')) throw error;
+      missing ??= { address: error.address, failure: toFailure(error) };
     }
-    if (bound.length === 0) throw missing === undefined ? new ForwardError('internal', 'no address to bind') : fromFailure(missing.failure);
-    return missing === undefined ? { addresses: bound } : { addresses: bound, missing };
-  } catch (error) {
-    for (const port of ports) port.release();
-    throw error;
   }
+  if (bound.length === 0) throw missing === undefined ? new ForwardError('internal', 'no address to bind') : fromFailure(missing.failure);
+  return missing === undefined ? { addresses: bound } : { addresses: bound, missing };
 }
 
-/** Every port, or none; the first that cannot be had is the reason. */
-async function bindRange(first: HostPort, portCount: number, bind: Bind): Promise<readonly BoundPort[]> {
+/** Every port, or none, and then the first that cannot be had is the reason. Gives the first. */
+async function bindRange(first: HostPort, portCount: number, bind: Bind): Promise<number> {
   const addresses = Array.from({ length: portCount }, (_, index) => ({ host: first.host, port: first.port + index }));
   const outcomes = await Promise.allSettled(addresses.map(async (address) => {
     try {
@@ -60,7 +53,7 @@ async function bindRange(first: HostPort, portCount: number, bind: Bind): Promis
   }));
   const ports = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failed === undefined) return ports;
+  if (failed === undefined) return ports[0]?.port ?? 0;
   for (const port of ports) port.release();
   throw failed.reason;
 }

@@ -99,7 +99,7 @@ export class DataPlane {
   }
 
   #createListener({ listen }: StartForward, onArrival: (arrival: Arrival) => void): Listener {
-    if (listen.side === 'server') return new SshListener(listen, this.#pool, this.#services.clock, onArrival);
+    if (listen.side === 'server') return new SshListener(listen.address, this.#pool, this.#services.clock, onArrival, listen.portCount);
     if (listen.side === 'here-udp') return new UdpListener(listen.addresses, this.#services.clock, onArrival);
     return new TcpListener(listen, this.#services.clock, onArrival);
   }

@@ -3,7 +3,7 @@ import type { HostPort } from '../../src/core/address.ts';
 import type { Connection } from '../../src/core/forward.ts';
 import { NetworkNamespace, canCreateNetworkNamespace } from '../support/netns.ts';
 import { PlaneClient, type StartedForward } from '../support/planeClient.ts';
-import { here } from '../support/poles.ts';
+import { here, portOf } from '../support/poles.ts';
 import { dial, outcomeOfDialling, readAll, serve, type TestServer } from '../support/tcpPeers.ts';
 
 describe('a forward with several destinations', () => {
@@ -25,7 +25,7 @@ describe('a forward with several destinations', () => {
   async function start(first: HostPort, ...fallbacks: readonly HostPort[]): Promise<{ forward: StartedForward; port: number }> {
     const forward = await plane.begin({ listen: here({ host: '127.0.0.1', port: 0 }), connect: { kind: 'fixed', address: first, fallbacks } });
     await plane.untilUp(forward);
-    return { forward, port: (plane.boundOf(forward).addresses[0] as HostPort).port };
+    return { forward, port: portOf(plane.boundOf(forward).addresses[0]) };
   }
 
   /** Sends a text to and fro and gives the connection's row while it lives, and how long that took. */

@@ -6,7 +6,7 @@ import type { HostPort } from '../../src/core/address.ts';
 import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { PlaneClient, type StartedForward } from '../support/planeClient.ts';
-import { here } from '../support/poles.ts';
+import { here, portOf } from '../support/poles.ts';
 import { dial, readAll, serve, sha256, testBytes } from '../support/tcpPeers.ts';
 import { createTemporaryFolder } from '../support/temporaryFolder.ts';
 
@@ -51,18 +51,18 @@ describe('a forward that sends the header of the PROXY protocol', () => {
   async function start(address: HostPort, ...listen: readonly HostPort[]): Promise<{ forward: StartedForward; port: number }> {
     const forward = await plane.begin({ listen: here(...listen), connect: { kind: 'fixed', address, sendsProxyHeader: true } });
     await plane.untilUp(forward);
-    return { forward, port: (plane.boundOf(forward).addresses[0] as HostPort).port };
+    return { forward, port: portOf(plane.boundOf(forward).addresses[0]) };
   }
 
   it('tells a real nginx who connected, and where, over IPv4 and IPv6', async () => {
     const nginx = await startNginx();
-    const { forward, port } = await start(nginx.address, { host: '127.0.0.1', port: 0 }, { host: '::1', port: 0 });
-    for (const host of ['127.0.0.1', '::1']) {
+    const { forward, port } = await start(nginx.address, { host: '127.0.0.1', port: 0 }, { host: '127.0.0.2', port: 0 }, { host: '::1', port: 0 });
+    for (const host of ['127.0.0.1', '127.0.0.2', '::1']) {
       const client = await dial(port, host);
-      const { localPort } = client;
+      const { localAddress, localPort } = client;
       client.end('GET / HTTP/1.0\r\n\r\n');
       const answer = (await readAll(client)).toString();
-      expect(answer.split('\r\n\r\n')[1]).toBe(`${host} ${localPort} ${host} ${port}`);
+      expect(answer.split('\r\n\r\n')[1]).toBe(`${localAddress} ${localPort} ${host} ${port}`);
     }
     await plane.stop(forward);
     await nginx.stop();

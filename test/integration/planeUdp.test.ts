@@ -6,9 +6,9 @@ import { startDnsServer } from '../support/dnsServer.ts';
 import { eventually } from '../support/eventually.ts';
 import { PlaneClient, type StartedForward } from '../support/planeClient.ts';
 import { openDescriptors } from '../support/planeRoutes.ts';
-import { fixed, hereUdp } from '../support/poles.ts';
+import { fixed, hereUdp, portOf } from '../support/poles.ts';
 import { run } from '../support/processes.ts';
-import { sha256, testBytes } from '../support/tcpPeers.ts';
+import { settled, sha256, testBytes } from '../support/tcpPeers.ts';
 import { serveUdp, UdpClient, type UdpServer } from '../support/udpPeers.ts';
 
 const ANY: HostPort = { host: '127.0.0.1', port: 0 };
@@ -29,7 +29,7 @@ describe('a forward of datagrams', () => {
   async function start(connect: HostPort, ...listen: readonly HostPort[]): Promise<{ forward: StartedForward; port: number }> {
     const forward = await plane.begin({ listen: hereUdp(...(listen.length === 0 ? [ANY] : listen)), connect: fixed(connect) });
     await plane.untilUp(forward);
-    return { forward, port: (plane.boundOf(forward).addresses[0] as HostPort).port };
+    return { forward, port: portOf(plane.boundOf(forward).addresses[0]) };
   }
 
   async function ask(port: number, datagram = HELLO, host = '127.0.0.1'): Promise<Buffer> {
@@ -90,6 +90,14 @@ describe('a forward of datagrams', () => {
     await plane.stop(forward);
   });
 
+  it('binds every interface, of both families side by side', async () => {
+    const { forward, port } = await start(server, { host: '0.0.0.0', port: 0 }, { host: '::', port: 0 });
+    expect((await ask(port)).toString()).toBe('hello');
+    expect((await ask(port, HELLO, '::1')).toString()).toBe('hello');
+    expect((await plane.connections(forward)).map(({ origin }) => (origin as HostPort).host)).toEqual(['127.0.0.1', '::1']);
+    await plane.stop(forward);
+  });
+
   it('does without the second loopback when somebody else has it, and says so', async () => {
     const other = await serveUdp(undefined, '::1');
     const { forward, port } = await start(server, { host: '127.0.0.1', port: other.port }, { host: '::1', port: other.port });
@@ -103,8 +111,10 @@ describe('a forward of datagrams', () => {
   it('fails when its address is taken, and holds nothing then', async () => {
     const other = await serveUdp();
     const listen = hereUdp({ host: '127.0.0.1', port: other.port }, { host: '::1', port: other.port });
+    const before = openDescriptors();
     const forward = await plane.begin({ listen, connect: fixed(server) });
     expect(await plane.untilLost(forward)).toMatchObject({ isUnbound: true, failure: { code: 'address-in-use', context: { host: '127.0.0.1', port: other.port } } });
+    await eventually(() => openDescriptors() <= before);
     const free = createSocket('udp6').bind(other.port, '::1');
     await once(free, 'listening');
     free.close();
@@ -138,6 +148,8 @@ describe('a forward of datagrams', () => {
     await client.send(HELLO);
     expect(await plane.untilComplaint(forward)).toMatchObject({ code: 'destination-unreachable', context: { host: 'nowhere.invalid', port: 53 } });
     expect(await plane.connections(forward)).toMatchObject([{ phase: 'closed', closeReason: 'destination-unreachable' }]);
+    await client.send(HELLO);
+    await eventually(async () => (await plane.connections(forward)).filter(({ phase }) => phase === 'closed').length === 2);
     await client.close();
     await plane.stop(forward);
   });
@@ -156,7 +168,7 @@ describe('a forward of datagrams', () => {
     const { forward } = await start(itself, itself);
     const client = await UdpClient.open(free.port);
     await client.send(HELLO);
-    await eventually(async () => (await plane.connections(forward)).length === 1_024);
+    expect(await settled(async () => Math.max(0, ...(await plane.connections(forward)).map(({ id }) => id)))).toBe(1_024);
     await client.close();
     await plane.stop(forward);
     expect(await plane.connections(forward)).toEqual([]);

@@ -1,4 +1,4 @@
-import type { HostPort } from '../../src/core/address.ts';
+import { isSocketPath, type Endpoint, type HostPort } from '../../src/core/address.ts';
 import type { ConnectPole, ListenPole } from '../../src/protocol/messages.ts';
 
 /** Listening on these addresses of this machine. */
@@ -19,6 +19,12 @@ export function onServer(address: HostPort): ListenPole {
 /** Connecting to one destination; takes a test server as it is. */
 export function fixed({ host, port }: HostPort): ConnectPole {
   return { kind: 'fixed', address: { host, port } };
+}
+
+/** The port of an address that must be one. */
+export function portOf(endpoint: Endpoint | undefined): number {
+  if (endpoint === undefined || isSocketPath(endpoint)) throw new Error('No address with a port.');
+  return endpoint.port;
 }
 
 /** Connecting to what each connection asks for. */

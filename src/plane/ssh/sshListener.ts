@@ -18,26 +18,23 @@ interface Run {
   listening?: Promise<ServerPort>;
 }
 
-/** Where an SSH server is to listen; with `portCount` on that many ports in a row. */
-export interface ServerPole {
-  readonly address: HostPort;
-  readonly portCount?: number;
-}
-
 /** Has an SSH server listen: the near side of `ssh -R`. Each run asks anew, for the port that the one before was granted. */
 export class SshListener implements Listener {
   readonly isLasting = false;
-  readonly #asked: ServerPole;
+  readonly #asked: HostPort;
   readonly #pool: ConnectionPool;
   readonly #clock: Clock;
   readonly #onArrival: (arrival: Arrival) => void;
+  readonly #portCount: number | undefined;
   #run: Run | undefined;
   #ending: Promise<void> = Promise.resolve();
   #granted: number | undefined;
   onLost: Listener['onLost'];
 
-  constructor(asked: ServerPole, pool: ConnectionPool, clock: Clock, onArrival: (arrival: Arrival) => void) {
+  /** With `portCount`, that many ports in a row. */
+  constructor(asked: HostPort, pool: ConnectionPool, clock: Clock, onArrival: (arrival: Arrival) => void, portCount?: number) {
     this.#asked = asked;
+    this.#portCount = portCount;
     this.#pool = pool;
     this.#clock = clock;
     this.#onArrival = onArrival;
@@ -58,9 +55,8 @@ export class SshListener implements Listener {
     const { connection } = await opening;
     signal.throwIfAborted();
     onProgress({ step: 'binding' });
-    const { address: asked, portCount } = this.#asked;
-    const first = { host: asked.host, port: this.#granted ?? asked.port };
-    run.listening = listenOnRange(first, portCount, (address) => connection.listen(address, this.#onArrival));
+    const first = { host: this.#asked.host, port: this.#granted ?? this.#asked.port };
+    run.listening = listenOnRange(first, this.#portCount, (address) => connection.listen(address, this.#onArrival));
     const { address } = await untilAborted(run.listening, signal);
     this.#granted = address.port;
     return { addresses: [address] };

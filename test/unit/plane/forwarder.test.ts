@@ -5,7 +5,6 @@ import { SilentCaller } from '../../../src/plane/caller.ts';
 import type { Dialer } from '../../../src/plane/dialer.ts';
 import { Forwarder } from '../../../src/plane/forwarder.ts';
 import type { Arrival, Listener } from '../../../src/plane/listener.ts';
-import type { PlaneServices } from '../../../src/plane/services.ts';
 import type { StartForward } from '../../../src/protocol/messages.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { FakeEnd } from '../../support/fakeEnd.ts';

@@ -84,6 +84,7 @@ describe('the far end of a flow', () => {
     expect(clock.pending).toBe(0);
     const answered = open();
     answered.end.write(Buffer.from('?'));
+    clock.advance(2_000);
     answered.socket.answers('!');
     clock.advance(30_000);
     expect(answered.notes.told).toEqual(['!', 'closed: idle']);
