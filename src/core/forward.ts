@@ -50,6 +50,7 @@ export type CloseReason =
   | 'not-understood'
   | 'tunnel-lost'
   | 'not-served'
+  | 'idle'
   | 'stopped';
 
 export type ConnectionPhase = 'parked' | 'dialing' | 'established' | 'closed';
@@ -62,7 +63,10 @@ export interface Connection {
   readonly origin: Endpoint;
   /** The address of the listener that accepted it. */
   readonly accepted: Endpoint;
-  /** What it asked for (`db:5432`), where each connection chooses for itself; untrusted text, cleaned. */
+  /**
+   * Where it goes (`db:5432`), if that is not the one destination of its forward: what it asked for (untrusted text, cleaned), the
+   * fallback that was reached, or the port of a range.
+   */
   readonly destination?: string;
   readonly openedAt: number;
   /** Bytes from the origin to the destination. */

@@ -13,7 +13,7 @@ export interface ConnectionRow extends ByteCounters {
   readonly accepted: Endpoint;
   readonly openedAt: number;
   phase: 'parked' | 'dialing' | 'established';
-  /** What it asked for, once it has, where it has the choice. */
+  /** Where it goes, once that is known, where the forward leaves a choice. */
   destination?: string;
 }
 

@@ -14,6 +14,8 @@ import { SshDialer } from './ssh/sshDialer.ts';
 import { SshListener } from './ssh/sshListener.ts';
 import { TcpDialer } from './tcpDialer.ts';
 import { TcpListener } from './tcpListener.ts';
+import { UdpDialer } from './udp/udpDialer.ts';
+import { UdpListener } from './udp/udpListener.ts';
 
 const TRAFFIC_INTERVAL_MS = 1_000;
 
@@ -101,9 +103,10 @@ export class DataPlane {
   }
 
   #createListener({ listen }: StartForward, onArrival: (arrival: Arrival) => void): Listener {
-    if (listen.side === 'server') return new SshListener(listen.address, this.#pool, this.#services.clock, onArrival);
+    if (listen.side === 'server') return new SshListener(listen.address, this.#pool, this.#services.clock, onArrival, listen.portCount);
     if (listen.side === 'here-socket') return new SocketListener(listen.path, this.#services, onArrival);
-    return new TcpListener(listen.addresses, this.#services.clock, onArrival);
+    if (listen.side === 'here-udp') return new UdpListener(listen.addresses, this.#services.clock, onArrival);
+    return new TcpListener(listen, this.#services.clock, onArrival);
   }
 
   #createCaller({ connect }: StartForward, arrival: Arrival, onGone: () => void): Caller {
@@ -113,6 +116,7 @@ export class DataPlane {
 
   /** What listens on the server connects from here. */
   #createDialer({ listen, target }: StartForward): Dialer {
+    if (listen.side === 'here-udp') return new UdpDialer(this.#services.clock);
     if (target === undefined || listen.side === 'server') return new TcpDialer(this.#services.clock);
     return new SshDialer(target, this.#pool);
   }

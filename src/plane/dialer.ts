@@ -9,6 +9,10 @@ export interface Dialer {
   open(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<void>;
   /** Opens one connection to `destination` on behalf of `origin`; rejects with a `ForwardError`, `connection-lost` when the shared part is gone. */
   dial(origin: Endpoint, destination: Endpoint, signal: AbortSignal): Promise<End>;
+  /** True where dialling proves nothing (datagrams): `onDestination` tells. */
+  readonly isProvedByAnswers?: boolean;
+  /** Set by the owner; called with each answer of a destination, and with each failure after dialling, which ends nothing. */
+  onDestination?: ((failure: ForwardError | undefined) => void) | undefined;
   /** Called at most once, after `open`, when what all connections share is gone. */
   onLost: ((error: ForwardError) => void) | undefined;
   /** Lets go of the shared part; settles when nothing of it is left. Connections that were dialled may break. Idempotent. */

@@ -1,8 +1,8 @@
 /**
  * How an end went away: `ended` in good order (or at our own wish), `reset` by its peer, `lost` because what carried it
- * is gone.
+ * is gone. A flow of datagrams has no end of its own: `idle` when nothing has passed for a while.
  */
-export type EndClose = 'ended' | 'reset' | 'lost';
+export type EndClose = 'ended' | 'reset' | 'lost' | 'idle';
 
 /** What an end tells the relay. Nothing comes after `onClose`; `onData` never comes after `onEnd`. */
 export interface EndListener {
@@ -15,7 +15,10 @@ export interface EndListener {
   onClose(how: EndClose): void;
 }
 
-/** One of the two streams that a relay joins: a TCP socket or a channel of an SSH connection, both half-open. */
+/**
+ * One of the two streams that a relay joins: a TCP socket or a channel of an SSH connection, both half-open; or a flow of
+ * datagrams, of which each `onData` and each `write` is one.
+ */
 export interface End {
   /** Begins to deliver; what has happened before is told at once. Called once. */
   attach(listener: EndListener): void;

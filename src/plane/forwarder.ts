@@ -1,4 +1,4 @@
-import { formatEndpoint, formatHostPort, type Endpoint, type HostPort } from '../core/address.ts';
+import { formatEndpoint, formatHostPort, type HostPort } from '../core/address.ts';
 import { ForwardError, toFailure, untrustedText, type Failure, type FailureCode } from '../core/failure.ts';
 import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
 import type { StartForward } from '../protocol/messages.ts';
@@ -9,6 +9,7 @@ import type { Dialer } from './dialer.ts';
 import type { Arrival, Listener } from './listener.ts';
 import { Parking } from './parking.ts';
 import { relay, type Relay } from './relay.ts';
+import { createRoute, type Route } from './route.ts';
 import { log, type PlaneServices } from './services.ts';
 
 /** How often the same failure to reach the destination is told again. */
@@ -17,7 +18,7 @@ const COMPLAINT_INTERVAL_MS = 1_000;
 /** What a forward is made of: Listener × Route × Dialer. */
 export interface ForwarderParts {
   createListener(onArrival: (arrival: Arrival) => void): Listener;
-  /** The route: who decides where a connection goes. `onGone` is called when the caller no longer needs to be aborted. */
+  /** Who says where a connection wants to go. `onGone` is called when the caller no longer needs to be aborted. */
   createCaller(request: StartForward, arrival: Arrival, onGone: () => void): Caller;
   /** One for each run. */
   createDialer(request: StartForward): Dialer;
@@ -27,6 +28,7 @@ export interface ForwarderParts {
 interface Run {
   readonly generation: number;
   readonly request: StartForward;
+  readonly route: Route;
   readonly controller: AbortController;
   /** A new one each time the far side is opened. */
   dialer: Dialer;
@@ -87,7 +89,15 @@ export class Forwarder {
   /** Begins a new generation once `after` has settled; the outcome is told by events. The generation before is over. */
   start(request: StartForward, after: Promise<void>): void {
     this.#endRun();
-    const run: Run = { generation: request.generation, request, dialer: this.#parts.createDialer(request), controller: new AbortController(), isOpen: false, isIdle: false };
+    const run: Run = {
+      generation: request.generation,
+      request,
+      dialer: this.#parts.createDialer(request),
+      route: createRoute(request, this.#services.clock),
+      controller: new AbortController(),
+      isOpen: false,
+      isIdle: false,
+    };
     this.#request = request;
     this.#parking.limit(request.parking);
     this.#run = run;
@@ -161,6 +171,7 @@ export class Forwarder {
   async #openFarSide(run: Run): Promise<void> {
     const { generation, request: { id }, dialer, controller: { signal } } = run;
     dialer.onLost = (error) => { this.#lose(run, error, false); };
+    dialer.onDestination = (error) => { this.#tellDestination(run, error === undefined ? undefined : toFailure(error)); };
     await dialer.open(this.#progressOf(run), signal);
     signal.throwIfAborted();
     run.isOpen = true;
@@ -206,7 +217,11 @@ export class Forwarder {
   #lose(run: Run, error: unknown, isUnbound: boolean): void {
     if (this.#run !== run) return;
     const { isLasting } = this.#listener;
-    if (isUnbound && isLasting) this.#isStopped = true;
+    if (isUnbound && isLasting) {
+      this.#isStopped = true;
+      // Through a port of a range that is not had as a whole.
+      this.#loseUnjoined();
+    }
     this.#endRun();
     this.#services.control.emit('lost', { id: this.#request.id, generation: run.generation, failure: toFailure(error), isUnbound: isUnbound || !isLasting });
   }
@@ -224,7 +239,7 @@ export class Forwarder {
     this.#settleClosing(this.#listener.endRun());
   }
 
-  /** What arrived through a tunnel that is gone is gone with it. */
+  /** What arrived through a tunnel or a listener that is gone is gone with it. */
   #loseUnjoined(): void {
     this.#parking.takeAll();
     for (const accepted of [...this.#open]) if (accepted.relay === undefined) this.#abort(accepted, 'tunnel-lost');
@@ -271,10 +286,8 @@ export class Forwarder {
   }
 
   #serve(accepted: Accepted): void {
-    const { connect } = this.#request;
-    const destination = connect.kind === 'fixed' ? connect.address : accepted.destination;
     const run = this.#run;
-    if (run?.isOpen === true && destination !== undefined) void this.#dial(accepted, destination, run);
+    if (run?.isOpen === true) void this.#dial(accepted, run);
     else this.#park(accepted);
   }
 
@@ -284,19 +297,19 @@ export class Forwarder {
     else if (this.#run?.isIdle === true) this.#wake(this.#run);
   }
 
-  async #dial(accepted: Accepted, destination: Endpoint, run: Run): Promise<void> {
+  async #dial(accepted: Accepted, run: Run): Promise<void> {
     const dialing = new AbortController();
     const { caller, row } = accepted;
     row.phase = 'dialing';
     accepted.dialing = dialing;
     try {
-      const far = await run.dialer.dial(row.origin, destination, dialing.signal);
+      const far = await run.route.reach(row, accepted.destination, run.dialer, dialing.signal);
       delete accepted.dialing;
       if (dialing.signal.aborted) {
         far.reset();
         return;
       }
-      this.#tellDestination(run, undefined);
+      if (run.dialer.isProvedByAnswers !== true) this.#tellDestination(run, undefined);
       row.phase = 'established';
       accepted.relay = relay(caller.join(), far, row, (reason) => { this.#finish(accepted, reason); });
     } catch (error) {

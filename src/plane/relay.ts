@@ -110,7 +110,8 @@ class Side implements EndListener {
   onClose(how: EndClose): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (!this.#hasEnded && how !== 'ended') this.#pair.blame(how === 'lost' ? 'tunnel-lost' : this.#resetReason);
+    if (how === 'idle') this.#pair.note('idle');
+    else if (!this.#hasEnded && how !== 'ended') this.#pair.blame(how === 'lost' ? 'tunnel-lost' : this.#resetReason);
     if (this.#other === undefined) return;
     if (this.#other.#isClosed) this.#pair.done();
     else if (this.#hasEnded) this.#other.#end.linger();

@@ -43,6 +43,10 @@ export class SocketListener implements Listener {
     return Promise.resolve();
   }
 
+  stopAccepting(): void {
+    void this.close();
+  }
+
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }

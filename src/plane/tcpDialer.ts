@@ -39,7 +39,8 @@ export class TcpDialer implements Dialer {
   }
 }
 
-function dialFailure(error: unknown, connect: Endpoint): ForwardError {
+/** Why a destination could not be reached, of an error of the system. */
+export function dialFailure(error: unknown, connect: Endpoint): ForwardError {
   const code: FailureCode = systemCode(error) === 'ECONNREFUSED' ? 'destination-refused' : 'destination-unreachable';
   const detail = error instanceof Error ? error.message : String(error);
   const destination = isSocketPath(connect) ? { ...connect, destination: connect.path } : connect;

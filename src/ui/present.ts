@@ -186,6 +186,7 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'not-understood': 'what it asked for was not understood',
   'tunnel-lost': 'the SSH connection was lost',
   'not-served': 'the tunnel did not come back in time',
+  idle: 'nothing came for a while',
   stopped: 'stopped',
 };
 

@@ -3,15 +3,16 @@ import type { HostPort } from '../../src/core/address.ts';
 import type { Failure, FailureCode } from '../../src/core/failure.ts';
 import type { ForwardState } from '../../src/core/forwardState.ts';
 import { explain } from '../../src/ui/messages.ts';
+import { ControlSide } from '../support/controlSide.ts';
 import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { listenersOn } from '../support/listeners.ts';
 import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
+import { portOf } from '../support/poles.ts';
 import { Sshd } from '../support/sshd.ts';
 import { createSshKey, type SshKeyFile } from '../support/sshKeys.ts';
 import { dial, outcome, readAll, serve, type TestServer } from '../support/tcpPeers.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
-import { WatchedForwards } from '../support/watchedForwards.ts';
 
 const TARGET = { host: 'remhost' };
 const KINDS = ['local', 'remote'] as const;
@@ -32,7 +33,7 @@ let folder: TemporaryFolder;
 let key: SshKeyFile;
 let echo: TestServer;
 let server: Sshd | undefined;
-let forwards: WatchedForwards;
+let forwards: ControlSide;
 /** On the server, for every -R: PermitListen has to name it. */
 let listen: HostPort;
 const table: string[][] = [['server', 'forward', 'state', 'code', 'in the row', 'the server said']];
@@ -43,10 +44,10 @@ beforeAll(async () => {
   echo = await serve((socket) => { socket.pipe(socket); });
   listen = { host: '127.0.0.1', port: await findFreePort() };
   const { needIdentity } = trusting();
-  forwards = await WatchedForwards.open(
-    () => targetOf(hopTo(server!, { name: TARGET.host, identities: [identityOf(key)] })),
-    { needIdentity: needIdentity!, verifyHostKey: async () => ({ isAccepted: true }) },
-  );
+  forwards = await ControlSide.start({
+    target: () => targetOf(hopTo(server!, { name: TARGET.host, identities: [identityOf(key)] })),
+    answers: { needIdentity: needIdentity!, verifyHostKey: async () => ({ isAccepted: true }) },
+  });
 });
 
 afterAll(async () => {
@@ -81,14 +82,14 @@ function describeSettings({ sshdConfig = [], key: options = '' }: Settings): str
 
 async function expectCell(kind: Kind, settings: string, verdict: Verdict): Promise<void> {
   const connect = { host: echo.host, port: echo.port };
-  const id = await forwards.start(kind === 'local'
+  const id = await forwards.tryOut(kind === 'local'
     ? { kind, listen: { host: '127.0.0.1', port: 0 }, connect, target: TARGET }
     : { kind, listen, connect, target: TARGET });
   const accepted = echo.accepted();
-  const passed = await tryOut(forwards.state(id));
+  const passed = await tryOut(forwards.stateOf(id)!);
   // A complaint comes over the threads' port, the reset over a socket.
-  if (passed === 'reset') await eventually(() => failureOf(forwards.state(id)));
-  const state = forwards.state(id);
+  if (passed === 'reset') await eventually(() => failureOf(forwards.stateOf(id)!));
+  const state = forwards.stateOf(id)!;
   const failure = failureOf(state);
   table.push([settings, kind === 'local' ? '-L' : '-R', `${state.phase}${state.phase === 'listening' && failure !== undefined ? ', complaint' : ''}`, failure?.code ?? '', failure === undefined ? '' : explain(failure).summary, failure?.detail ?? '']);
   expect({ phase: state.phase, code: failure?.code, passed }).toEqual(EXPECTED[kind][verdict]);
@@ -111,7 +112,7 @@ const EXPECTED: Readonly<Record<Kind, Record<Verdict, { phase: ForwardState['pha
 /** Sends a word through to the echo; gives what comes back, or how the connection ends. */
 async function tryOut(state: ForwardState): Promise<string> {
   if (state.phase !== 'listening') return 'nothing listens';
-  const client = await dial(state.bound.addresses[0]!.port);
+  const client = await dial(portOf(state.bound.addresses[0]));
   const ending = outcome(client);
   client.end('hello');
   const [text, ended] = await Promise.all([readAll(client).then(String, () => ''), ending]);

@@ -1,11 +1,13 @@
 import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isThroughSsh } from '../../src/core/forwardSpec.ts';
 import { listConfiguredForwards } from '../../src/openssh/configuredForwards.ts';
 import { systemSshEnvironment, type SshEnvironment } from '../../src/openssh/sshEnvironment.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { ConfigForwards } from '../../src/ui/configForwards.ts';
 import { SshHosts } from '../../src/ui/sshHosts.ts';
+import { portOf } from '../support/poles.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 import { createModel, FakeLog } from '../unit/ui/samples.ts';
 
@@ -40,7 +42,7 @@ async function write(name: string, text: string): Promise<void> {
 
 /** Until the tree's model has these forwards of ssh_config, in this order, and the list of hosts has them too. */
 async function shows(...lines: string[]): Promise<void> {
-  await expect.poll(() => model.forwards.map(({ definition: { spec, source } }) => `${spec.kind === 'relay' ? '' : spec.target.host} ${String(spec.listen.port)} line ${String(source?.line)}`), { timeout: 5_000 })
+  await expect.poll(() => model.forwards.map(({ definition: { spec, source } }) => `${isThroughSsh(spec) ? spec.target.host : ''} ${String(portOf(spec.listen))} line ${String(source?.line)}`), { timeout: 5_000 })
     .toEqual(lines);
   const aliases = await hosts.aliases();
   for (const line of lines) expect(aliases).toContain(line.split(' ')[0]);

@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import type { HostPort } from '../../src/core/address.ts';
 import type { ForwardDefinition } from '../../src/core/forward.ts';
+import type { ForwardSpec } from '../../src/core/forwardSpec.ts';
 import { ForwardModel } from '../../src/core/forwardModel.ts';
 import type { Bound, ForwardState, Phase } from '../../src/core/forwardState.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { SocketFiles } from '../../src/system/socketFile.ts';
 import { PlaneRunner } from '../../src/ui/forwardRunner.ts';
 import { PlaneHost } from '../../src/ui/planeHost.ts';
+import { socketHandlers } from '../../src/ui/socketHandlers.ts';
 import { eventually } from './eventually.ts';
 import { planeBundle } from './planeBundle.ts';
 import type { Answers } from './planeClient.ts';
@@ -36,6 +40,7 @@ export class ControlSide {
     const log = { write: () => undefined };
     const unexpected = (): Promise<never> => Promise.reject(new Error('nobody answers this'));
     const host = new PlaneHost(await planeBundle(), {
+      ...socketHandlers(new SocketFiles()),
       verifyHostKey: answers.verifyHostKey ?? unexpected, needIdentity: answers.needIdentity ?? unexpected, needSecret: answers.needSecret ?? unexpected,
     }, log);
     const runner = new PlaneRunner(host, {
@@ -53,6 +58,20 @@ export class ControlSide {
     this.model.start(id);
     const { bound } = await this.until(id, 'listening') as { bound: Bound };
     return (bound.addresses[0] as HostPort).port;
+  }
+
+  /** Starts a forward and waits for what comes of it. */
+  async tryOut(spec: ForwardSpec): Promise<string> {
+    const id = randomUUID();
+    this.model.put({ id, name: '', spec, autoStart: false, origin: 'user' });
+    this.model.start(id);
+    await eventually(() => ['listening', 'failed'].includes(this.stateOf(id)?.phase ?? ''), { explain: () => JSON.stringify(this.stateOf(id)) });
+    return id;
+  }
+
+  async stop(id: string): Promise<void> {
+    this.model.stop(id);
+    await eventually(() => this.stateOf(id)?.phase === 'stopped');
   }
 
   stateOf(id: string): ForwardState | undefined {

@@ -13,6 +13,16 @@ export async function findFreePort(host = '127.0.0.1'): Promise<number> {
   }
 }
 
+/** The first of as many ports in a row that were free a moment ago, on both loopbacks. */
+export async function findFreeRange(count: number): Promise<number> {
+  for (;;) {
+    const first = randomInt(FIRST, END - count);
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    const areFree = await Promise.all(['127.0.0.1', '::1'].flatMap((host) => ports.map((port) => isFree(host, port))));
+    if (areFree.every(Boolean)) return first;
+  }
+}
+
 /** The port itself where it is free, for what is to look familiar in a picture; else any other. */
 export async function preferPort(port: number): Promise<number> {
   return (await isFree('127.0.0.1', port)) ? port : findFreePort();

@@ -20,6 +20,9 @@ const PACKAGES = [
   { program: 'puttygen', name: 'putty-tools' },
   { program: 'pg_ctlcluster', name: 'postgresql' },
   { program: 'git', name: 'git' },
+  { program: 'dig', name: 'bind9-dnsutils' },
+  { program: 'dnsmasq', name: 'dnsmasq-base' },
+  { program: 'nginx', name: 'nginx-light' },
 ];
 
 /**

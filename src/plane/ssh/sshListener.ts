@@ -7,6 +7,7 @@ import { untilAborted } from '../abort.ts';
 import type { Arrival, Listener } from '../listener.ts';
 import type { ConnectionPool, Lease } from './connectionPool.ts';
 import type { ServerPort } from './serverPorts.ts';
+import { listenOnRange } from './serverRange.ts';
 
 /** How long the end of a run waits for the server to free the port. */
 const FREE_MS = 500;
@@ -24,13 +25,16 @@ export class SshListener implements Listener {
   readonly #pool: ConnectionPool;
   readonly #clock: Clock;
   readonly #onArrival: (arrival: Arrival) => void;
+  readonly #portCount: number | undefined;
   #run: Run | undefined;
   #ending: Promise<void> = Promise.resolve();
   #granted: Endpoint | undefined;
   onLost: Listener['onLost'];
 
-  constructor(asked: Endpoint, pool: ConnectionPool, clock: Clock, onArrival: (arrival: Arrival) => void) {
+  /** With `portCount`, that many ports in a row. */
+  constructor(asked: Endpoint, pool: ConnectionPool, clock: Clock, onArrival: (arrival: Arrival) => void, portCount?: number) {
     this.#asked = asked;
+    this.#portCount = portCount;
     this.#pool = pool;
     this.#clock = clock;
     this.#onArrival = onArrival;
@@ -51,7 +55,7 @@ export class SshListener implements Listener {
     const { connection } = await opening;
     signal.throwIfAborted();
     onProgress({ step: 'binding' });
-    run.listening = connection.listen(this.#granted ?? this.#asked, this.#onArrival);
+    run.listening = listenOnRange(this.#granted ?? this.#asked, this.#portCount, (address) => connection.listen(address, this.#onArrival));
     const { address } = await untilAborted(run.listening, signal);
     this.#granted = address;
     return { addresses: [address] };

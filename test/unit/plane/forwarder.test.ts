@@ -1,0 +1,101 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ForwardError } from '../../../src/core/failure.ts';
+import type { Bound } from '../../../src/core/forwardState.ts';
+import { SilentCaller } from '../../../src/plane/caller.ts';
+import type { Dialer } from '../../../src/plane/dialer.ts';
+import { Forwarder } from '../../../src/plane/forwarder.ts';
+import type { Arrival, Listener } from '../../../src/plane/listener.ts';
+import type { StartForward } from '../../../src/protocol/messages.ts';
+import { FakeClock } from '../../support/fakeClock.ts';
+import { FakeEnd } from '../../support/fakeEnd.ts';
+
+const REQUEST: StartForward = {
+  id: 'db', generation: 1, listen: { side: 'here', addresses: [{ host: '127.0.0.1', port: 8000 }], portCount: 3 },
+  connect: { kind: 'fixed', address: { host: 'db', port: 9000 } },
+};
+
+describe('a forwarder', () => {
+  let told: { readonly name: string; readonly payload: object }[];
+  let arrive: (arrival: Arrival) => void;
+  let bind: PromiseWithResolvers;
+  let dialer: Dialer;
+  let dialled: object[];
+  let forwarder: Forwarder;
+
+  interface PromiseWithResolvers { readonly promise: Promise<Bound>; readonly resolve: (bound: Bound) => void; readonly reject: (error: Error) => void }
+
+  beforeEach(() => {
+    told = [];
+    dialled = [];
+    let [resolve, reject]: [PromiseWithResolvers['resolve'], PromiseWithResolvers['reject']] = [() => undefined, () => undefined];
+    const promise = new Promise<Bound>((...settle) => { [resolve, reject] = settle; });
+    bind = { promise, resolve, reject };
+    const listener: Listener = { isLasting: true, open: () => bind.promise, onLost: undefined, endRun: async () => undefined, stopAccepting: () => undefined, close: async () => undefined };
+    dialer = {
+      open: async () => undefined,
+      dial: async (_origin, destination) => {
+        dialled.push(destination);
+        return new FakeEnd();
+      },
+      onLost: undefined,
+      close: async () => undefined,
+    };
+    const control = { emit: (name: string, payload: object) => told.push({ name, payload }), request: () => Promise.reject(new Error('nobody asks')) };
+    forwarder = new Forwarder(REQUEST, { control, clock: new FakeClock() }, {
+      createListener: (onArrival) => {
+        arrive = onArrival;
+        return listener;
+      },
+      createCaller: (_request, arrival, onGone) => new SilentCaller(arrival, onGone),
+      createDialer: () => dialer,
+    });
+    forwarder.start(REQUEST, Promise.resolve());
+  });
+
+  function arrival(port: number): { arrival: Arrival; refused: () => boolean } {
+    let isRefused = false;
+    return {
+      arrival: { origin: { host: '127.0.0.1', port: 50_000 }, accepted: { host: '127.0.0.1', port }, open: () => new FakeEnd(), refuse: () => { isRefused = true; } },
+      refused: () => isRefused,
+    };
+  }
+
+  async function turns(): Promise<void> {
+    for (let count = 0; count < 20; count += 1) await Promise.resolve();
+  }
+
+  it('turns away who came in through one port of a range of which another cannot be had', async () => {
+    const early = arrival(8000);
+    arrive(early.arrival);
+    await turns();
+    expect(forwarder.connections()).toMatchObject([{ phase: 'parked' }]);
+    bind.reject(new ForwardError('address-in-use', '127.0.0.1:8002: taken'));
+    await turns();
+    expect(early.refused()).toBe(true);
+    expect(forwarder.connections()).toMatchObject([{ phase: 'closed' }]);
+    expect(told.at(-1)).toMatchObject({ name: 'lost', payload: { isUnbound: true, failure: { code: 'address-in-use' } } });
+  });
+
+  it('leads the nth port of a range to the nth', async () => {
+    bind.resolve({ addresses: [{ host: '127.0.0.1', port: 8000 }] });
+    await turns();
+    for (const port of [8002, 8000]) arrive(arrival(port).arrival);
+    await turns();
+    expect(dialled).toEqual([{ host: 'db', port: 9002 }, { host: 'db', port: 9000 }]);
+    expect(forwarder.connections().map(({ destination }) => destination)).toEqual(['db:9002', 'db:9000']);
+  });
+
+  it('takes a destination for reached when it was dialled, and of datagrams only when it answered', async () => {
+    Object.assign(dialer, { isProvedByAnswers: true });
+    bind.resolve({ addresses: [{ host: '127.0.0.1', port: 8000 }] });
+    await turns();
+    dialer.onDestination?.(new ForwardError('destination-refused', 'db:9000: nobody'));
+    arrive(arrival(8000).arrival);
+    await turns();
+    const destinations = (): readonly object[] => told.filter(({ name }) => name === 'destination').map(({ payload }) => payload);
+    expect(destinations()).toMatchObject([{ generation: 1, failure: { code: 'destination-refused' } }]);
+    dialer.onDestination?.(undefined);
+    expect(destinations()).toHaveLength(2);
+    expect(destinations()[1]).not.toHaveProperty('failure');
+  });
+});
