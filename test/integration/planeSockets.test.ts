@@ -234,6 +234,28 @@ describe('a destination that is a socket here', () => {
     await other.close();
   });
 
+  it('and goes without having read everything is a reset, which a socket cannot pass on', async () => {
+    const server = await serveAt(folder.join('breaking.sock'), (socket) => {
+      socket.once('data', () => {
+        // Node reads ahead all the same, one chunk.
+        socket.pause();
+        socket.write('more');
+      });
+    });
+    const forward = await start({ connect: fixed(server) });
+    const client = await dialPath(path);
+    const seen = outcome(client);
+    client.write('x');
+    await once(client, 'data');
+    client.write(testBytes(150_000));
+    await eventually(async () => (await plane.connections(forward))[0]?.bytesUp === 150_001);
+    for (const socket of server.sockets) socket.destroy();
+    expect(await seen).toBe('ended');
+    await eventually(async () => (await plane.connections(forward))[0]?.closeReason === 'destination-reset');
+    await plane.stop(forward);
+    await server.close();
+  });
+
   it('and has no room for more connections gets them when it has', async () => {
     const script = `
       require('node:net').createServer((socket) => { socket.end('late'); }).listen({ path: process.argv[1], backlog: 1 }, () => {
