@@ -145,7 +145,7 @@ export class QuickInput {
     const isAsked = (text: string): boolean => (typeof question === 'string' ? text.includes(question) : question.test(text));
     await eventually(
       async () => (await this.isOpen()) && isAsked([await this.title(), await this.message(), await this.placeholder()].join('\n')),
-      { deadlineMs: 20_000, explain: async () => `The box: ${plain(await this.widget.textContent())}` },
+      { deadlineMs: 20_000, explain: async () => ((await this.isOpen()) ? `The box says: ${[await this.title(), await this.message(), await this.placeholder()].join(' / ')}` : 'No box is open.') },
     );
   }
 }
