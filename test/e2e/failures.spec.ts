@@ -66,6 +66,7 @@ async function stopAll(workbench: Workbench, ...ports: readonly number[]): Promi
   await workbench.runCommand('Culvert: Stop All');
   for (const port of ports) await waitUntilFree(port);
   await workbench.forwards.waitForRows((rows) => rows.filter(isForward).every(({ description }) => description.endsWith('stopped')), PROMPTLY_MS);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(workbench.problems()).toEqual([]);
 }
 
@@ -151,6 +152,7 @@ test('an SSH server that does not exist', async ({ workbench }) => {
   expect(message).toContain('No address was found for the SSH server no-such-host.invalid. Check its name, and that this computer is online.');
   expect(buttons).toContain('Edit…');
   await waitUntilFree(port);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(workbench.problems()).toEqual([]);
 });
 

@@ -33,6 +33,7 @@ async function stopAndLook(workbench: Workbench, port: number): Promise<void> {
   await workbench.forwards.clickContextMenu(isForward, 'Stop');
   await workbench.forwards.waitForRow(/stopped/, PROMPTLY_MS);
   await waitUntilFree(port);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(workbench.problems()).toEqual([]);
 }
 
@@ -142,6 +143,7 @@ test('a password that stays wrong fails with a clear sentence, and is not tried 
   await workbench.screenshot('login-failed');
   await waitUntilFree(port);
   await waitUntilDeserted(sshd);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(countInLog(sshd, 'Failed password for')).toBe(3);
   expect(countInLog(sshd, /^Connection from /)).toBe(1);
   expect(await workbench.quickInput.isOpen()).toBe(false);
@@ -162,6 +164,7 @@ test('Escape at the password cancels the login and leaves nothing', async ({ wor
   await workbench.forwards.waitForRow((row) => row.description.includes('login cancelled') && row.icon === 'error', PROMPTLY_MS);
   await waitUntilFree(port);
   await waitUntilDeserted(sshd);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(countInLog(sshd, /Connection (closed|reset) by/)).toBe(1);
   expect(countInLog(sshd, 'Failed password')).toBe(0);
   await expect.poll(() => workbench.notifications.read()).toEqual([]);
@@ -181,6 +184,7 @@ test('the progress message cancels a start while the password is asked for', asy
   await workbench.forwards.waitForRow(/stopped/, PROMPTLY_MS);
   await waitUntilFree(port);
   await waitUntilDeserted(sshd);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(countInLog(sshd, 'Failed password')).toBe(0);
   await expect.poll(() => workbench.notifications.read()).toEqual([]);
   expect(workbench.problems()).toEqual([]);

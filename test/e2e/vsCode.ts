@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts';
 import { descendantsOf, runAnyway, signalProcess } from '../support/processes.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 import { startVsCode, type RunningVsCode, type VsCodeVersion } from '../tools/vscode.mjs';
+import { descriptorsOf } from './descriptors.ts';
 import { asNormalUser, prepareRealSshFolder } from './normalUser.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -106,6 +107,16 @@ export class VsCode {
     const isIdle = (): boolean => this.extensionHostPids().length === 0;
     await eventually(isIdle, { deadlineMs: 10_000 }).catch(() => { this.killExtensionHosts(); });
     await eventually(isIdle);
+  }
+
+  /**
+   * Waits until no extension host holds a TCP socket any more, but for the one to the browser: no port, no client, no
+   * connection to a server or destination.
+   */
+  async waitUntilNothingIsOpen(): Promise<void> {
+    const toBrowser = `:${Number(new URL(this.running.url).port).toString(16).toUpperCase().padStart(4, '0')} `;
+    const open = (): string[] => this.extensionHostPids().flatMap((pid) => descriptorsOf(pid).tcp.filter((line) => !line.includes(toBrowser)));
+    await eventually(() => open().length === 0, { explain: () => `Open:\n${open().join('\n')}` });
   }
 
   /** Ends an extension host as a crash would. */
