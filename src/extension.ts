@@ -89,7 +89,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     clock: systemClock,
     picker: new ForwardPicker(model, view.treeView, systemClock),
     flowContext: async () => ({
-      hosts: await hosts.list(), recent: recent.list(), portHint: await readPortHint(), proposePort,
+      hosts: recent.recentFirst(await hosts.list()), recent: recent.list(), portHint: await readPortHint(), proposePort,
     }),
     reveal: (id) => view.reveal(id),
     showLog: () => { log.show(); },

@@ -5,6 +5,7 @@ import type { ForwardSpec } from '../core/forwardSpec.ts';
 import { isListening, STOPPED } from '../core/forwardState.ts';
 import { formatForward } from '../core/forwardText.ts';
 import type { Disposable } from '../core/lifecycle.ts';
+import type { KnownHost } from './forwardPortBox.ts';
 
 const MEMENTO_KEY = 'recentForwards';
 const MAX_RECENT = 10;
@@ -26,11 +27,14 @@ export class RecentForwards implements Disposable {
   /** The latest first, without those that are in the view anyway. */
   list(): readonly ForwardSpec[] {
     const shown = new Set(this.#model.forwards.map(({ definition }) => formatForward(definition.spec)));
-    return this.#texts().filter((text) => !shown.has(text)).flatMap((text) => {
-      const parsed = parseForward(text, { sshHosts: new Set() });
-      const reading = parsed.isValid ? parsed.readings[0] : undefined;
-      return reading?.kind === 'forward' ? [reading.spec] : [];
-    });
+    return this.#texts().filter((text) => !shown.has(text)).flatMap(specsIn);
+  }
+
+  /** The hosts with those that were forwarded through lately before the others. */
+  recentFirst(hosts: readonly KnownHost[]): readonly KnownHost[] {
+    const aliases = this.#texts().flatMap(specsIn).flatMap((spec) => (spec.kind === 'relay' ? [] : [spec.target.host]));
+    const placeOf = ({ alias }: KnownHost): number => (aliases.includes(alias) ? aliases.indexOf(alias) : aliases.length);
+    return hosts.toSorted((one, other) => placeOf(one) - placeOf(other));
   }
 
   dispose(): void {
@@ -50,4 +54,10 @@ export class RecentForwards implements Disposable {
   #texts(): readonly string[] {
     return this.#state.get<readonly string[]>(MEMENTO_KEY, []);
   }
+}
+
+function specsIn(text: string): readonly ForwardSpec[] {
+  const parsed = parseForward(text, { sshHosts: new Set() });
+  const reading = parsed.isValid ? parsed.readings[0] : undefined;
+  return reading?.kind === 'forward' ? [reading.spec] : [];
 }

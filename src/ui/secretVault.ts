@@ -26,11 +26,11 @@ export class SecretVault {
     return secret === undefined ? undefined : { secret, isRefused: await this.#storage.get(REFUSED_PREFIX + key) !== undefined };
   }
 
-  /** Keeps a secret in place of the one before. */
+  /** Keeps a secret in place of the one before. Listed first: an editor that ends in between keeps none that is not listed. */
   async put(key: string, secret: string): Promise<void> {
+    await this.#updateIndex((keys) => [...keys.filter((other) => other !== key), key]);
     await this.#storage.store(PREFIX + key, secret);
     await this.#storage.delete(REFUSED_PREFIX + key);
-    await this.#updateIndex((keys) => [...keys.filter((other) => other !== key), key]);
   }
 
   /** Marks the secret as one that did not let in; it stays until it is replaced or forgotten. */

@@ -45,20 +45,31 @@ test('what cannot be had rejects with a code and a sentence, and is not left beh
   expect(workbench.problems()).toEqual([]);
 });
 
-test(`starting and stopping ${String(ROUNDS)} times leaves descriptors, sockets, sessions and memory where they were`, async ({ workbench, own }) => {
+test(`starting and stopping one forward ${String(ROUNDS)} times leaves descriptors, sockets, sessions and memory where they were`, async ({ workbench, own }) => {
   test.setTimeout(240_000);
   const { vsCode } = workbench;
   const sshd = await startKeyHost(vsCode, own, { alias: 'server' });
   const server = own(await serve((socket) => { socket.resume().end('x'); }), (it) => it.close());
+  const text = `${String(await findFreePort())}:127.0.0.1:${String(server.port)} server`;
   await workbench.openCulvert();
-  const rounds = (count: number): Promise<void> => vsCode.evaluate(`
-    const { connect } = require('node:net');
-    for (let round = 0; round < ${String(count)}; round += 1) {
-      const forward = await api.ensureForward('0:127.0.0.1:${String(server.port)} server');
-      await new Promise((resolve) => connect(forward.port, '127.0.0.1').on('close', resolve).resume());
-      await api.stop(forward.id);
-      forward.dispose();
-    }`.replace("require('node:net')", "process.getBuiltinModule('node:net')"));
+  // The user's own, so that it is the same one in every round.
+  await workbench.forward(text);
+  await workbench.forwards.waitForRow(/listening/);
+  const [mine] = await vsCode.evaluate<{ id: string }[]>('return api.forwards.map(({ id }) => ({ id }))');
+  const rounds = async (count: number): Promise<void> => {
+    const ids = await vsCode.evaluate<string[]>(`
+      const { connect } = process.getBuiltinModule('node:net');
+      const ids = new Set();
+      for (let round = 0; round < ${String(count)}; round += 1) {
+        const forward = await api.ensureForward('${text}');
+        await new Promise((resolve) => connect(forward.port, '127.0.0.1').on('close', resolve).resume());
+        await api.stop(forward.id);
+        forward.dispose();
+        ids.add(forward.id);
+      }
+      return [...ids];`);
+    expect(ids).toEqual([mine?.id]);
+  };
   // The first rounds load code and fill pools.
   await rounds(20);
   const [pid = 0] = vsCode.extensionHostPids();
@@ -68,9 +79,10 @@ test(`starting and stopping ${String(ROUNDS)} times leaves descriptors, sockets,
   await eventually(() => descendantsOf(sshd.pid).length === 0);
   // 100 rounds that each kept a key, a channel and its buffers would be far above this.
   expect(memoryOf(pid) - before.memory).toBeLessThan(60_000_000);
+  await vsCode.waitUntilNothingIsOpen();
+  await workbench.forwards.waitForRow((row) => row.level === 1 && row.description.endsWith('stopped'), 2_000);
   expect(workbench.problems()).toEqual([]);
 });
-
 
 /** Resident bytes (proc(5), VmRSS). */
 function memoryOf(pid: number): number {

@@ -20,6 +20,7 @@ export async function killPlane(workbench: Workbench, extensionHostPid: number):
   } finally {
     await page.close();
   }
+  await workbench.vsCode.evaluate("process.getBuiltinModule('node:inspector').close()");
 }
 
 /** Runs in the page: attaches to the worker through the inspector and lets it exit. */

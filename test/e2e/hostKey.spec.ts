@@ -54,6 +54,7 @@ async function beginForward(workbench: Workbench, own: Own): Promise<number> {
 async function expectNothingLeft(workbench: Workbench, sshd: Sshd, port: number): Promise<void> {
   await waitUntilFree(port);
   await waitUntilDeserted(sshd);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(workbench.problems()).toEqual([]);
 }
 

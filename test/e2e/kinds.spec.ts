@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findFreePort } from '../support/freePort.ts';
+import { serve } from '../support/tcpPeers.ts';
 import { expect, test } from './fixtures.ts';
 import { firstBytesFrom, GREETING, SSH_HOST, startGreeter, startKeyHost, waitUntilFree } from './sshHost.ts';
 
@@ -24,9 +25,12 @@ test('-R and -D typed as in ssh: the server listens, and a proxy goes where curl
 
   await workbench.forward(`-D ${String(proxy)} remhost`);
   await workbench.forwards.waitForRow((row) => row.label.startsWith(`${String(proxy)} → any host`) && row.description.includes('listening'));
-  await run('curl', ['--silent', '--max-time', '2', '--http0.9', '--socks5-hostname', `127.0.0.1:${String(proxy)}`, `http://${SSH_HOST}:${String(greeter.port)}/`]).catch(() => undefined);
-  await run('curl', ['--silent', '--max-time', '2', '--http0.9', '--socks5-hostname', `127.0.0.1:${String(proxy)}`, `http://localhost:${String(greeter.port)}/`]).catch(() => undefined);
-  await workbench.forwards.waitForRow((row) => row.label === 'CLOSED' && row.description.includes(`→ localhost:${String(greeter.port)}`));
+  const page = own(await serve((socket) => { socket.end('a page behind the proxy'); }), (it) => it.close());
+  const fetch = async (host: string, port: number): Promise<string> =>
+    (await run('curl', ['--silent', '--max-time', '30', '--http0.9', '--socks5-hostname', `127.0.0.1:${String(proxy)}`, `http://${host}:${String(port)}/`])).stdout;
+  await expect(fetch(SSH_HOST, page.port)).rejects.toThrow();
+  expect(await fetch('localhost', page.port)).toBe('a page behind the proxy');
+  await workbench.forwards.waitForRow((row) => row.label === 'CLOSED' && row.description.includes(`→ localhost:${String(page.port)}`));
   await workbench.screenshot('tree-kinds');
   await workbench.forwards.clickContextMenu((row) => row.level === 1 && row.label.startsWith('remhost'), 'Stop');
   await waitUntilFree(there);

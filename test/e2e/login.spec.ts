@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { startSshAgent } from '../support/sshAgent.ts';
 import { createSshKey } from '../support/sshKeys.ts';
@@ -32,6 +33,7 @@ async function stopAndLook(workbench: Workbench, port: number): Promise<void> {
   await workbench.forwards.clickContextMenu(isForward, 'Stop');
   await workbench.forwards.waitForRow(/stopped/, PROMPTLY_MS);
   await waitUntilFree(port);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(workbench.problems()).toEqual([]);
 }
 
@@ -126,12 +128,13 @@ test('a password that stays wrong fails with a clear sentence, and is not tried 
   await workbench.openCulvert();
   await workbench.forward(text);
   await workbench.quickInput.answer(`Password of ${user.name} on vault`, 'wrong-1');
-  for (const wrong of ['wrong-2', 'wrong-3']) {
-    await workbench.quickInput.waitForQuestion('That was not accepted.');
-    await workbench.quickInput.type(wrong);
-    await workbench.quickInput.accept();
-    await workbench.quickInput.waitUntilClosed();
+  for (const [refused, wrong] of [[1, 'wrong-2'], [2, 'wrong-3']] as const) {
+    // The next box looks like the last one, and may be there before that is seen to go.
+    await eventually(() => countInLog(sshd, 'Failed password for') === refused, { deadlineMs: 20_000, explain: () => sshd.logText() });
+    await eventually(async () => (await workbench.quickInput.isOpen()) && (await workbench.quickInput.value()) === '');
+    await workbench.quickInput.answer('That was not accepted.', wrong);
   }
+  await workbench.quickInput.waitUntilClosed();
   const { message, buttons } = await workbench.notifications.waitFor('did not accept');
   expect(message).toContain(`vault (${SSH_HOST}:${String(sshd.port)}) did not accept the login of ${user.name}. Tried: password.`);
   expect(buttons).toEqual(['Start Again', 'Edit…', 'Show Log']);
@@ -140,6 +143,7 @@ test('a password that stays wrong fails with a clear sentence, and is not tried 
   await workbench.screenshot('login-failed');
   await waitUntilFree(port);
   await waitUntilDeserted(sshd);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(countInLog(sshd, 'Failed password for')).toBe(3);
   expect(countInLog(sshd, /^Connection from /)).toBe(1);
   expect(await workbench.quickInput.isOpen()).toBe(false);
@@ -160,6 +164,7 @@ test('Escape at the password cancels the login and leaves nothing', async ({ wor
   await workbench.forwards.waitForRow((row) => row.description.includes('login cancelled') && row.icon === 'error', PROMPTLY_MS);
   await waitUntilFree(port);
   await waitUntilDeserted(sshd);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(countInLog(sshd, /Connection (closed|reset) by/)).toBe(1);
   expect(countInLog(sshd, 'Failed password')).toBe(0);
   await expect.poll(() => workbench.notifications.read()).toEqual([]);
@@ -179,6 +184,7 @@ test('the progress message cancels a start while the password is asked for', asy
   await workbench.forwards.waitForRow(/stopped/, PROMPTLY_MS);
   await waitUntilFree(port);
   await waitUntilDeserted(sshd);
+  await workbench.vsCode.waitUntilNothingIsOpen();
   expect(countInLog(sshd, 'Failed password')).toBe(0);
   await expect.poll(() => workbench.notifications.read()).toEqual([]);
   expect(workbench.problems()).toEqual([]);

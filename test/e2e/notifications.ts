@@ -8,6 +8,9 @@ export interface Notification {
   readonly severity: 'info' | 'warning' | 'error';
 }
 
+/** A message that moves because another comes or goes is looked for again. */
+const BRIEFLY = { timeout: 2_000 };
+
 /** The messages in the lower right corner, progress among them. */
 export class Notifications {
   private readonly items: Locator;
@@ -44,8 +47,11 @@ export class Notifications {
     await this.waitFor(text);
     // Buttons of a collapsed notification appear with the pointer.
     const item = this.items.filter({ hasText: text }).first();
-    await item.hover();
-    await item.getByRole('button', { name: button, exact: true }).click();
+    await eventually(async () => {
+      await item.hover(BRIEFLY);
+      await item.getByRole('button', { name: button, exact: true }).click(BRIEFLY);
+      return true;
+    }, { deadlineMs: 20_000, explain: async () => `The notifications are: ${JSON.stringify(await this.read())}` });
   }
 
   async dismissAll(): Promise<void> {
@@ -53,9 +59,9 @@ export class Notifications {
     await eventually(async () => {
       const item = this.items.first();
       if (!(await item.isVisible())) return true;
-      await item.hover();
-      await item.getByRole('button', { name: /^(Clear|Close|Dismiss|Cancel)/ }).first().click();
+      await item.hover(BRIEFLY);
+      await item.getByRole('button', { name: /^(Clear|Close|Dismiss|Cancel)/ }).first().click(BRIEFLY);
       return false;
-    });
+    }, { deadlineMs: 20_000 });
   }
 }

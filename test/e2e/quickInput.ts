@@ -13,6 +13,9 @@ export interface QuickInputRow {
   readonly icons: readonly string[];
 }
 
+/** A row that has moved, or a button that is drawn anew, is not waited for: it is looked for again. */
+const BRIEFLY = { timeout: 2_000 };
+
 /** The box at the top: quick picks, input boxes and the palette. */
 export class QuickInput {
   private readonly widget: Locator;
@@ -86,8 +89,9 @@ export class QuickInput {
   }
 
   /** Waits until a row is as wanted, and gives it. */
-  async waitForRow(isWanted: (row: QuickInputRow) => boolean): Promise<QuickInputRow> {
+  async waitForRow(isWanted: (row: QuickInputRow) => boolean, deadlineMs = 20_000): Promise<QuickInputRow> {
     return eventually(async () => (await this.rows()).find(isWanted), {
+      deadlineMs,
       explain: async () => `The rows are:\n${JSON.stringify(await this.rows(), undefined, 2)}`,
     });
   }
@@ -97,13 +101,17 @@ export class QuickInput {
     return this.waitForRow((row) => row.index === 0 && isWanted(row));
   }
 
-  async click(row: QuickInputRow): Promise<void> {
-    await this.widget.locator(`.quick-input-list .monaco-list-row[data-index="${row.index}"]`).click();
+  /** Presses the row with this label. Rows move while results come in: at its place there may be another by now. */
+  async click({ index, label }: QuickInputRow): Promise<void> {
+    await this.widget.locator(`.quick-input-list .monaco-list-row[data-index="${String(index)}"]`).filter({ hasText: label }).click(BRIEFLY);
   }
 
   /** Chooses the row with this label. */
   async pick(label: string): Promise<void> {
-    await this.click(await this.waitForRow((row) => row.label === label));
+    await eventually(async () => {
+      await this.click(await this.waitForRow((row) => row.label === label));
+      return true;
+    }, { deadlineMs: 20_000 });
   }
 
   /** Enter. */
@@ -119,7 +127,10 @@ export class QuickInput {
 
   /** Presses a button of the title bar or of the field by its tooltip. */
   async pressButton(name: string | RegExp): Promise<void> {
-    await this.widget.getByRole('button', { name }).click();
+    await eventually(async () => {
+      await this.widget.getByRole('button', { name }).click(BRIEFLY);
+      return true;
+    }, { deadlineMs: 20_000 });
   }
 
   /** Waits for an input box whose title or message has this text, types the answer and presses Enter. */
@@ -134,7 +145,7 @@ export class QuickInput {
     const isAsked = (text: string): boolean => (typeof question === 'string' ? text.includes(question) : question.test(text));
     await eventually(
       async () => (await this.isOpen()) && isAsked([await this.title(), await this.message(), await this.placeholder()].join('\n')),
-      { deadlineMs: 20_000, explain: async () => `The box: ${plain(await this.widget.textContent())}` },
+      { deadlineMs: 20_000, explain: async () => ((await this.isOpen()) ? `The box says: ${[await this.title(), await this.message(), await this.placeholder()].join(' / ')}` : 'No box is open.') },
     );
   }
 }

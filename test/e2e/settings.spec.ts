@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { serve } from '../support/tcpPeers.ts';
 import { expect, test } from './fixtures.ts';
@@ -64,6 +65,21 @@ test('settings.json completes and complains about forwards', async ({ workbench 
   await problems.getByText('Missing property "forward"').waitFor();
   await problems.getByText('Property forwards is not allowed').waitFor();
   await problems.getByText('Write [bind:]port:host:hostport').waitFor();
+
+  await workbench.runCommand('View: Close Editor');
+  await workbench.editSettings((settings) => ({ ...settings, 'culvert.forwards': [] }));
+  await workbench.runCommand('Preferences: Open User Settings (JSON)');
+  await workbench.page.locator('.monaco-editor.focused').waitFor();
+  // Into the brackets of the last setting, in the last line but one.
+  for (const key of ['ControlOrMeta+End', 'ArrowUp', 'End', 'ArrowLeft']) await workbench.page.keyboard.press(key);
+  const suggestions = workbench.page.locator('.suggest-widget.visible');
+  await eventually(async () => {
+    await workbench.page.keyboard.press('Control+Space');
+    await suggestions.getByText('SSH tunnel').waitFor({ timeout: 3_000 });
+    return true;
+  });
+  for (const label of ['Local relay', 'SOCKS proxy (-D)']) await suggestions.getByText(label).waitFor();
+  await workbench.screenshot('settings-completion');
 });
 
 function read(port: number): Promise<string> {

@@ -50,7 +50,7 @@ export class StatusBar {
         const item = await this.culvert();
         return item !== undefined && (matches(item.text, text) || matches(item.ariaLabel, text)) ? item : undefined;
       },
-      { explain: async () => `The item is: ${JSON.stringify(await this.culvert())}` },
+      { deadlineMs: 15_000, explain: async () => `The item is: ${JSON.stringify(await this.culvert())}` },
     );
   }
 

@@ -110,14 +110,6 @@ export class TreeView {
     await this.page.keyboard.press(key);
   }
 
-  /** The titles of the icons that a row shows under the pointer. */
-  async inlineActions(matcher: RowMatcher): Promise<string[]> {
-    const row = await this.locate(matcher);
-    await row.hover();
-    const labels = await row.locator('.actions .action-label').evaluateAll((elements) => elements.map((each) => each.getAttribute('aria-label') ?? ''));
-    return labels.map(plain);
-  }
-
   async clickInlineAction(matcher: RowMatcher, title: string): Promise<void> {
     await this.act(matcher, async (row) => {
       await row.hover(BRIEFLY);
@@ -127,7 +119,7 @@ export class TreeView {
 
   /** The entries of a row's context menu; it is closed again. */
   async contextMenu(matcher: RowMatcher): Promise<string[]> {
-    await this.act(matcher, (row) => row.click({ button: 'right', ...BRIEFLY }));
+    await this.openContextMenu(matcher, 'Show Log');
     const entries = await this.menu().locator('.action-menu-item .action-label:not(.separator)').allTextContents();
     await this.page.keyboard.press('Escape');
     await this.menu().waitFor({ state: 'hidden' });
@@ -135,22 +127,37 @@ export class TreeView {
   }
 
   async clickContextMenu(matcher: RowMatcher, title: string): Promise<void> {
-    await this.act(matcher, (row) => row.click({ button: 'right', ...BRIEFLY }));
-    const entry = this.menu().getByRole('menuitem', { name: title, exact: true });
-    await entry.waitFor();
+    await this.openContextMenu(matcher, title);
+    const entry = this.entry(title);
     // A menu that has just opened takes no clicks for a tenth of a second.
     await eventually(async () => {
-      if (await entry.isVisible()) await entry.click();
+      if (await entry.isVisible()) await entry.click(BRIEFLY);
       await this.menu().waitFor({ state: 'hidden', timeout: 1_000 });
       return true;
+    }, { deadlineMs: 20_000 });
+  }
+
+  /** Opens the menu of a row until it has this entry; a list that is drawn anew may close it, or what it is about may change. */
+  private async openContextMenu(matcher: RowMatcher, title: string): Promise<void> {
+    await this.act(matcher, async (row) => {
+      if (await this.menu().isVisible()) await this.page.keyboard.press('Escape');
+      await row.click({ button: 'right', ...BRIEFLY });
+      await this.entry(title).waitFor(BRIEFLY);
     });
+  }
+
+  private entry(title: string): Locator {
+    return this.menu().getByRole('menuitem', { name: title, exact: true });
   }
 
   /** Presses an icon in the view's title bar: `Forward Port…`. */
   async clickTitleAction(title: string): Promise<void> {
     // The icons of a view appear with the pointer; those of a container's only view are in the container's title.
-    await this.page.locator('.part.sidebar').hover({ position: { x: 60, y: 60 } });
-    await this.page.locator('.part.sidebar').getByRole('button', { name: title }).first().click();
+    await eventually(async () => {
+      await this.page.locator('.part.sidebar').hover({ position: { x: 60, y: 60 }, ...BRIEFLY });
+      await this.page.locator('.part.sidebar .title').getByRole('button', { name: title }).first().click(BRIEFLY);
+      return true;
+    }, { deadlineMs: 20_000 });
   }
 
   /** The whole story of a row: its hover. */

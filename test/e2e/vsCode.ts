@@ -2,12 +2,13 @@ import { createVSIX } from '@vscode/vsce';
 import { connect } from 'node:net';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { descendantsOf, runAnyway, signalProcess } from '../support/processes.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 import { startVsCode, type RunningVsCode, type VsCodeVersion } from '../tools/vscode.mjs';
+import { descriptorsOf } from './descriptors.ts';
+import { asNormalUser, prepareRealSshFolder } from './normalUser.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -109,6 +110,16 @@ export class VsCode {
     await eventually(isIdle);
   }
 
+  /**
+   * Waits until no extension host holds a TCP socket any more, but for the one to the browser: no port, no client, no
+   * connection to a server or destination.
+   */
+  async waitUntilNothingIsOpen(): Promise<void> {
+    const toBrowser = `:${Number(new URL(this.running.url).port).toString(16).toUpperCase().padStart(4, '0')} `;
+    const open = (): string[] => this.extensionHostPids().flatMap((pid) => descriptorsOf(pid).tcp.filter((line) => !line.includes(toBrowser)));
+    await eventually(() => open().length === 0, { explain: () => `Open:\n${open().join('\n')}` });
+  }
+
   /** Ends an extension host as a crash would. */
   killExtensionHosts(): void {
     for (const pid of this.extensionHostPids()) signalProcess(pid, 'SIGKILL');
@@ -136,23 +147,6 @@ export class VsCode {
     await this.running.stop();
     await this.folder.remove();
   }
-}
-
-/**
- * The folder that ssh itself reads: it asks the user database, not $HOME. The tests' own is mounted over it, so it has to
- * be there, and stays: another run may have it mounted, too.
- */
-async function prepareRealSshFolder(): Promise<string> {
-  const path = join(userInfo().homedir, '.ssh');
-  if (process.getuid?.() === 0) await mkdir(path, { recursive: true, mode: 0o700 });
-  return path;
-}
-
-/** As root: a mount namespace in which ~/.ssh is the tests' own, and no right to ports below 1024. */
-function asNormalUser(testSshFolder: string, realSshFolder: string): string[] {
-  if (process.getuid?.() !== 0) return [];
-  const script = 'mount --bind "$1" "$2" && shift 2 && exec setpriv --bounding-set=-net_bind_service "$@"';
-  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', testSshFolder, realSshFolder];
 }
 
 /** The package that `npm run package` made, or the one that CULVERT_VSIX names. */

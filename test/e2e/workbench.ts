@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { Dialog } from './dialog.ts';
 import { Notifications } from './notifications.ts';
-import { QuickInput, type QuickInputRow } from './quickInput.ts';
+import { QuickInput } from './quickInput.ts';
 import { StatusBar } from './statusBar.ts';
 import { TreeView } from './treeView.ts';
 import type { VsCode } from './vsCode.ts';
@@ -12,7 +12,9 @@ import type { VsCode } from './vsCode.ts';
 const SCREENSHOTS = join(import.meta.dirname, '../../test-results/screenshots');
 /** What of a stack tells where to look; the rest is the editor's own. */
 const STACK_LINES = 4;
-const ACTIVATION_DEADLINE_MS = 30_000;
+const ACTIVATION_DEADLINE_MS = 60_000;
+/** How long the palette is waited for before it is opened anew. */
+const PALETTE_MS = 5_000;
 
 /** Themes that every VS Code since 1.100 has, as its picker names them, and the class that the workbench wears with each. */
 const THEMES = {
@@ -88,25 +90,30 @@ export class Workbench {
 
   /** Runs a command by its title in the palette: `Culvert: Forward Port…`. */
   async runCommand(title: string): Promise<void> {
-    await this.quickInput.click(await this.askPalette(title, (row) => row.label === title));
+    await this.askPalette(title, async () => {
+      await this.quickInput.click(await this.quickInput.waitForRow((row) => row.label === title, PALETTE_MS));
+    });
   }
 
   /** The titles that the palette offers for a text. */
   async findCommands(text: string): Promise<string[]> {
-    await this.askPalette(text, (row) => row.label.includes(text) || row.label.startsWith('No matching'));
-    const titles = (await this.quickInput.rows()).map((row) => row.label);
+    const titles = await this.askPalette(text, async () => {
+      await this.quickInput.waitForRow((row) => row.label.includes(text) || row.label.startsWith('No matching'), PALETTE_MS);
+      return (await this.quickInput.rows()).map((row) => row.label);
+    });
     await this.quickInput.cancel();
     return titles;
   }
 
-  /** Opens the palette and types; once more when something else that opened took the focus, and the palette with it. */
-  private async askPalette(text: string, isWanted: (row: QuickInputRow) => boolean): Promise<QuickInputRow> {
-    return eventually(async () => {
+  /** Opens the palette, types and does something there; anew when something else that opened took the focus, and the palette with it. */
+  private async askPalette<T>(text: string, act: () => Promise<T>): Promise<T> {
+    const { answer } = await eventually(async () => {
       await this.page.keyboard.press('F1');
-      await this.quickInput.waitUntilOpen(undefined, 3000);
+      await this.quickInput.waitUntilOpen(undefined, PALETTE_MS);
       await this.quickInput.type(`>${text}`);
-      return this.quickInput.waitForRow(isWanted);
-    }, { deadlineMs: 15_000 });
+      return { answer: await act() };
+    }, { deadlineMs: 45_000 });
+    return answer;
   }
 
   /** Opens a view container by its title in the activity bar; one that is open already stays so. */
@@ -145,12 +152,16 @@ export class Workbench {
   async editSettingsText(text: string): Promise<void> {
     await this.runCommand('Preferences: Open User Settings (JSON)');
     await this.page.getByRole('tab', { name: /^settings\.json/ }).waitFor();
-    await this.page.locator('.editor-instance .view-lines').first().click();
-    await this.page.keyboard.press('ControlOrMeta+A');
-    await this.page.evaluate((value) => navigator.clipboard.writeText(value), text);
-    await this.page.keyboard.press('ControlOrMeta+V');
-    await this.page.keyboard.press('ControlOrMeta+S');
-    await eventually(async () => (await this.vsCode.readSettingsText()) === text, { explain: () => this.vsCode.readSettingsText() });
+    const isSaved = async (): Promise<boolean> => (await this.vsCode.readSettingsText()) === text;
+    // An editor that is still being filled keeps nothing of what is pasted: then once more.
+    await eventually(async () => {
+      await this.page.locator('.editor-instance .view-lines').first().click({ timeout: 5_000 });
+      await this.page.keyboard.press('ControlOrMeta+A');
+      await this.page.evaluate((value) => navigator.clipboard.writeText(value), text);
+      await this.page.keyboard.press('ControlOrMeta+V');
+      await this.page.keyboard.press('ControlOrMeta+S');
+      return eventually(isSaved, { deadlineMs: 5_000 });
+    }, { deadlineMs: 30_000, explain: () => this.vsCode.readSettingsText() });
     await this.runCommand('View: Close Editor');
   }
 

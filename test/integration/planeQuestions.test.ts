@@ -245,9 +245,23 @@ describe('an agent', () => {
     expect(log()).toContain(reason);
   });
 
+  it('that dies when it is to sign costs nothing, and the failure names the key and why', async () => {
+    await serve(() => undefined, key);
+    const blob = Buffer.from(key.publicKey.split(' ')[1] ?? '', 'base64');
+    const identityAgent = await agentThat((answer, hangUp) => {
+      const isToSign = happened.filter((each) => each === 'the agent is asked').length > 1;
+      if (isToSign) hangUp();
+      else answer(identities([blob, 'my key']));
+    });
+    const { opening } = logIn(nobody, { identityAgent });
+    await expect(opening).rejects.toMatchObject({ code: 'auth-failed', context: { unusable: [expect.stringMatching(/^my key \(agent\): .*it closed the connection/)] } });
+  });
+
   it('that has only keys which cannot be used: the failure names them and why', async () => {
     await serve(() => undefined, key);
-    const identityAgent = await agentThat((answer) => { answer(identities(['sk-ssh-ed25519@openssh.com', 'my token'], ['ssh-ed25519-cert-v01@openssh.com', 'my certificate'])); });
+    const identityAgent = await agentThat((answer) => {
+      answer(identities([blobOf('sk-ssh-ed25519@openssh.com'), 'my token'], [blobOf('ssh-ed25519-cert-v01@openssh.com'), 'my certificate']));
+    });
     const { opening, log } = logIn(nobody, { identityAgent, unusableIdentities: ['/home/me/.ssh/id_sk: it lives on a FIDO security key, which is not supported'] });
     const unusable = [
       '/home/me/.ssh/id_sk: it lives on a FIDO security key, which is not supported',
@@ -260,12 +274,19 @@ describe('an agent', () => {
   });
 });
 
-/** An agent's answer with keys of these types (draft-ietf-sshm-ssh-agent, section 3.3). */
-function identities(...keys: readonly (readonly [type: string, comment: string])[]): Buffer {
-  const string = (bytes: Buffer | string): Buffer => {
-    const content = Buffer.from(bytes);
-    return Buffer.concat([Buffer.of(0, 0, 0, content.length), content]);
-  };
-  const list = keys.map(([type, comment]) => Buffer.concat([string(Buffer.concat([string(type), string('x'.repeat(32))])), string(comment)]));
-  return string(Buffer.concat([Buffer.of(12, 0, 0, 0, keys.length), ...list]));
+/** A key blob (RFC 4253 section 6.6) of this type, and of nobody. */
+function blobOf(type: string): Buffer {
+  return Buffer.concat([shortString(type), shortString('x'.repeat(32))]);
+}
+
+/** An agent's answer with these keys (draft-ietf-sshm-ssh-agent, section 3.3). */
+function identities(...keys: readonly (readonly [blob: Buffer, comment: string])[]): Buffer {
+  const list = keys.map(([blob, comment]) => Buffer.concat([shortString(blob), shortString(comment)]));
+  return shortString(Buffer.concat([Buffer.of(12, 0, 0, 0, keys.length), ...list]));
+}
+
+/** A string of RFC 4251 section 5, of fewer than 256 bytes. */
+function shortString(bytes: Buffer | string): Buffer {
+  const content = Buffer.from(bytes);
+  return Buffer.concat([Buffer.of(0, 0, 0, content.length), content]);
 }

@@ -6,7 +6,7 @@ export interface EventuallyOptions {
   readonly explain?: () => string | Promise<string>;
 }
 
-const DEFAULT_DEADLINE_MS = 10_000;
+const DEFAULT_DEADLINE_MS = 20_000;
 const DEFAULT_INTERVAL_MS = 20;
 
 /**

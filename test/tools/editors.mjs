@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT, runProgram, timed } from './commands.mjs';
 import { makePackage } from './package.mjs';
+import { startPortRedirect } from './portRedirect.mjs';
 import { stopTree, stopWhoNames } from './processTree.mjs';
 import { NEWEST, startVsCode } from './vscode.mjs';
 
@@ -33,12 +34,17 @@ export async function startInBrowser(folder, workspace, file) {
   const dataFolder = join(folder, 'vscode');
   await mkdir(dataFolder);
   // The browser is on this machine: a forwarded port is reached at its own address, without a proxy in between.
-  const extraEnv = { VSCODE_PROXY_URI: 'http://localhost:{{port}}/' };
+  const redirect = await startPortRedirect();
+  const extraEnv = { VSCODE_PROXY_URI: redirect.template };
   const running = await startVsCode({ version: NEWEST, dataFolder, vsixes: [vsix], settings: SETTINGS, extraEnv });
   const host = new URL(running.url).host;
   const payload = JSON.stringify([['openFile', `vscode-remote://${host}${pathToFileURL(file).pathname}`]]);
   const url = `${running.urlOf(workspace)}&payload=${encodeURIComponent(payload)}`;
-  return { url, closed: running.closed, stop: running.stop };
+  const stop = async () => {
+    await redirect.stop();
+    await running.stop();
+  };
+  return { url, closed: running.closed, stop };
 }
 
 /**

@@ -64,8 +64,8 @@ ${server.password}
 
 ### 3. Look through the tunnel
 
-Open <http://localhost:${port}> in a browser, or choose **Open in Browser** at the forward in the **Culvert** view (its icon is
-in the activity bar). Each connection shows up under the forward while it lives.
+Open <http://localhost:${port}> in a browser, or right-click the forward in the **Culvert** view (its icon is in the activity bar)
+and choose **Open in Browser**. Each connection shows up under the forward while it lives.
 
 ---
 

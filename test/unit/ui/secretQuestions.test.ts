@@ -322,6 +322,20 @@ describe('the vault', () => {
     expect([...kept.keys()]).toEqual(['secrets']);
   });
 
+  it('keeps none that is not listed, and so could not be forgotten, whenever the editor ends', async () => {
+    const { vault, kept } = storage();
+    const putting = vault.put('a', '1');
+    while (!kept.has('secret:a')) await new Promise((resolve) => setImmediate(resolve));
+    expect(kept.get('secrets')).toBe('["a"]');
+    await putting;
+    const forgetting = vault.forget('a');
+    while (kept.has('secret:a')) {
+      expect(kept.get('secrets')).toBe('["a"]');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await forgetting;
+  });
+
   it('loses none of several that come at once', async () => {
     const { vault } = storage();
     await Promise.all([vault.put('a', '1'), vault.put('b', '2'), vault.put('c', '3')]);
