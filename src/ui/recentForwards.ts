@@ -1,7 +1,7 @@
 import type * as vscode from 'vscode';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { parseForward } from '../core/forwardParser.ts';
-import type { ForwardSpec } from '../core/forwardSpec.ts';
+import { isThroughSsh, type ForwardSpec } from '../core/forwardSpec.ts';
 import { isListening, STOPPED } from '../core/forwardState.ts';
 import { formatForward } from '../core/forwardText.ts';
 import type { Disposable } from '../core/lifecycle.ts';
@@ -32,7 +32,7 @@ export class RecentForwards implements Disposable {
 
   /** The hosts with those that were forwarded through lately before the others. */
   recentFirst(hosts: readonly KnownHost[]): readonly KnownHost[] {
-    const aliases = this.#texts().flatMap(specsIn).flatMap((spec) => (spec.kind === 'relay' ? [] : [spec.target.host]));
+    const aliases = this.#texts().flatMap(specsIn).flatMap((spec) => (isThroughSsh(spec) ? [spec.target.host] : []));
     const placeOf = ({ alias }: KnownHost): number => (aliases.includes(alias) ? aliases.indexOf(alias) : aliases.length);
     return hosts.toSorted((one, other) => placeOf(one) - placeOf(other));
   }

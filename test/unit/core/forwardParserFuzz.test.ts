@@ -17,9 +17,11 @@ const { timeout } = fuzzPlan(CASES);
 
 const proper = fc.record({ flag: fc.constantFrom(...FLAGS), fields: fc.array(fc.constantFrom(...FIELDS), { minLength: 1, maxLength: 4, size: 'max' }), server: fc.constantFrom(...SERVERS) })
   .map(({ flag, fields, server }) => `${flag}${fields.join(':')}${server}`);
-const damaged = fc.record({ text: proper, at: fc.nat(100), noise: fc.oneof(fc.constantFrom(...NOISE), fc.string({ unit: 'binary', maxLength: 3 })), lost: fc.nat(1) })
+/** Of the kinds that are seldom met by chance. */
+const rare = fc.constantFrom('udp:53:10.0.0.2:53', 'udp:[::1]:5353:web:53', 'udp:9', '/a.sock:/run/b.sock', '8000-8010:web:8000-8010 remhost', '5432:db:1,db:2', '8080:web:80 send-proxy-v2', '-D 1080 remhost');
+const damaged = fc.record({ text: fc.oneof({ arbitrary: proper, weight: 4 }, { arbitrary: rare, weight: 1 }), at: fc.nat(100), noise: fc.oneof(fc.constantFrom(...NOISE), fc.string({ unit: 'binary', maxLength: 3 })), lost: fc.nat(1) })
   .map(({ text, at, noise, lost }) => `${text.slice(0, at % (text.length + 1))}${noise}${text.slice(at % (text.length + 1) + lost)}`);
-const texts = fc.oneof({ arbitrary: proper, weight: 9 }, { arbitrary: damaged, weight: 9 }, { arbitrary: fc.string({ unit: 'binary', maxLength: 60 }), weight: 1 });
+const texts = fc.oneof({ arbitrary: proper, weight: 9 }, { arbitrary: rare, weight: 1 }, { arbitrary: damaged, weight: 9 }, { arbitrary: fc.string({ unit: 'binary', maxLength: 60 }), weight: 1 });
 
 const parse = (text: string): ParseResult => parseForward(text, { sshHosts: new Set(['remhost']) });
 

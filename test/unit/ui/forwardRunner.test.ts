@@ -132,7 +132,7 @@ describe('starting', () => {
     const { host, runner } = setup();
     runner.start(define('a', { spec }), 7);
     await turn();
-    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, listen, connect, ...('target' in spec ? { target: TARGET } : {}) } }]);
+    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, listen, connect, ...('target' in spec ? { target: TARGET } : {}) } }]);
   });
 
   it('needs no server for a relay', async () => {
@@ -329,24 +329,15 @@ describe('the plane\'s events', () => {
 });
 
 describe('a forward on demand', () => {
-  it('is one for the plane, with the time that the settings give', async () => {
+  it('is one for the plane, and may let its connections finish when it stops', async () => {
     const { host, runner, types } = setup();
     runner.start(define('a', { isOnDemand: true }), 1);
     await turn();
-    expect(host.requests).toMatchObject([{ method: 'start', params: { onDemand: { idleMs: 300_000 } } }]);
-    host.events.fire({ name: 'idle', payload: { id: 'a', generation: 1 } });
-    host.events.fire({ name: 'waking', payload: { id: 'a', generation: 1 } });
-    expect(types()).toEqual(['a idle 1', 'a waking 1']);
-  });
-
-  it('may let its connections finish when it stops', async () => {
-    const { host, runner, types } = setup();
-    runner.start(define('a'), 1);
-    await turn();
+    for (const name of ['idle', 'waking'] as const) host.events.fire({ name, payload: { id: 'a', generation: 1 } });
     runner.stop('a', 1, 60_000);
     await turn();
-    expect(host.requests.at(-1)).toEqual({ method: 'stop', params: { id: 'a', drainMs: 60_000 } });
-    expect(types()).toEqual(['a stopped 1']);
+    expect(host.requests).toMatchObject([{ params: { onDemand: { idleMs: 300_000 } } }, { method: 'stop', params: { id: 'a', drainMs: 60_000 } }]);
+    expect(types()).toEqual(['a idle 1', 'a waking 1', 'a stopped 1']);
   });
 });
 

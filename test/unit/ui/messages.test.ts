@@ -157,7 +157,7 @@ describe('the sentences that people meet first', () => {
       + ' or its sshd_config forbids it: AllowStreamLocalForwarding decides.'],
     ['remote-bind-refused', { hop: 'bastion', address: '/run/a.sock', heldBy: 'your forward web' }, '',
       'bastion let you in but did not listen on /run/a.sock: your forward web listens there already. Stop it, or choose another path.'],
-    ['forwarding-prohibited', { hop: 'bastion', destination: '/run/a.sock' }, '', 'bastion let you in but forbids this forward. In its sshd_config, AllowStreamLocalForwarding, AllowTcpForwarding and PermitOpen decide.'],
+    ['forwarding-prohibited', { hop: 'bastion', destination: '/run/a.sock' }, '', 'bastion let you in but forbids this forward. In its sshd_config, AllowStreamLocalForwarding, AllowTcpForwarding and PermitOpen decide, and in authorized_keys the options of your key.'],
     ['destination-refused', { path: '/run/a.sock' }, '', 'The socket /run/a.sock refused the connection. Is the program there running?'],
     ['destination-refused', { destination: '/run/a.sock' }, '', 'The socket /run/a.sock refused the connection. Is the program there running?'],
     ['destination-unreachable', { path: '/run/a.sock', reason: 'ENOENT' }, '/run/a.sock: connect ENOENT', 'The socket /run/a.sock could not be reached: there is no such socket.'],
