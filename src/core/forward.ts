@@ -44,6 +44,7 @@ export type CloseReason =
   | 'destination-unreachable'
   | 'forwarding-prohibited'
   | 'not-understood'
+  | 'login-refused'
   | 'tunnel-lost'
   | 'not-served'
   | 'stopped';

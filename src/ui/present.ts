@@ -189,6 +189,7 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'destination-unreachable': 'the destination could not be reached',
   'forwarding-prohibited': 'the server forbids it',
   'not-understood': 'what it asked for was not understood',
+  'login-refused': 'it did not log in to the proxy',
   'tunnel-lost': 'the SSH connection was lost',
   'not-served': 'the tunnel did not come back in time',
   stopped: 'stopped',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isPermitted } from '../../../../src/plane/proxy/permitted.ts';
-import { http, socks4, socks4a, socks5 } from '../../../support/proxyRequests.ts';
+import { basicLogin, http, login, socks4, socks4a, socks5, socks5WithLogin } from '../../../support/proxyRequests.ts';
 import { converse, type Conversation } from './converse.ts';
 
 /** More on demand: CULVERT_FUZZ_CASES=1000000 npx vitest run --project unit fuzz. */
@@ -37,13 +37,13 @@ const PROPER: readonly Buffer[] = [
 ];
 
 /** A proper request, damaged here and there; sometimes pure noise behind a promising first byte. */
-function sample(chance: Chance): Buffer {
+function sample(chance: Chance, proper = PROPER): Buffer {
   if (chance.below(4) === 0) return Buffer.concat([Buffer.from([chance.pick([4, 5, 0x43, 0x47])]), chance.bytes(40)]);
-  let bytes = Buffer.from(chance.pick(PROPER));
+  let bytes = Buffer.from(chance.pick(proper));
   for (let damage = chance.below(4); damage > 0; damage -= 1) {
     const at = chance.below(bytes.length + 1);
     const rest = bytes.subarray(chance.pick([at, at + 1, at + chance.below(8)]));
-    bytes = Buffer.concat([bytes.subarray(0, at), chance.pick([Buffer.alloc(0), chance.bytes(3), chance.pick(PROPER)]), rest]);
+    bytes = Buffer.concat([bytes.subarray(0, at), chance.pick([Buffer.alloc(0), chance.bytes(3), chance.pick(proper)]), rest]);
   }
   return bytes;
 }
@@ -95,6 +95,30 @@ describe('whatever a client sends', () => {
     }
     // The generator does its work: every outcome comes up often.
     expect(Math.min(...Object.values(seen))).toBeGreaterThan(CASES / 20);
+  });
+});
+
+describe('whatever a client sends to a proxy with a login', () => {
+  const OWN = { user: 'me', password: 'geheim' };
+  const WITH_LOGIN: readonly Buffer[] = [
+    socks5WithLogin('me', 'geheim', 'db.internal', 80), socks5WithLogin('me', 'gehein', 'db', 80), http('CONNECT db:5432 HTTP/1.1', basicLogin('me', 'geheim')),
+    http('GET http://web/ HTTP/1.1', basicLogin('me', 'geheim'), 'Accept: */*'), ...PROPER,
+  ];
+
+  it(`comes to the same however it is cut, and only who shows the login gets anywhere, ${String(CASES)} cases`, { timeout: 10_000 + CASES }, () => {
+    const chance = new Chance(SEED + 1);
+    const seen = { granted: 0, refused: 0, waiting: 0 };
+    for (let round = 0; round < CASES; round += 1) {
+      const bytes = sample(chance, WITH_LOGIN);
+      if (bytes.length === 0) continue;
+      const { request: _one, ...whole } = converse([bytes], OWN);
+      const { request: _other, ...cutUp } = converse(cut(bytes, chance), OWN);
+      expect(cutUp, `seed ${String(SEED + 1)}, case ${String(round)}: ${bytes.toString('hex')}`).toEqual(whole);
+      const shows = bytes.includes(login('me', 'geheim')) || bytes.includes(basicLogin('me', 'geheim').slice('Proxy-Authorization: Basic '.length));
+      if (whole.destination !== undefined) expect(shows, bytes.toString('hex')).toBe(true);
+      seen[whole.destination !== undefined ? 'granted' : whole.isRefused ? 'refused' : 'waiting'] += 1;
+    }
+    expect(Math.min(...Object.values(seen))).toBeGreaterThan(CASES / 50);
   });
 });
 
