@@ -72,7 +72,7 @@ export class ForwardModel implements Disposable {
     return entry === undefined ? undefined : snapshot(entry);
   }
 
-  /** Adds a stopped forward, or changes the one with that id; one that runs with other poles or another server is restarted. */
+  /** Adds a stopped forward, or changes the one with that id; one that runs with other poles, another server or another login is restarted. */
   put(definition: ForwardDefinition): void {
     this.#put(definition);
     this.#changes.fire({ kind: 'definitions' });
@@ -147,7 +147,7 @@ export class ForwardModel implements Disposable {
       });
       return;
     }
-    const isSameForward = isSameSpec(entry.definition.spec, definition.spec);
+    const isSameForward = isSameSpec(entry.definition.spec, definition.spec) && entry.definition.login === definition.login;
     entry.definition = definition;
     if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
   }

@@ -7,7 +7,7 @@ import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock, ForwardRunner, RunnerEvent, RunnerTraffic } from '../core/ports.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
-import type { ConnectPole, ListenPole, PlaneEvents } from '../protocol/messages.ts';
+import type { ConnectPole, ListenPole, PlaneEvents, ProxyCredentials } from '../protocol/messages.ts';
 import type { RpcEvent } from '../protocol/rpc.ts';
 import type { Log } from './log.ts';
 import type { PlaneHost } from './planeHost.ts';
@@ -17,6 +17,8 @@ export interface Preparation {
   /** Settles when the forward may listen where it wants to; rejects with `bind-not-allowed`. */
   allowBind(definition: ForwardDefinition, signal: AbortSignal): Promise<void>;
   resolveTarget(spec: SshSpec, signal: AbortSignal): Promise<SshTarget>;
+  /** What the clients of a proxy must show, undefined where nobody needs to; rejects with `auth-cancelled`. */
+  proxyCredentials(definition: ForwardDefinition, signal: AbortSignal): Promise<ProxyCredentials | undefined>;
   /** Adds to a failure what only this machine can tell: who holds a port, which ports are free. Never rejects. */
   explain(failure: Failure, definition: ForwardDefinition): Promise<Failure>;
 }
@@ -91,8 +93,9 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const { id, spec } = definition;
     await this.#preparation.allowBind(definition, signal);
     const target = spec.kind === 'relay' ? undefined : await this.#preparation.resolveTarget(spec, signal);
+    const credentials = await this.#preparation.proxyCredentials(definition, signal);
     if (signal.aborted) return;
-    await this.#host.request('start', { id, generation, listen: listenPole(spec), connect: connectPole(spec, target), ...(target === undefined ? {} : { target }) });
+    await this.#host.request('start', { id, generation, listen: listenPole(spec), connect: connectPole(spec, target, credentials), ...(target === undefined ? {} : { target }) });
   }
 
   #onStartFailed(run: Run, error: unknown): void {
@@ -176,8 +179,8 @@ function listenPole({ kind, listen }: ForwardSpec): ListenPole {
 }
 
 /** The server's programs go only where the user's PermitRemoteOpen lets them; from here, the server's PermitOpen decides. */
-function connectPole(spec: ForwardSpec, target: SshTarget | undefined): ConnectPole {
+function connectPole(spec: ForwardSpec, target: SshTarget | undefined, credentials: ProxyCredentials | undefined): ConnectPole {
   if (!isProxy(spec)) return { kind: 'fixed', address: spec.connect };
   const permitted = spec.kind === 'remote-dynamic' ? target?.permitRemoteOpen : undefined;
-  return { kind: 'asked', ...(permitted === undefined ? {} : { permitted }) };
+  return { kind: 'asked', ...(permitted === undefined ? {} : { permitted }), ...(credentials === undefined ? {} : { credentials }) };
 }

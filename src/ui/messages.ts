@@ -123,9 +123,9 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     sentence: `${capitalised(facts.server())} did not accept the login${facts.suffix('user', ' of ')}${facts.tried(detail)}`,
     remedies: [RETRY, EDIT, SHOW_LOG],
   }),
-  'auth-cancelled': (facts) => ({
-    summary: 'login cancelled', sentence: `The login to ${facts.server()} was cancelled.`, remedies: [RETRY],
-  }),
+  'auth-cancelled': (facts) => (facts.has('proxy')
+    ? { summary: 'no password for the proxy', sentence: `Programs must log in to the proxy ${facts.text('proxy', '')}, and no password was given. It was not started, or anyone could use it.`, remedies: [RETRY] }
+    : { summary: 'login cancelled', sentence: `The login to ${facts.server()} was cancelled.`, remedies: [RETRY] }),
   'login-expired': (facts) => ({
     summary: 'login took too long',
     sentence: `${capitalised(facts.server())} waited no longer for your answer and closed the connection. Servers give a minute or two for a login; start it again.`,

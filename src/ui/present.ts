@@ -1,5 +1,5 @@
 import { bracketed, dialableHost, formatHostPort, isLoopback, isWildcard, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
-import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward } from '../core/forward.ts';
+import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import { isProxy, listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
@@ -77,10 +77,15 @@ export function presentForward(forward: Forward, now: number, isGrouped: boolean
   const status = describeState(forward, now);
   return {
     label: titleOf(forward),
-    description: inOrder(state, status, [poles, via, describeReach(spec)]),
+    description: inOrder(state, status, [poles, via, describeReach(spec), describeLogin(definition)]),
     icon: iconOf(state),
-    spoken: [titleOf(forward), speakSpec(spec, portOf(forward)), isReadOnly(definition) ? 'from ssh_config' : '', describeReach(spec), status].filter((part) => part !== '').join(', '),
+    spoken: [titleOf(forward), speakSpec(spec, portOf(forward)), isReadOnly(definition) ? 'from ssh_config' : '', describeReach(spec), describeLogin(definition), status].filter((part) => part !== '').join(', '),
   };
+}
+
+/** In a few words for the row, what a program needs to use it. */
+function describeLogin({ login, spec }: ForwardDefinition): string {
+  return login === undefined || !isProxy(spec) ? '' : 'login needed';
 }
 
 /** A narrow sidebar cuts the end off: what is wrong comes first, what is well comes last. */

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Forward } from '../core/forward.ts';
 import { boundOf, type ForwardState } from '../core/forwardState.ts';
+import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
@@ -21,6 +22,7 @@ export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString 
   line(`${describeSpec(definition.spec)}.`);
   const reach = describeReach(definition.spec);
   if (reach !== '') line(`${reach.charAt(0).toUpperCase()}${reach.slice(1)}.`);
+  if (definition.login !== undefined && isProxy(definition.spec)) line(`Login needed: programs log in to it as ${definition.login}.`);
   line(`State: ${describeState(forward, now)}${ageOf(state, now)}`);
   const bound = boundOf(state);
   if (bound !== undefined) line(`Listening on ${describeBound(definition.spec, bound.addresses)}`);

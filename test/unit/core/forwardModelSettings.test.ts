@@ -79,6 +79,15 @@ describe('the settings change', () => {
     expect(runner.orders).toEqual(['start a 1']);
   });
 
+  it('another login is a change, for it has to hold at once', () => {
+    const { model, runner, comeUp } = setup();
+    model.start('a');
+    comeUp();
+    model.put(definition('a', 80, { login: 'me' }));
+    model.put(definition('a', 80, { login: 'me', name: 'renamed' }));
+    expect(runner.orders).toEqual(['start a 1', 'stop a 1']);
+  });
+
   it('the forwards of other extensions stay', () => {
     const { model, comeUp, phases, runner } = setup();
     model.put(definition('x', 1, { origin: 'extension' }));

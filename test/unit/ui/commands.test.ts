@@ -4,8 +4,10 @@ import { formatForward } from '../../../src/core/forwardText.ts';
 import { registerCommands } from '../../../src/ui/commands.ts';
 import { COMMANDS } from '../../../src/ui/contributions.ts';
 import type { ForwardPicker } from '../../../src/ui/forwardPicker.ts';
+import { PromptQueue } from '../../../src/ui/promptQueue.ts';
+import { ProxyLogins } from '../../../src/ui/proxyLogins.ts';
 import type { FakeQuickInput } from './fakeQuickInput.ts';
-import { createModel, define, DYNAMIC, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
+import { createModel, define, DYNAMIC, FakeLog, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
 
 /** The editor as the commands meet it: what it runs, what was copied, opened and said. */
 const editor = vi.hoisted(() => ({
@@ -38,12 +40,20 @@ function setup() {
   const revealed: string[] = [];
   // The picker as if the user had chosen by the argument; whom a command wants is decided by the commands.
   const picker = { resolve: async ([id]: readonly unknown[]) => world.model.forwards.filter(({ definition }) => definition.id === id) } as unknown as ForwardPicker;
+  const passwords = new Map<string, string>();
+  const vault = {
+    get: async (key: string) => { const secret = passwords.get(key); return secret === undefined ? undefined : { secret, isRefused: false }; },
+    put: async (key: string, secret: string) => { passwords.set(key, secret); },
+    forget: async (key: string) => { passwords.delete(key); },
+  };
+  const proxyLogins = new ProxyLogins(vault, new PromptQueue(), async () => undefined, new FakeLog());
   registerCommands({
+    proxyLogins,
     model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
     flowContext: async () => ({ hosts: [{ alias: 'bastion', detail: '' }], recent: [], portHint: () => undefined, proposePort: async (port) => port }),
   });
   const texts = (): string[] => world.model.forwards.map(({ definition: { spec }, state }) => `${formatForward(spec)} ${state.phase}`);
-  return { ...world, revealed, texts };
+  return { ...world, revealed, texts, passwords };
 }
 
 /** Runs a command and answers its boxes one after the other. */
@@ -100,6 +110,71 @@ describe('Edit', () => {
     editor.input!.box.accept();
     await done;
     expect(texts()).toEqual(['-R 9001:localhost:3000 me@bastion stopped']);
+  });
+});
+
+describe('Set Proxy Login', () => {
+  const login = (model: ReturnType<typeof createModel>['model']): string | undefined => model.get('a')?.definition.login;
+
+  it('keeps the user with the forward and the password under its id, and restarts one that runs', async () => {
+    const { model, runner, passwords, comeUp } = setup();
+    model.put(define('a', { spec: DYNAMIC }));
+    model.start('a');
+    comeUp('a');
+    await run(COMMANDS.setProxyLogin, ['a'], 'me', 'geheim');
+    expect(login(model)).toBe('me');
+    expect([...passwords]).toEqual([['proxy password for a', 'geheim']]);
+    expect(runner.orders).toEqual(['start a', 'stop a', 'start a']);
+  });
+
+  it('restarts for another password as well, and starts none that does not run', async () => {
+    const { model, runner, passwords, comeUp } = setup();
+    model.put(define('a', { spec: DYNAMIC, login: 'me' }));
+    await run(COMMANDS.setProxyLogin, ['a'], 'me', 'geheim');
+    expect(runner.orders).toEqual([]);
+    model.start('a');
+    comeUp('a');
+    await run(COMMANDS.setProxyLogin, ['a'], 'me', 'geheimer');
+    expect([...passwords.values()]).toEqual(['geheimer']);
+    expect(runner.orders).toEqual(['start a', 'stop a', 'start a']);
+  });
+
+  it('without a user takes the login and its password away', async () => {
+    const { model, passwords } = setup();
+    model.put(define('a', { spec: DYNAMIC, login: 'me' }));
+    passwords.set('proxy password for a', 'geheim');
+    await run(COMMANDS.setProxyLogin, ['a'], '');
+    expect(login(model)).toBeUndefined();
+    expect(passwords.size).toBe(0);
+  });
+
+  it.each<[string, readonly string[]]>([['a user with a colon', ['me:you']], ['a user of 256 bytes', ['é'.repeat(128)]], ['no password', ['me', '']], ['a password of two lines', ['me', 'a\nb']]])('does not take %s', async (_, answers) => {
+    const { model, passwords } = setup();
+    model.put(define('a', { spec: DYNAMIC }));
+    const done = editor.actions.get(COMMANDS.setProxyLogin)!('a');
+    for (const answer of answers) {
+      await turn();
+      editor.input!.box.type(answer);
+      editor.input!.box.accept();
+    }
+    expect(editor.input!.box.validationMessage).not.toBe('');
+    editor.input!.box.leave();
+    await done;
+    expect([login(model), passwords.size]).toEqual([undefined, 0]);
+  });
+
+  it('is for proxies alone, and goes with them', async () => {
+    const { model, passwords } = setup();
+    model.put(define('a', { spec: LOCAL }));
+    await run(COMMANDS.setProxyLogin, ['a']);
+    expect(editor.said).toEqual([expect.stringContaining('is no proxy')]);
+    model.put(define('a', { spec: DYNAMIC, login: 'me' }));
+    passwords.set('proxy password for a', 'geheim');
+    await run(COMMANDS.edit, ['a'], '5432:db:5432 me@bastion');
+    expect(login(model)).toBeUndefined();
+    model.put(define('a', { spec: DYNAMIC, login: 'me' }));
+    await run(COMMANDS.remove, ['a']);
+    expect(passwords.size).toBe(0);
   });
 });
 

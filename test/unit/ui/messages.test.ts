@@ -19,6 +19,7 @@ const CONTEXTS: readonly FailureContext[] = [
   HOP,
   { hop: 'bastion', address: 'localhost:9000', destination: 'db:5432', isProxy: true, heldBy: 'your forward web' },
   { hop: 'bastion.example', host: 'bastion.example', port: 22 },
+  { proxy: 'office' },
   { host: 'db', port: 5432 },
   { host: '2001:db8::1', port: 80 },
   { destination: 'db:5432' },
