@@ -25,11 +25,13 @@ export function formatNftables(spec: ForwardSpec): string | undefined {
   if (listens.length === 0) return undefined;
   const redirection = { ...all, listens };
   const table = nameOf(redirection);
+  const settings = nftSysctls(redirection);
   const families = [...new Set(listens.map(({ version }) => familyOf(version)))];
   return [
     `# Needs Linux, nftables and a root shell; lasts until the next boot.${exceptions(all, listens)} Passes only what the other rules of the firewall let pass.`,
     `# Remove it with: ${families.map((family) => `nft delete table ${family} ${table}`).join('; ')}`,
-    ...nftSysctls(redirection).map((setting) => `sysctl -w ${setting}=1`),
+    ...settings.map((setting) => `# and, unless something else needs it: sysctl -w ${setting}=0`),
+    ...settings.map((setting) => `sysctl -w ${setting}=1`),
     "nft -f - <<'EOF'",
     ...listens.flatMap((listen) => nftTable(table, listen, redirection)),
     'EOF',
@@ -41,7 +43,7 @@ function canNft({ host, version }: Listen, { connect, connectVersion }: Redirect
   return version === connectVersion && (version === 4 || (isLoopback(host) && isLoopback(connect.host)));
 }
 
-/** ip-sysctl of Linux: both settings are off on most machines, and stay on after the table is gone. */
+/** ip-sysctl of Linux: both settings are off on most machines, and stay on when the table is gone, with its guard. */
 function nftSysctls({ listens, connect }: Redirection): string[] {
   const isForwarded = listens.some(({ host }) => !isLoopback(host)) && !isLoopback(connect.host);
   return [...(isForwarded ? ['net.ipv4.ip_forward'] : []), ...(listens.some((listen) => leavesLoopback(listen, connect)) ? ['net.ipv4.conf.all.route_localnet'] : [])];
@@ -66,7 +68,7 @@ function nftTable(table: string, listen: Listen, { protocol, connect, portCount 
     // What this computer sends itself passes by prerouting.
     ...nftChain('output', 'type nat hook output priority -100', rule),
     ...(isLoopback(connect.host) ? [] : nftChain('postrouting', 'type nat hook postrouting priority srcnat',
-      `ct status dnat ct original proto-dst ${ports} ${family} daddr ${connect.host} ${protocol} dport ${portsOf(connect.port, portCount)} masquerade`)),
+      `ct status dnat ${family} daddr ${connect.host} ${protocol} dport ${portsOf(connect.port, portCount)} ct original proto-dst ${ports} masquerade`)),
     '}',
   ];
 }

@@ -94,15 +94,17 @@ describe('nftables rules', () => {
     const lines = bare('nftables', relay('localhost', '10.0.0.2'));
     expect(lines).toContain('sysctl -w net.ipv4.conf.all.route_localnet=1');
     expect(lines).toContain('    iifname != "lo" ip daddr 127.0.0.0/8 drop');
-    expect(lines).toContain('    ct status dnat ct original proto-dst 8080 ip daddr 10.0.0.2 tcp dport 80 masquerade');
+    expect(lines).toContain('    ct status dnat ip daddr 10.0.0.2 tcp dport 80 ct original proto-dst 8080 masquerade');
     expect(lines.join()).not.toMatch(/ip_forward|chain prerouting/);
+    // The setting outlives the guard.
+    expect(text('nftables', relay('localhost', '10.0.0.2'))).toContain('# and, unless something else needs it: sysctl -w net.ipv4.conf.all.route_localnet=0');
   });
 
   it('for other machines forward, for a row of ports as well', () => {
     const lines = bare('nftables', { ...relay('*', '10.0.0.2', { portCount: 3 }), connect: { host: '10.0.0.2', port: 8080 } });
     expect(lines).toContain('sysctl -w net.ipv4.ip_forward=1');
     expect(lines.filter((line) => line === '    fib daddr type local tcp dport 8080-8082 dnat to 10.0.0.2')).toHaveLength(2);
-    expect(lines).toContain('    ct status dnat ct original proto-dst 8080-8082 ip daddr 10.0.0.2 tcp dport 8080-8082 masquerade');
+    expect(lines).toContain('    ct status dnat ip daddr 10.0.0.2 tcp dport 8080-8082 ct original proto-dst 8080-8082 masquerade');
   });
 });
 
