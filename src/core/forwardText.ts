@@ -167,7 +167,6 @@ function isFirstLoopback(host: string): boolean {
   return host === '127.0.0.1' || host === '::1' || host === LOOPBACK_HOST;
 }
 
-/** A word as a POSIX shell takes it literally. */
 export function shellQuoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

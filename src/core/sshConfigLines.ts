@@ -34,9 +34,9 @@ function connectText(connect: Endpoint): string {
   return isSocketPath(connect) ? pathText(connect.path) : quoted(formatHostPort(connect));
 }
 
-/** ssh_config(5), TOKENS: in paths a percent sign begins one. */
+/** In paths a percent sign begins a token (ssh_config(5), TOKENS), a colon ends the field, and a backslash saves it (readconf.c, parse_fwd_field). */
 function pathText(path: string): string {
-  return quoted(path.replaceAll('%', '%%'));
+  return quoted(path.replaceAll('%', '%%').replaceAll(/[:\\]/g, String.raw`\$&`));
 }
 
 /** ssh_config(5): an argument with spaces stands in double quotes, where a backslash takes their meaning from both. */

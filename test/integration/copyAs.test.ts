@@ -141,7 +141,7 @@ describe('what is copied for ssh', () => {
   });
 
   it('as lines of ssh_config means the same sockets, whatever they are called', async () => {
-    const [here, there] = [folder.join('a "b" %h \\c'), folder.join('there %% x')];
+    const [here, there] = [folder.join('a "b" %h \\c:d'), folder.join('there %% x')];
     const server: Server = createServer((socket) => { socket.pipe(socket); });
     server.listen(there);
     await once(server, 'listening');

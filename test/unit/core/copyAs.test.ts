@@ -53,7 +53,7 @@ describe('ssh_config lines', () => {
     [local({}), ['Host bastion', '  User me', '  Port 2222', '  LocalForward 5432 db:5432']],
     [local({ listen: { host: '*', port: 80 }, connect: { host: '::1', port: 80 }, target: { host: 'bastion' } }), ['Host bastion', '  LocalForward *:80 [::1]:80']],
     [local({ portCount: 2 }), ['Host bastion', '  User me', '  Port 2222', '  LocalForward 5432 db:5432', '  LocalForward 5433 db:5433']],
-    [local({ listen: { path: '~/a b.sock' }, connect: { path: '/50%/"x"\\y' }, target: { host: 'b' } }), ['Host b', String.raw`  LocalForward "/home/me/a b.sock" "/50%%/\"x\"\\y"`]],
+    [local({ listen: { path: '~/a b.sock' }, connect: { path: '/50%/"x"\\y' }, target: { host: 'b' } }), ['Host b', String.raw`  LocalForward "/home/me/a b.sock" "/50%%/\"x\"\\\\y"`]],
     [{ kind: 'remote', listen: { host: '::', port: 9000 }, connect: { path: '~/b.sock' }, target: { host: 'b' } }, ['Host b', '  RemoteForward [::]:9000 /home/me/b.sock']],
     [{ kind: 'dynamic', listen: { host: '192.0.2.7', port: 1080 }, target: { host: 'b' } }, ['Host b', '  DynamicForward 192.0.2.7:1080']],
     [{ kind: 'remote-dynamic', listen: { host: 'localhost', port: 1080 }, target: { host: 'b' } }, ['Host b', '  RemoteForward 1080']],
