@@ -14,6 +14,7 @@ const editor = vi.hoisted(() => ({
   input: undefined as FakeQuickInput | undefined,
   actions: new Map<string, (...args: unknown[]) => Promise<void> | void>(),
   copied: [] as string[], opened: [] as string[], said: [] as string[],
+  offered: [] as string[], choice: undefined as string | undefined,
 }));
 vi.mock('vscode', async () => {
   const { FakeQuickInput: Fake } = await import('./fakeQuickInput.ts');
@@ -22,7 +23,10 @@ vi.mock('vscode', async () => {
   const say = async (message: string): Promise<undefined> => { editor.said.push(message); return undefined; };
   return {
     ...input.api,
-    window: { ...input.api.window, setStatusBarMessage: () => ({ dispose: () => undefined }), showInformationMessage: say, showErrorMessage: say, showWarningMessage: say },
+    window: { ...input.api.window, setStatusBarMessage: () => ({ dispose: () => undefined }), showInformationMessage: say, showErrorMessage: say, showWarningMessage: say, showQuickPick: async (items: readonly { label: string; detail: string }[]) => {
+      editor.offered = items.map(({ label, detail }) => `${label} | ${detail}`);
+      return items.find(({ label }) => label === editor.choice);
+    } },
     commands: { registerCommand: (id: string, action: () => void) => { editor.actions.set(id, action); return { dispose: () => undefined }; } },
     env: {
       clipboard: { writeText: async (text: string) => { editor.copied.push(text); } },
@@ -191,6 +195,30 @@ describe('what a forward gives to other programs', () => {
     await run(COMMANDS.copyAddress, ['a']);
     await run(COMMANDS.copySshCommand, ['a']);
     expect(editor.copied).toEqual(command === undefined ? [address] : [address, command]);
+  });
+
+  it('is what the user chooses of the programs that do the same, each with what it needs', async () => {
+    const { model } = setup();
+    model.put(define('a', { spec: { ...RELAY, connect: { host: '10.0.0.2', port: 80 } } }));
+    editor.choice = undefined;
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.offered).toEqual([expect.stringMatching(/^socat Command \| Linux/), expect.stringMatching(/^nftables Rules \| .*root/), expect.stringMatching(/^netsh Commands \| Windows/)]);
+    expect(editor.copied).toEqual([]);
+    editor.choice = 'netsh Commands';
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.copied).toEqual([expect.stringMatching(/^rem .*\nnetsh interface portproxy add [^\n]*\n$/s)]);
+  });
+
+  it('has the port that it got, where any free one was asked for', async () => {
+    const { model, comeUp } = setup();
+    model.put(define('a', { spec: { ...LOCAL, listen: { host: 'localhost', port: 0 } } }));
+    editor.choice = 'ssh Command';
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.said).toEqual([expect.stringContaining('has to run first')]);
+    model.start('a');
+    comeUp('a', { addresses: [{ host: '127.0.0.1', port: 40_123 }] });
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.copied).toEqual(['ssh -N -L 40123:db:5432 me@bastion\n']);
   });
 
   it.each<[ForwardSpec, string[]]>([[LOCAL, ['http://localhost:5432/']], [RELAY, ['http://localhost:8080/']], [REMOTE, []], [DYNAMIC, []], [REMOTE_DYNAMIC, []]])('%j: a page for the browser, or the reason why not', async (spec, pages) => {
