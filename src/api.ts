@@ -15,7 +15,7 @@ export interface CulvertApi {
   /**
    * Makes sure that a forward runs: the user's own if there is one that does the same, else a new one that lives until it
    * is disposed of. Resolves when the port listens and the tunnel is up.
-   * @param forward ssh's notation with the server after it, `5432:db:5432 me@bastion` or `-D 1080 me@bastion`, or the parts of it.
+   * @param forward the notation of Forward Port with the server after it, `5432:db:5432 me@bastion` or `-D 1080 me@bastion`, or the parts of it.
    * @throws {CulvertError} `code` is one of the failure codes; the forward is not left behind.
    */
   ensureForward(forward: string | ForwardRequest): Promise<EnsuredForward>;
@@ -26,35 +26,41 @@ export interface CulvertApi {
 }
 
 export interface ForwardRequest {
-  /** `[bind:]port:host:hostport` or a shorter form, after `-R` or `-D` as in ssh(1); port 0 listens on the next free one. */
+  /** `[bind:]port:host:hostport` or a shorter form, after `-R` or `-D` as in ssh(1); port 0 listens on the next free one, a path on a Unix socket. */
   readonly forward: string;
   /** `[user@]host[:port]` or an ssh_config alias; absent for a local relay. */
   readonly target?: string;
   readonly name?: string;
 }
 
-export interface EnsuredForward {
+/** A host and a port; only a forward that was asked for with a path in their place has that. */
+export type ApiEndpoint =
+  | { readonly host: string; readonly port: number; readonly path?: undefined }
+  | { readonly path: string; readonly host?: undefined; readonly port?: undefined };
+
+/**
+ * Where to connect: a host of this computer, or of the server for a forward that listens there (`remote` and
+ * `remote-dynamic`), and the port that was really bound, of a range the first. Of the proxies (`dynamic` too), speak SOCKS
+ * or HTTP CONNECT to it. Both forms are what `connect()` of `node:net` takes.
+ */
+export type EnsuredForward = ApiEndpoint & {
   readonly id: string;
-  /**
-   * Where to connect: a host of this computer, or of the server for a forward that listens there (`remote` and
-   * `remote-dynamic`), and the port that was really bound. Of the proxies (`dynamic` too), speak SOCKS or HTTP CONNECT to it.
-   */
-  readonly host: string;
-  readonly port: number;
+  /** A proxy of the user's asks its clients for this user name and a password, which the user has. */
+  readonly login?: string;
   /** Lets go of the forward; one that nobody else holds, and that is not the user's, stops. */
   dispose(): void;
-}
+};
 
 export interface ForwardInfo {
   readonly id: string;
   readonly name: string;
-  /** `ssh -L`, `-R`, `-D`, `-R` without a destination, and no SSH at all. */
-  readonly kind: 'local' | 'remote' | 'dynamic' | 'remote-dynamic' | 'relay';
+  /** `ssh -L`, `-R`, `-D`, `-R` without a destination, and no SSH at all, for streams or datagrams. Further kinds may come. */
+  readonly kind: 'local' | 'remote' | 'dynamic' | 'remote-dynamic' | 'relay' | 'udp';
   /** In the notation of Forward Port. */
   readonly text: string;
   readonly state: 'stopped' | 'starting' | 'listening' | 'retrying' | 'stopping' | 'failed';
   /** What it really listens on, here or on the server as its kind says; empty unless it listens. */
-  readonly bound: readonly { readonly host: string; readonly port: number }[];
+  readonly bound: readonly ApiEndpoint[];
   /** Why it failed, waits for a retry, or could not reach its destination the last time. */
   readonly error?: { readonly code: string; readonly message: string };
 }
@@ -62,7 +68,8 @@ export interface ForwardInfo {
 export interface ConnectionInfo {
   readonly id: number;
   readonly state: 'parked' | 'dialing' | 'established' | 'closed';
-  readonly origin: { readonly host: string; readonly port: number };
+  /** Who connected; at a Unix socket nobody knows, and it is the socket. */
+  readonly origin: ApiEndpoint;
   /** Where a proxy's connection asked to go, `host:port`. */
   readonly destination?: string;
   /** Milliseconds since the epoch. */

@@ -11,6 +11,7 @@ import { HostKeyPolicies } from './openssh/hostKeyPolicy.ts';
 import { readPrivateKey } from './openssh/identity.ts';
 import { systemSshEnvironment, type SshEnvironment } from './openssh/sshEnvironment.ts';
 import { systemClock } from './system/clock.ts';
+import { removeStaleSocket } from './system/socketFile.ts';
 import { BindConsent } from './ui/bindConsent.ts';
 import { registerCommands } from './ui/commands.ts';
 import { ConfigForwards } from './ui/configForwards.ts';
@@ -81,7 +82,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const recent = owned.add(new RecentForwards(context.globalState, model));
   const view = owned.add(new ForwardsView({ model, store, runner, clock: systemClock }));
   owned.add(new StatusBar(model));
-  owned.add(new FailureNotifier(model));
+  owned.add(new FailureNotifier(model, { removeStaleSocket }));
   owned.add(vscode.workspace.onDidChangeConfiguration((change) => {
     if (change.affectsConfiguration(`${SECTION}.${SETTINGS.sshConfigFile}`)) hosts.reset();
     if (change.affectsConfiguration(`${SECTION}.${SETTINGS.showConfigForwards}`)) void configForwards.read();
@@ -96,6 +97,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     reveal: (id) => view.reveal(id),
     showLog: () => { log.show(); },
     proxyLogins,
+    remedyActions: { removeStaleSocket },
     forgetSecrets: () => forgetSecrets(vault, (id) => titleOfForward(model, id)),
     forgetAllSecrets: () => forgetAllSecrets(vault),
   }));

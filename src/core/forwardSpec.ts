@@ -74,6 +74,11 @@ export type SshRule = Omit<LocalSpec, 'target'> | Omit<RemoteSpec, 'target'> | O
 
 export type ForwardKind = ForwardSpec['kind'];
 
+/** How many ports in a row each pole has: 1 unless they are ranges. */
+export function portCountOf(spec: { readonly kind: ForwardKind; readonly portCount?: number }): number {
+  return spec.portCount ?? 1;
+}
+
 /** True for the kinds that go through an SSH server. */
 export function isThroughSsh(spec: ForwardSpec): spec is SshSpec {
   return spec.kind !== 'relay' && spec.kind !== 'udp';

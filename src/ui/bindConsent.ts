@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
-import { formatHostPort } from '../core/address.ts';
 import { ForwardError } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
-import { listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
+import { listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
 import { formatDestination, formatForward } from '../core/forwardText.ts';
-import { isWide } from './describeSpec.ts';
+import { formatEndpoints } from '../core/portRange.ts';
+import { formatDestinations, isWide } from './describeSpec.ts';
 import type { PromptQueue } from './promptQueue.ts';
 
 const MEMENTO_KEY = 'allowedBinds';
@@ -61,7 +61,7 @@ async function ask({ name, spec }: ForwardDefinition): Promise<boolean> {
 }
 
 function placeOf(spec: ForwardSpec): string {
-  const address = formatHostPort(spec.listen);
+  const address = `${spec.kind === 'udp' ? 'UDP ' : ''}${formatEndpoints(spec.listen, portCountOf(spec))}`;
   return listensOnServer(spec) ? `${address} of ${formatDestination(spec.target)}` : address;
 }
 
@@ -70,10 +70,12 @@ function describeRisk(spec: ForwardSpec): string {
     case 'local':
     case 'relay':
       return 'Anyone who can reach this computer over the network can then use it. Without an address, only programs on this computer can.';
+    case 'udp':
+      return `Anyone who can reach this computer over the network can then send datagrams through it to ${formatDestinations(spec)}, and the senders' addresses can be forged. Without an address, only programs on this computer can.`;
     case 'dynamic':
       return 'Anyone who can reach this computer over the network can then go through the server to wherever it can connect. Without an address, only programs on this computer can.';
     case 'remote':
-      return `Anyone who can reach the server can then connect to ${formatHostPort(spec.connect)} from this computer, if GatewayPorts in its sshd_config allows it. Without an address, only programs on the server can.`;
+      return `Anyone who can reach the server can then connect to ${formatDestinations(spec)} from this computer, if GatewayPorts in its sshd_config allows it. Without an address, only programs on the server can.`;
     case 'remote-dynamic':
       return 'Anyone who can reach the server can then go out through this computer, into your own network too, if GatewayPorts in its sshd_config allows it. Without an address, only programs on the server can.';
   }

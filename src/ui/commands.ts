@@ -1,9 +1,10 @@
 import * as vscode from 'vscode';
+import { formatEndpoint, isSocketPath } from '../core/address.ts';
 import { isActive } from '../core/forwardState.ts';
 import { toFailure } from '../core/failure.ts';
 import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
-import { isProxy } from '../core/forwardSpec.ts';
+import { isProxy, isThroughSsh, listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
 import { formatForward, formatSshCommand } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
@@ -13,10 +14,11 @@ import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
 import { formatCount, withoutLinks } from './format.ts';
 import { openFile } from './openFile.ts';
-import { localAddress, titleOf } from './present.ts';
+import { addressesOfRows } from './listenRows.ts';
+import { localEnd, titleOf } from './present.ts';
 import { setProxyLogin } from './proxyLoginFlow.ts';
 import type { ProxyLogins } from './proxyLogins.ts';
-import { showFailure } from './remedies.ts';
+import { showFailure, type RemedyActions } from './remedies.ts';
 import { canOpen } from './rowContext.ts';
 import { showStartProgress } from './startProgress.ts';
 
@@ -29,6 +31,7 @@ export interface CommandOptions {
   readonly reveal: (forwardId: string) => Promise<void>;
   readonly showLog: () => void;
   readonly proxyLogins: ProxyLogins;
+  readonly remedyActions: RemedyActions;
   readonly forgetSecrets: () => Promise<void>;
   readonly forgetAllSecrets: () => Promise<void>;
 }
@@ -164,17 +167,17 @@ async function confirmRemoval(forwards: readonly Forward[]): Promise<boolean> {
   return chosen === 'Remove';
 }
 
-function outwardActions({ model, picker, showLog, forgetSecrets, forgetAllSecrets }: CommandOptions): Record<string, Action> {
+function outwardActions({ model, picker, showLog, remedyActions, forgetSecrets, forgetAllSecrets }: CommandOptions): Record<string, Action> {
   return {
     [COMMANDS.copyAddress]: async (...args) => {
       const forwards = await picker.resolve(args, isAny, 'Copy Local Address');
-      if (forwards.length > 0) await copy(forwards.map(localAddress).join('\n'));
+      if (forwards.length > 0) await copy(forwards.flatMap((forward) => addressesOfRows(forward, picker.rowsOf(args))).join('\n'));
     },
     [COMMANDS.copySshCommand]: async (...args) => {
-      const forwards = await picker.resolve(args, ({ definition }) => definition.spec.kind !== 'relay', 'Copy as ssh Command');
-      const commands = forwards.flatMap(({ definition: { spec } }) => (spec.kind === 'relay' ? [] : [formatSshCommand(spec)]));
+      const forwards = await picker.resolve(args, ({ definition }) => isThroughSsh(definition.spec), 'Copy as ssh Command');
+      const commands = forwards.flatMap(({ definition: { spec } }) => (isThroughSsh(spec) ? [formatSshCommand(spec)] : []));
       if (commands.length > 0) await copy(commands.join('\n'));
-      else if (forwards.length > 0) void vscode.window.showInformationMessage('A local relay uses no SSH, so there is no ssh command for it.');
+      else if (forwards.length > 0) void vscode.window.showInformationMessage('A relay uses no SSH, so there is no ssh command for it.');
     },
     [COMMANDS.copyAs]: async (...args) => { await copyAs(await picker.resolve(args, isAny, 'Copy As')); },
     [COMMANDS.openInBrowser]: async (...args) => {
@@ -184,7 +187,7 @@ function outwardActions({ model, picker, showLog, forgetSecrets, forgetAllSecret
     [COMMANDS.explain]: async (...args) => {
       for (const { definition, state } of await picker.resolve(args, ({ state: { phase } }) => phase === 'failed' || phase === 'retrying', 'Explain')) {
         const failure = 'failure' in state ? state.failure : state.phase === 'listening' ? state.complaint?.failure : undefined;
-        if (failure !== undefined) await showFailure(model, definition.id, failure);
+        if (failure !== undefined) await showFailure(model, definition.id, failure, remedyActions);
         else void vscode.window.showInformationMessage(withoutLinks(`${titleOf({ definition, state })}: nothing is known to be wrong.`));
       }
     },
@@ -209,10 +212,17 @@ async function copy(text: string): Promise<void> {
 async function openInBrowser(forward: Forward): Promise<void> {
   const { spec } = forward.definition;
   if (!canOpen(spec)) {
-    void vscode.window.showInformationMessage(withoutLinks(`${titleOf(forward)} has no page of its own: ${isProxy(spec) ? 'set it as the proxy of a browser' : 'its port is on the server'}.`));
+    void vscode.window.showInformationMessage(withoutLinks(`${titleOf(forward)} has no page of its own: ${reasonForNoPage(spec)}.`));
     return;
   }
-  const scheme = spec.connect.port === 443 || spec.connect.port === 8443 ? 'https' : 'http';
-  const uri = await vscode.env.asExternalUri(vscode.Uri.parse(`${scheme}://${localAddress(forward)}/`));
+  const end = localEnd(forward);
+  const scheme = !isSocketPath(spec.connect) && (spec.connect.port === 443 || spec.connect.port === 8443) ? 'https' : 'http';
+  const uri = await vscode.env.asExternalUri(vscode.Uri.parse(`${scheme}://${formatEndpoint(end)}/`));
   await vscode.env.openExternal(uri);
+}
+
+function reasonForNoPage(spec: ForwardSpec): string {
+  if (isProxy(spec)) return 'set it as the proxy of a browser';
+  if (listensOnServer(spec)) return 'its port is on the server';
+  return spec.kind === 'udp' ? 'it carries datagrams' : 'a browser cannot open a socket';
 }

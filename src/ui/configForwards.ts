@@ -2,6 +2,7 @@ import { toFailure } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import { readEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
+import { isThroughSsh } from '../core/forwardSpec.ts';
 import { isActive } from '../core/forwardState.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
@@ -101,6 +102,6 @@ function define({ host, kind, text, file, line }: ConfiguredForward): ForwardDef
   if (read === undefined) return (problem?.message ?? 'it cannot be read.').replace(/^"forward": /, '');
   const { spec } = read;
   // An alias that reads as host and port would lead to another server than the one that the line is for.
-  if (spec.kind === 'relay' || spec.target.host !== host) return 'the name of its host cannot be written as a server.';
+  if (!isThroughSsh(spec) || spec.target.host !== host) return 'the name of its host cannot be written as a server.';
   return { id: `ssh-config ${host} ${kind} ${text}`, name: '', spec, autoStart: false, origin: 'ssh-config', source: { file, line } };
 }

@@ -1,9 +1,10 @@
+import { formatEndpoint, isSocketPath } from '../core/address.ts';
 import { EventEmitter, type Event } from '../core/event.ts';
 import type { Connection } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { listensOnServer } from '../core/forwardSpec.ts';
 import type { Disposable } from '../core/lifecycle.ts';
-import { findConnectedPrograms } from '../system/connectedProgram.ts';
+import { findConnectedPrograms, type AcceptedConnection } from '../system/connectedProgram.ts';
 import type { ConnectedProgram } from './present.ts';
 
 /** Which program opened each connection, looked up once per connection and only while somebody looks. */
@@ -33,8 +34,9 @@ export class ConnectedPrograms implements Disposable {
 
   async #look(): Promise<void> {
     if (this.#isLooking) return;
-    // Who connected on a server is no program of this computer, even where the ports happen to be the same.
-    const shown = this.#model.forwards.flatMap(({ definition, traffic }) => (listensOnServer(definition.spec) ? [] : traffic.connections));
+    // Who connected on a server is no program of this computer, even where the ports happen to be the same; the table of
+    // connections has neither sockets nor datagrams.
+    const shown = this.#model.forwards.flatMap(({ definition: { spec }, traffic }) => (listensOnServer(spec) || spec.kind === 'udp' ? [] : traffic.connections.filter(isOverTcp)));
     this.#forget(shown);
     const unknown = shown.filter((connection) => connection.phase !== 'closed' && !this.#programs.has(keyOf(connection)));
     if (unknown.length === 0) return;
@@ -55,6 +57,12 @@ export class ConnectedPrograms implements Disposable {
   }
 }
 
+type TcpConnection = Connection & AcceptedConnection;
+
+function isOverTcp(connection: Connection): connection is TcpConnection {
+  return !isSocketPath(connection.origin) && !isSocketPath(connection.accepted);
+}
+
 function keyOf({ origin, accepted, openedAt }: Connection): string {
-  return `${origin.host} ${String(origin.port)} ${String(accepted.port)} ${String(openedAt)}`;
+  return `${formatEndpoint(origin)} ${formatEndpoint(accepted)} ${String(openedAt)}`;
 }

@@ -1,34 +1,21 @@
-import { bracketed, formatHostPort, isLoopback, isWildcard, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
-import { isProxy, listensOnServer, type ForwardKind, type ForwardSpec, type SshRule } from '../core/forwardSpec.ts';
+import { formatHostPort, isLoopback, isSocketPath, isWildcard, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
+import { isProxy, listensOnServer, portCountOf, type ForwardKind, type ForwardSpec, type RelaySpec, type SshRule } from '../core/forwardSpec.ts';
 import { formatDestination } from '../core/forwardText.ts';
+import { formatEndpoints, formatPorts } from '../core/portRange.ts';
+import { distinctHosts } from './listenPorts.ts';
 
 /** A forward, or a rule whose server is still to be chosen. */
 type Described = ForwardSpec | SshRule;
 
-/** Where a proxy leads, as the second pole. */
-const ANYWHERE = 'any host (SOCKS)';
-
 /** A codicon for each kind, for rows that show no state. */
 export const KIND_ICONS: Readonly<Record<ForwardKind, string>> = {
-  local: 'lock', remote: 'reply', dynamic: 'globe', 'remote-dynamic': 'broadcast', relay: 'arrow-swap',
+  local: 'lock', remote: 'reply', dynamic: 'globe', 'remote-dynamic': 'broadcast', relay: 'arrow-swap', udp: 'package',
 };
-
-/** Both poles as short as they stay true: the port alone where it is on this computer's loopback; `port` is what was got. */
-export function formatShortPoles(spec: ForwardSpec, port: number): string {
-  const shown = port === 0 ? 'any free port' : String(port);
-  return `${shortListen(spec, shown)} → ${isProxy(spec) ? ANYWHERE : formatHostPort(spec.connect)}`;
-}
-
-function shortListen(spec: ForwardSpec, port: string): string {
-  const { host } = spec.listen;
-  if (!listensOnServer(spec)) return host === LOOPBACK_HOST ? port : `${bracketed(host)}:${port}`;
-  const server = bracketed(spec.target.host);
-  return host === LOOPBACK_HOST ? `${server}:${port}` : `${server} ${bracketed(host)}:${port}`;
-}
 
 /** What will happen, in plain words. */
 export function describeSpec(spec: Described): string {
-  return `${describePoles(spec)}${isProxy(spec) ? '; ' : ' '}${describeWay(spec)}`;
+  const joint = isProxy(spec) ? ';' : spec.kind === 'udp' ? ',' : '';
+  return `${describePoles(spec)}${joint} ${describeWay(spec)}`;
 }
 
 /** The first half of it: what connects where. */
@@ -36,13 +23,15 @@ export function describePoles(spec: Described): string {
   switch (spec.kind) {
     case 'local':
     case 'relay':
-      return `Listen on ${describeAddress(spec.listen)}, connect to ${formatHostPort(spec.connect)}`;
+      return `Listen on ${describeListen(spec)}, ${describeConnect(spec)}`;
+    case 'udp':
+      return `Relay datagrams (UDP) from ${describeListen(spec)} to ${formatHostPort(spec.connect)}`;
     case 'remote':
-      return `${atSentenceStart(spec)} listens on ${describeOwn(spec.listen)}, connects to ${formatHostPort(spec.connect)}`;
+      return `${atSentenceStart(spec)} listens on ${describeOwn(spec)}, ${describeConnect(spec)}`;
     case 'dynamic':
-      return `SOCKS and HTTP proxy on ${describeAddress(spec.listen)}`;
+      return `SOCKS and HTTP proxy on ${describeListen(spec)}`;
     case 'remote-dynamic':
-      return `${atSentenceStart(spec)} gets a SOCKS and HTTP proxy on ${describeOwn(spec.listen)}`;
+      return `${atSentenceStart(spec)} gets a SOCKS and HTTP proxy on ${describeOwn(spec)}`;
   }
 }
 
@@ -50,7 +39,9 @@ export function describePoles(spec: Described): string {
 export function describeWay(spec: Described): string {
   switch (spec.kind) {
     case 'relay':
-      return 'from this computer, not encrypted (local relay)';
+      return `from this computer, ${spec.sendsProxyHeader === true ? 'saying in a PROXY header who connected, ' : ''}not encrypted (local relay)`;
+    case 'udp':
+      return 'not encrypted';
     case 'local':
       return `as seen from ${serverName(spec)}, encrypted (SSH)`;
     case 'remote':
@@ -67,17 +58,18 @@ export function warningOf(spec: Described): string | undefined {
   const server = serverName(spec);
   if (listensOnServer(spec)) {
     // ssh(1) on -R: privileged ports need a login as root there.
-    if (spec.listen.port > 0 && spec.listen.port < FIRST_UNPRIVILEGED) return `Ports below ${String(FIRST_UNPRIVILEGED)} there need a login as root.`;
+    if (!isSocketPath(spec.listen) && spec.listen.port > 0 && spec.listen.port < FIRST_UNPRIVILEGED) return `Ports below ${String(FIRST_UNPRIVILEGED)} there need a login as root.`;
     return isWide(spec) ? `You are asked first: other machines can connect if GatewayPorts in the sshd_config of ${server} lets them, else only ${server} itself.` : undefined;
   }
-  return isWide(spec) ? 'You are asked first: other machines can connect.' : undefined;
+  if (!isWide(spec)) return undefined;
+  return spec.kind === 'udp' ? 'You are asked first: other machines can send to it.' : 'You are asked first: other machines can connect.';
 }
 
 const FIRST_UNPRIVILEGED = 1024;
 
-/** True when other machines can connect to it, or could if the server allows it. */
-export function isWide(spec: Pick<Described, 'listen'>): boolean {
-  return !isLoopback(spec.listen.host);
+/** True when other machines can connect to it, or could if the server allows it. A socket is its owner's alone. */
+export function isWide({ listen }: { readonly listen: Endpoint }): boolean {
+  return !isSocketPath(listen) && !isLoopback(listen.host);
 }
 
 /** In a few words for the row, who else can connect; empty for a forward that only its own machine reaches. */
@@ -86,39 +78,83 @@ export function describeReach(spec: ForwardSpec): string {
   return listensOnServer(spec) ? 'reachable from other machines if GatewayPorts allows' : 'reachable from other machines';
 }
 
-/** The forward's poles as a screen reader says them; `port` is what was got. */
-export function speakSpec(spec: ForwardSpec, port: number): string {
-  const listen = port === 0 ? 'the next free port' : `port ${String(port)}`;
+/** The forward's poles as a screen reader says them; `listen` is what was got. */
+export function speakSpec(spec: ForwardSpec, listen: Endpoint): string {
+  const own = speakListen(spec, listen);
   switch (spec.kind) {
     case 'relay':
-      return `${listen} to ${formatHostPort(spec.connect)} local relay`;
+      return `${own} to ${formatDestinations(spec)} local relay${spec.sendsProxyHeader === true ? ' with a PROXY header' : ''}`;
+    case 'udp':
+      return `UDP ${own} to ${formatHostPort(spec.connect)} datagram relay`;
     case 'local':
-      return `${listen} to ${formatHostPort(spec.connect)} through ${formatDestination(spec.target)}`;
+      return `${own} to ${formatDestinations(spec)} through ${formatDestination(spec.target)}`;
     case 'remote':
-      return `${listen} of ${formatDestination(spec.target)} to ${formatHostPort(spec.connect)} of this computer`;
+      return `${own} of ${formatDestination(spec.target)} to ${formatDestinations(spec)} of this computer`;
     case 'dynamic':
-      return `proxy on ${listen} through ${formatDestination(spec.target)}`;
+      return `proxy on ${own} through ${formatDestination(spec.target)}`;
     case 'remote-dynamic':
-      return `proxy on ${listen} of ${formatDestination(spec.target)} through this computer`;
+      return `proxy on ${own} of ${formatDestination(spec.target)} through this computer`;
   }
 }
 
+function speakListen(spec: ForwardSpec, listen: Endpoint): string {
+  if (isSocketPath(listen)) return socketName(listen.path);
+  if (listen.port === 0) return 'the next free port';
+  const portCount = portCountOf(spec);
+  return portCount === 1 ? `port ${String(listen.port)}` : `ports ${String(listen.port)} to ${String(listen.port + portCount - 1)}`;
+}
+
 /** What a forward listens on, and where that is when it is not this computer. */
-export function describeBound(spec: ForwardSpec, addresses: readonly HostPort[]): string {
-  const listed = addresses.map(formatHostPort).join(' and ');
+export function describeBound(spec: ForwardSpec, addresses: readonly Endpoint[]): string {
+  const portCount = portCountOf(spec);
+  const listed = distinctHosts(addresses).map((address) => formatEndpoints(address, portCount)).join(' and ');
   return listensOnServer(spec) ? `${listed} of ${formatDestination(spec.target)}` : listed;
 }
 
-function describeAddress({ host, port }: HostPort): string {
+/** Every destination of a forward in the order in which they are tried. */
+export function formatDestinations(spec: { readonly connect: Endpoint; readonly portCount?: number } | RelaySpec): string {
+  return [formatEndpoints(spec.connect, spec.portCount ?? 1), ...fallbacksOf(spec).map((endpoint) => `else ${formatEndpoints(endpoint, 1)}`)].join(', ');
+}
+
+/** The destinations after the first. */
+export function fallbacksOf(spec: object | RelaySpec): readonly Endpoint[] {
+  return 'fallbacks' in spec ? spec.fallbacks ?? [] : [];
+}
+
+/** What a path is called: Windows has named pipes in place of sockets. */
+export function socketName(path: string): string {
+  return path.startsWith('\\\\') ? `named pipe ${path}` : `socket ${path}`;
+}
+
+function describeListen(spec: Described): string {
+  return isSocketPath(spec.listen) ? `the ${socketName(spec.listen.path)}` : describeAddress(spec.listen, portCountOf(spec));
+}
+
+function describeConnect(spec: Extract<Described, { readonly connect: Endpoint }>): string {
+  const verb = spec.kind === 'remote' ? 'connects' : 'connect';
+  const portCount = portCountOf(spec);
+  if (portCount > 1) return `${verb} port by port to ${formatEndpoints(spec.connect, portCount)}`;
+  return `${verb} to ${[spec.connect, ...fallbacksOf(spec)].map(describeDestination).join(', else to ')}`;
+}
+
+function describeDestination(endpoint: Endpoint): string {
+  return isSocketPath(endpoint) ? `the ${socketName(endpoint.path)}` : formatHostPort(endpoint);
+}
+
+function describeAddress({ host, port }: HostPort, portCount = 1): string {
   const address = host === LOOPBACK_HOST ? '127.0.0.1' : host;
-  return port === 0 ? `the next free port of ${address}` : formatHostPort({ host: address, port });
+  return port === 0 ? `the next free port of ${address}` : formatEndpoints({ host: address, port }, portCount);
 }
 
 /** An address of the server, after its name. */
-function describeOwn({ host, port }: HostPort): string {
-  if (isWildcard(host)) return `${port === 0 ? 'a free port' : `port ${String(port)}`} of all its addresses`;
+function describeOwn(spec: Extract<Described, { readonly kind: 'remote' | 'remote-dynamic' }>): string {
+  const { listen } = spec;
+  if (isSocketPath(listen)) return `its own ${socketName(listen.path)}`;
+  const { host, port } = listen;
+  const portCount = portCountOf(spec);
+  if (isWildcard(host)) return `${port === 0 ? 'a free port' : `port${portCount === 1 ? '' : 's'} ${formatPorts(port, portCount)}`} of all its addresses`;
   if (port === 0) return `a free port of its own ${host === LOOPBACK_HOST ? '127.0.0.1' : host}`;
-  return `its own ${describeAddress({ host, port })}`;
+  return `its own ${describeAddress(listen, portCount)}`;
 }
 
 const ANY_SERVER = 'an SSH server';

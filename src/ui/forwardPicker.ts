@@ -19,12 +19,17 @@ export class ForwardPicker {
 
   /** The forwards meant by a command's arguments as the editor passes them; empty when the user chose none. */
   async resolve(args: readonly unknown[], isWanted: (forward: Forward) => boolean, title: string): Promise<readonly Forward[]> {
-    const [first, all] = args;
+    const [first] = args;
     if (typeof first === 'string') return this.#existing([first]);
-    const nodes = Array.isArray(all) ? (all as TreeNode[]) : first === undefined ? this.#seen : [first as TreeNode];
-    const ids = nodes.flatMap((node) => this.#idsOf(node));
+    const ids = this.rowsOf(args).flatMap((node) => this.#idsOf(node));
     if (ids.length > 0) return this.#existing([...new Set(ids)]);
     return this.#ask(isWanted, title);
+  }
+
+  /** The rows meant by a command's arguments; none for a forward's id. */
+  rowsOf([first, all]: readonly unknown[]): readonly TreeNode[] {
+    if (typeof first === 'string') return [];
+    return Array.isArray(all) ? (all as TreeNode[]) : first === undefined ? this.#seen : [first as TreeNode];
   }
 
   /** What is selected in a view that is hidden, nobody sees. */

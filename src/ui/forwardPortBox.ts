@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { isSocketPath } from '../core/address.ts';
 import { listensOnServer, type ForwardKind, type ForwardSpec, type SshRule, type SshSpec } from '../core/forwardSpec.ts';
 import { parseForward, type Reading, type Readings } from '../core/forwardParser.ts';
 import { formatDestination, formatForward, formatRule, type TextProblem } from '../core/forwardText.ts';
@@ -6,7 +7,6 @@ import { DisposableStore } from '../core/lifecycle.ts';
 import { describePoles, describeSpec, describeWay, KIND_ICONS, warningOf } from './describeSpec.ts';
 import { formatCount } from './format.ts';
 import type { PortHint } from './localPorts.ts';
-
 
 /** A host of the user's ssh_config, with what it resolves to. */
 export interface KnownHost {
@@ -80,6 +80,7 @@ const GUIDES: readonly { readonly guide: ForwardKind; readonly label: string; re
   { guide: 'dynamic', label: 'SOCKS Proxy…', description: 'step by step: a port here through which programs go out from an SSH server (-D)' },
   { guide: 'remote-dynamic', label: 'SOCKS Proxy on a Server…', description: 'step by step: a port of an SSH server whose programs go out from here (-R)' },
   { guide: 'relay', label: 'Local Relay…', description: 'step by step: from a port here to another port or machine, without SSH' },
+  { guide: 'udp', label: 'UDP Relay…', description: 'step by step: datagrams from a port here to another port or machine, without SSH' },
 ];
 
 function previews(text: string, options: BoxOptions): Item[] {
@@ -110,7 +111,7 @@ function previewItem(reading: Reading, text: string, isOther: boolean, options: 
 /** Two lines, so that neither is cut off: what connects where, and on which way. Another meaning of a text says first how it differs. */
 function singleItem(spec: ForwardSpec | SshRule, isOther: boolean, result: BoxResult, { portHint }: BoxOptions, notes: readonly string[]): Item {
   const toChoose = result.kind === 'needs-target' ? ': Enter to choose the server' : '';
-  const hint = listensOnServer(spec) ? undefined : portHint(spec.listen.port);
+  const hint = listensOnServer(spec) || isSocketPath(spec.listen) ? undefined : portHint(spec.listen.port);
   const other = isOther ? otherLabel(spec) : undefined;
   const said = other === undefined ? describeWay(spec) : describeSpec(spec);
   const detail = [...notes, `${said}${toChoose}.`, warningOf(spec), hint].filter((part) => part !== undefined).join(' ');

@@ -1,14 +1,16 @@
+import { isSocketPath } from '../core/address.ts';
 import { EventEmitter, type Event } from '../core/event.ts';
 import { toFailure, type Failure, type ForwardError } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
-import { isProxy, listensOnServer, type ForwardSpec, type SshSpec } from '../core/forwardSpec.ts';
+import { isProxy, isThroughSsh, listensOnServer, portCountOf, type DynamicSpec, type ForwardSpec, type RemoteDynamicSpec, type SshSpec } from '../core/forwardSpec.ts';
 import type { ForwardEvent } from '../core/forwardState.ts';
 import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock, ForwardRunner, RunnerEvent, RunnerTraffic } from '../core/ports.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
-import type { ConnectPole, ListenPole, PlaneEvents, ProxyCredentials } from '../protocol/messages.ts';
+import type { ConnectPole, FixedPole, ListenPole, PlaneEvents, ProxyCredentials } from '../protocol/messages.ts';
 import type { RpcEvent } from '../protocol/rpc.ts';
+import { spellOutHome } from './homePath.ts';
 import type { Log } from './log.ts';
 import type { PlaneHost } from './planeHost.ts';
 
@@ -92,7 +94,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const { definition, generation, controller: { signal } } = run;
     const { id, spec } = definition;
     await this.#preparation.allowBind(definition, signal);
-    const target = spec.kind === 'relay' ? undefined : await this.#preparation.resolveTarget(spec, signal);
+    const target = isThroughSsh(spec) ? await this.#preparation.resolveTarget(spec, signal) : undefined;
     const credentials = await this.#preparation.proxyCredentials(definition, signal);
     if (signal.aborted) return;
     await this.#host.request('start', { id, generation, listen: listenPole(spec), connect: connectPole(spec, target, credentials), ...(target === undefined ? {} : { target }) });
@@ -173,14 +175,31 @@ function complaintOfProxy(failure: Failure, { kind }: ForwardSpec): Failure | un
   return failure.code === 'forwarding-prohibited' && kind === 'dynamic' ? { ...failure, context: { ...failure.context, isProxy: true } } : undefined;
 }
 
-function listenPole({ kind, listen }: ForwardSpec): ListenPole {
-  if (!listensOnServer({ kind })) return { side: 'here', addresses: bindAddresses(listen) };
-  return { side: 'server', address: listen };
+function listenPole(spec: ForwardSpec): ListenPole {
+  const portCount = portCountOf(spec);
+  const range = portCount === 1 ? {} : { portCount };
+  if (listensOnServer(spec)) return { side: 'server', address: spec.listen, ...range };
+  const listen = spellOutHome(spec.listen);
+  if (isSocketPath(listen)) return { side: 'here-socket', path: listen.path };
+  const addresses = bindAddresses(listen);
+  return spec.kind === 'udp' ? { side: 'here-udp', addresses } : { side: 'here', addresses, ...range };
 }
 
 /** The server's programs go only where the user's PermitRemoteOpen lets them; from here, the server's PermitOpen decides. */
 function connectPole(spec: ForwardSpec, target: SshTarget | undefined, credentials: ProxyCredentials | undefined): ConnectPole {
-  if (!isProxy(spec)) return { kind: 'fixed', address: spec.connect };
+  if (!isProxy(spec)) return fixedPole(spec);
   const permitted = spec.kind === 'remote-dynamic' ? target?.permitRemoteOpen : undefined;
   return { kind: 'asked', ...(permitted === undefined ? {} : { permitted }), ...(credentials === undefined ? {} : { credentials }) };
+}
+
+/** The paths of a -L are the server's; of every other forward, this computer's. */
+function fixedPole(spec: Exclude<ForwardSpec, DynamicSpec | RemoteDynamicSpec>): FixedPole {
+  if (spec.kind === 'local') return { kind: 'fixed', address: spec.connect };
+  const address = spellOutHome(spec.connect);
+  if (spec.kind !== 'relay') return { kind: 'fixed', address };
+  return {
+    kind: 'fixed', address,
+    ...(spec.fallbacks === undefined ? {} : { fallbacks: spec.fallbacks.map((endpoint) => spellOutHome(endpoint)) }),
+    ...(spec.sendsProxyHeader === true ? { sendsProxyHeader: true } : {}),
+  };
 }

@@ -7,7 +7,8 @@ import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, ROW_CONTEXTS } from './contributions.ts';
 import { formatCount } from './format.ts';
-import { presentAddresses, presentConfigGroup, presentConnection, presentForward, serverOf, type ConnectedProgram, type Row } from './present.ts';
+import { presentAddresses } from './listenRows.ts';
+import { connectionNoun, presentConfigGroup, presentConnection, presentForward, serverOf, type ConnectedProgram, type Row } from './present.ts';
 import { contextOf } from './rowContext.ts';
 import { tooltipOf } from './tooltip.ts';
 
@@ -287,9 +288,10 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   }
 
   #moreRow(node: Extract<TreeNode, { kind: 'more' }>): Row | undefined {
-    const connections = this.#options.model.get(node.forwardId)?.traffic.connections ?? [];
-    const label = `${String(connections.length - MAX_CONNECTION_ROWS)} more`;
-    return { label, description: '', icon: { id: 'ellipsis' }, spoken: `${label} connections` };
+    const forward = this.#options.model.get(node.forwardId);
+    const label = `${String((forward?.traffic.connections.length ?? 0) - MAX_CONNECTION_ROWS)} more`;
+    const noun = forward === undefined ? 'connection' : connectionNoun(forward.definition.spec);
+    return { label, description: '', icon: { id: 'ellipsis' }, spoken: `${label} ${noun}s` };
   }
 
   #node(node: TreeNode): TreeNode {

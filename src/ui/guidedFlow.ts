@@ -1,15 +1,18 @@
 import type * as vscode from 'vscode';
-import { LOOPBACK_HOST, MAX_PORT, type HostPort } from '../core/address.ts';
-import { isProxy, listensOnServer, type ForwardKind, type ForwardSpec, type SshDestination, type SshRule } from '../core/forwardSpec.ts';
-import { parseDestination, parseForward, withTarget } from '../core/forwardParser.ts';
-import { connectsToItself, formatDestination } from '../core/forwardText.ts';
+import { isSocketPath, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
+import { listensOnServer, type ForwardKind, type ForwardSpec, type SshDestination, type SshRule } from '../core/forwardSpec.ts';
+import { parseDestination, withTarget } from '../core/forwardParser.ts';
+import { formatDestination } from '../core/forwardText.ts';
+import { formatPorts } from '../core/portRange.ts';
 import type { KnownHost } from './forwardPortBox.ts';
+import { describeChoices, leadsToItself, naturalPort, problemOfPort, readDestination, type GuidedDestination } from './guidedPoles.ts';
+import type { PortNeed } from './localPorts.ts';
 import { askText, pickOne, type Step } from './quickInput.ts';
 
 export interface GuideOptions {
   readonly hosts: readonly KnownHost[];
-  /** The port to propose here for a port there: the same, or the next free one that may be listened on. */
-  readonly proposePort: (port: number) => Promise<number>;
+  /** The port to propose here for a port there, the first of a range: the same, or the next free one that may be listened on. */
+  readonly proposePort: (port: number, need: PortNeed) => Promise<number>;
 }
 
 const BACK: Step<never> = { kind: 'back' };
@@ -34,9 +37,9 @@ function typedHost(text: string): HostItem | undefined {
 
 /** Asks for everything a forward needs, one thing at a time, with a way back; undefined when the user leaves. */
 export async function guideForward(guide: ForwardKind, options: GuideOptions, server?: SshDestination): Promise<ForwardSpec | undefined> {
-  if (guide === 'relay') {
+  if (guide === 'relay' || guide === 'udp') {
     const step = await guidePoles({ guide, target: undefined, hasBack: false, options });
-    return step.kind === 'value' ? { kind: guide, ...step.value } : undefined;
+    return step.kind === 'value' ? relayOf(guide, step.value) : undefined;
   }
   for (;;) {
     const chosen = server === undefined ? await pickServer(options, `${titleOf(guide, 1)}: SSH Server`, false) : valueStep(server);
@@ -46,6 +49,12 @@ export async function guideForward(guide: ForwardKind, options: GuideOptions, se
     if (step.kind === 'value') return withTarget(step.value, target);
     if (step.kind === 'cancelled') return undefined;
   }
+}
+
+function relayOf(kind: 'relay' | 'udp', poles: GuidedPoles): ForwardSpec | undefined {
+  if (kind === 'relay') return { kind, ...poles };
+  const { listen, connect } = poles;
+  return isSocketPath(listen) || isSocketPath(connect) ? undefined : { kind, listen, connect };
 }
 
 /** What the steps of one forward share. */
@@ -58,7 +67,7 @@ interface Guided {
   readonly options: GuideOptions;
 }
 
-const STEPS: Readonly<Record<ForwardKind, number>> = { local: 3, remote: 3, dynamic: 2, 'remote-dynamic': 2, relay: 2 };
+const STEPS: Readonly<Record<ForwardKind, number>> = { local: 3, remote: 3, dynamic: 2, 'remote-dynamic': 2, relay: 2, udp: 2 };
 
 function titleOf(guide: ForwardKind, step: number): string {
   return `Forward Port (${String(step)}/${String(STEPS[guide])})`;
@@ -77,83 +86,70 @@ async function guideRule(kind: SshRule['kind'], guided: Guided): Promise<Step<Ss
   return step.kind === 'value' ? valueStep({ kind, listen: step.value }) : step;
 }
 
-interface Poles {
-  readonly listen: HostPort;
-  readonly connect: HostPort;
+interface GuidedPoles extends GuidedDestination {
+  readonly listen: Endpoint;
 }
 
-async function guidePoles(guided: Guided): Promise<Step<Poles>> {
+async function guidePoles(guided: Guided): Promise<Step<GuidedPoles>> {
   for (;;) {
-    const connect = await askConnect(guided);
-    if (connect.kind !== 'value') return connect;
-    const listen = await askListen({ ...guided, hasBack: true }, connect.value);
-    if (listen.kind === 'value') return valueStep({ listen: listen.value, connect: connect.value });
+    const destination = await askDestination(guided);
+    if (destination.kind !== 'value') return destination;
+    const listen = await askListen({ ...guided, hasBack: true }, destination.value);
+    if (listen.kind === 'value') return valueStep({ listen: listen.value, ...destination.value });
     if (listen.kind === 'cancelled') return CANCELLED;
   }
 }
 
-async function askConnect({ guide, target, hasBack }: Guided): Promise<Step<HostPort>> {
+async function askDestination({ guide, target, hasBack }: Guided): Promise<Step<GuidedDestination>> {
   const isFromHere = target === undefined || guide === 'remote';
+  const read = (text: string): GuidedDestination | string => readDestination(guide, text.trim());
   const step = await askText({
     title: isFromHere ? `${titleOf(guide, STEPS[guide] - 1)}: Destination` : `${titleOf(guide, 2)}: Port There`,
-    prompt: `The port to reach as seen from ${isFromHere ? 'this computer' : formatDestination(target)}: a port, or host:port.`,
+    prompt: `What to reach as seen from ${isFromHere ? 'this computer' : formatDestination(target)}: ${describeChoices(guide)}.`,
     placeholder: isFromHere ? '3000 or localhost:3000' : '5432 or db.internal:5432',
     hasBack,
-    validate: (text) => problemOfDestination(text.trim()),
+    validate: (text) => {
+      const destination = read(text);
+      return typeof destination === 'string' ? destination : undefined;
+    },
   });
   if (step.kind !== 'value') return step;
-  const destination = readDestination(step.value.trim());
-  return destination === undefined ? BACK : valueStep(destination);
-}
-
-function problemOfDestination(text: string): string | undefined {
-  const parsed = parseForward(text, { sshHosts: new Set() });
-  if (!parsed.isValid) return parsed.problem.message;
-  return readDestination(text) === undefined ? 'Write a port, or host:port.' : undefined;
-}
-
-/** `5432` or `host:5432`: the connect pole of the reading without a server. */
-function readDestination(text: string): HostPort | undefined {
-  if (/\s/.test(text) || text.replace(/\[[^\]]*\]/g, '').split(':').length > 2) return undefined;
-  const parsed = parseForward(text, { sshHosts: new Set() });
-  if (!parsed.isValid) return undefined;
-  const [reading] = parsed.readings;
-  const spec = reading.kind === 'forward' ? reading.spec : reading.kind === 'needs-target' ? reading.rules[0] : undefined;
-  const connect = spec === undefined || isProxy(spec) ? undefined : spec.connect;
-  return /^\d+$/.test(text.split(':')[0] ?? '') && text.includes(':') ? undefined : connect;
+  const destination = read(step.value);
+  return typeof destination === 'string' ? BACK : valueStep(destination);
 }
 
 /** The usual port of a SOCKS proxy, RFC 1928 section 3. */
 const SOCKS_PORT = 1080;
 
-async function askListen(guided: Guided, connect: HostPort | undefined): Promise<Step<HostPort>> {
+async function askListen(guided: Guided, destination: GuidedDestination | undefined): Promise<Step<HostPort>> {
   const { guide, target, hasBack } = guided;
-  if (target === undefined || !listensOnServer({ kind: guide })) return askHere(guided, connect);
+  if (target === undefined || !listensOnServer({ kind: guide })) return askHere(guided, destination);
+  const portCount = destination?.portCount;
   const step = await askText({
     title: `${titleOf(guide, STEPS[guide])}: Port on the Server`,
-    prompt: `The port of ${formatDestination(target)} that its own programs will connect to; 0 lets the server choose.`,
-    value: String(connect?.port ?? SOCKS_PORT),
+    prompt: portCount === undefined
+      ? `The port of ${formatDestination(target)} that its own programs will connect to; 0 lets the server choose.`
+      : `The first of the ${String(portCount)} ports of ${formatDestination(target)} that its own programs will connect to.`,
+    value: String(destination === undefined ? SOCKS_PORT : naturalPort(destination)),
     hasBack,
-    validate: problemOfPort,
+    validate: (text) => problemOfPort(text, portCount),
   });
   return step.kind === 'value' ? valueStep({ host: LOOPBACK_HOST, port: Number(step.value) }) : step;
 }
 
-async function askHere({ guide, hasBack, options }: Guided, connect: HostPort | undefined): Promise<Step<HostPort>> {
-  const wanted = connect?.port ?? SOCKS_PORT;
-  const isItself = (port: number): boolean => guide === 'relay' && connect !== undefined && connectsToItself({ host: LOOPBACK_HOST, port }, connect);
-  const proposed = await options.proposePort(isItself(wanted) ? wanted + 1 : wanted);
+async function askHere({ guide, hasBack, options }: Guided, destination: GuidedDestination | undefined): Promise<Step<HostPort>> {
+  const wanted = destination === undefined ? SOCKS_PORT : naturalPort(destination);
+  const portCount = destination?.portCount ?? 1;
+  const isUdp = guide === 'udp';
+  const isItself = (port: number): boolean => (guide === 'relay' || isUdp) && destination !== undefined && leadsToItself({ host: LOOPBACK_HOST, port }, destination);
+  const proposed = await options.proposePort(isItself(wanted) ? wanted + portCount : wanted, { portCount, isUdp });
+  const taken = proposed === wanted ? '' : ` (${formatPorts(wanted, portCount)} ${portCount === 1 ? 'is' : 'are'} taken or reserved)`;
   const step = await askText({
     title: `${titleOf(guide, STEPS[guide])}: Port Here`,
-    prompt: `The port of this computer that programs will connect to${proposed === wanted ? '' : ` (${String(wanted)} is taken or reserved)`}.`,
+    prompt: `${portCount === 1 ? 'The port' : `The first of the ${String(portCount)} ports`} of this computer that programs will ${isUdp ? 'send' : 'connect'} to${taken}.`,
     value: String(proposed),
     hasBack,
-    validate: (text) => problemOfPort(text) ?? (isItself(Number(text)) ? 'That is the destination itself: choose another port.' : undefined),
+    validate: (text) => problemOfPort(text, portCount) ?? (isItself(Number(text)) ? 'That is the destination itself: choose another port.' : undefined),
   });
   return step.kind === 'value' ? valueStep({ host: LOOPBACK_HOST, port: Number(step.value) }) : step;
-}
-
-function problemOfPort(text: string): string | undefined {
-  if (!/^\d+$/.test(text.trim())) return `A port is a number from 1 to ${String(MAX_PORT)}.`;
-  return Number(text) > MAX_PORT ? `Port ${text} is above ${String(MAX_PORT)}.` : undefined;
 }

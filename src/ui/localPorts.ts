@@ -1,15 +1,18 @@
-import { LOOPBACK_HOST, type HostPort } from '../core/address.ts';
+import { isSocketPath, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
 import type { Failure, FailureContext } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import { findConflict } from '../core/forwardConflict.ts';
-import { listensOnServer } from '../core/forwardSpec.ts';
+import { listensOnServer, portCountOf } from '../core/forwardSpec.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { boundOf } from '../core/forwardState.ts';
 import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { proposePorts } from '../system/freePort.ts';
+import { findFreeStretch } from '../system/freeStretch.ts';
 import { isInTheWay } from '../system/portConflict.ts';
-import { findPortHolder } from '../system/portHolder.ts';
+import { findPortHolder, listListeners } from '../system/portHolder.ts';
 import { firstUnprivilegedPort, mayBind } from '../system/privilegedPorts.ts';
+import { findUdpHolder, listUdpReceivers } from '../system/udpPorts.ts';
+import { coversPort } from './listenPorts.ts';
 import { PRIVILEGED_OFFSET } from './messages.ts';
 import { titleOf } from './present.ts';
 
@@ -25,11 +28,23 @@ export async function readPortHint(): Promise<PortHint> {
     : `Ports below ${String(first)} are reserved for administrators here. If it is refused, port ${String(port + PRIVILEGED_OFFSET)} is offered.`);
 }
 
-/** The port to propose here for a port there: the same, or the next that is free and not reserved. */
-export async function proposePort(port: number): Promise<number> {
+/** What is to listen: how many ports in a row, and whether for datagrams. */
+export interface PortNeed {
+  readonly portCount: number;
+  readonly isUdp: boolean;
+}
+
+/** The port to propose here for a port there, the first of a range: the same, or the next that is free and not reserved. */
+export async function proposePort(port: number, need: PortNeed = ONE_TCP_PORT): Promise<number> {
   const start = (await mayBind({ host: '127.0.0.1', port })) ? port : port + PRIVILEGED_OFFSET;
-  const [free = start] = await proposePorts(LOOPBACK_HOST, start);
-  return free;
+  return (await nextFree(LOOPBACK_HOST, start, need)) ?? start;
+}
+
+const ONE_TCP_PORT: PortNeed = { portCount: 1, isUdp: false };
+
+async function nextFree(host: string, from: number, { portCount, isUdp }: PortNeed): Promise<number | undefined> {
+  if (portCount === 1 && !isUdp) return (await proposePorts(host, from))[0];
+  return findFreeStretch(isUdp ? await listUdpReceivers() : await listListeners(), host, from, portCount);
 }
 
 /** Whether another window of the editor runs a forward, given in the notation of Forward Port. */
@@ -38,7 +53,8 @@ export type IsForwardedElsewhere = (forward: string) => Promise<boolean>;
 /** Adds to a failure to listen who holds the port, or what the system needs. Never rejects. */
 export async function explainListenFailure(failure: Failure, definition: ForwardDefinition, model: ForwardModel, isElsewhere: IsForwardedElsewhere): Promise<Failure> {
   if (failure.code === 'remote-bind-refused') return explainRemoteRefusal(failure, definition, model, isElsewhere);
-  const { port } = failure.context;
+  const { path, port } = failure.context;
+  if (typeof path === 'string' && failure.code === 'address-in-use') return explainSocketInUse(failure, path, definition, model, isElsewhere);
   if (typeof port !== 'number') return failure;
   if (failure.code === 'address-in-use') {
     if (await isElsewhere(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere' };
@@ -46,6 +62,15 @@ export async function explainListenFailure(failure: Failure, definition: Forward
   }
   if (failure.code === 'permission-denied') return withFacts(failure, await permissionFacts(port));
   return failure;
+}
+
+/** A socket in use may be one of our own, of this window or of another; what lies there unused is nobody's. */
+async function explainSocketInUse(failure: Failure, path: string, definition: ForwardDefinition, model: ForwardModel, isElsewhere: IsForwardedElsewhere): Promise<Failure> {
+  if (failure.context.isStale === true || failure.context.isFile === true) return failure;
+  if (await isElsewhere(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere' };
+  const own = model.forwards.find((other) => other.definition.id !== definition.id && !listensOnServer(other.definition.spec)
+    && boundOf(other.state)?.addresses.some((address) => isSocketPath(address) && address.path === path) === true);
+  return own === undefined ? failure : withFacts(failure, { heldBy: `your forward ${titleOf(own)}` });
 }
 
 /** The server does not say why it refused: whether the port is our own is known here. */
@@ -61,22 +86,26 @@ function withFacts(failure: Failure, facts: FailureContext): Failure {
   return { ...failure, context: { ...failure.context, ...facts } };
 }
 
-async function holderOf(port: number, definition: ForwardDefinition, model: ForwardModel): Promise<FailureContext> {
-  const { listen } = definition.spec;
-  const [freePort] = await proposePorts(listen.host, port + 1);
-  const facts: FailureContext = freePort === undefined ? {} : { freePort };
-  const own = ownForwardOn({ host: listen.host, port }, definition.id, model);
+async function holderOf(port: number, { id, spec }: ForwardDefinition, model: ForwardModel): Promise<FailureContext> {
+  const { listen } = spec;
+  if (isSocketPath(listen)) return {};
+  const isUdp = spec.kind === 'udp';
+  const portCount = portCountOf(spec);
+  const freePort = await nextFree(listen.host, port + 1, { portCount, isUdp });
+  const facts: FailureContext = { ...(freePort === undefined ? {} : { freePort }), ...(portCount === 1 ? {} : { portCount }), ...(isUdp ? { isUdp } : {}) };
+  const own = ownForwardOn({ host: listen.host, port }, id, isUdp, model);
   if (own !== undefined) return { ...facts, heldBy: `your forward ${own}` };
   for (const { host } of bindAddresses(listen)) {
-    const holder = await findPortHolder({ host, port });
+    const holder = await (isUdp ? findUdpHolder({ host, port }) : findPortHolder({ host, port }));
     if (holder !== undefined) return { ...facts, program: holder.program, pid: holder.pid };
   }
   return facts;
 }
 
-function ownForwardOn({ host, port }: HostPort, exceptId: string, model: ForwardModel): string | undefined {
-  const own = model.forwards.find(({ definition, state }) => definition.id !== exceptId && !listensOnServer(definition.spec)
-    && boundOf(state)?.addresses.some((address) => isInTheWay(address, { host, port })) === true);
+/** TCP and UDP have ports of their own, which do not get in each other's way. */
+function ownForwardOn(wanted: HostPort, exceptId: string, isUdp: boolean, model: ForwardModel): string | undefined {
+  const own = model.forwards.find(({ definition: { id, spec }, state }) => id !== exceptId && !listensOnServer(spec) && (spec.kind === 'udp') === isUdp
+    && boundOf(state)?.addresses.some((address) => coversPort(spec, address, wanted.port) && isInTheWay({ host: address.host, port: wanted.port }, wanted)) === true);
   return own === undefined ? undefined : titleOf(own);
 }
 

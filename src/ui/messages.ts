@@ -1,13 +1,17 @@
-import { formatHostPort, isLoopback, isWildcard } from '../core/address.ts';
-import type { Failure, FailureCode, FailureContext } from '../core/failure.ts';
+import { isLoopback, isWildcard } from '../core/address.ts';
+import type { Failure, FailureCode } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
-import { describeForeign, describeLoss, describeSilence, type ServerWords } from './serverWords.ts';
+import { capitalised, Facts, withDot } from './failureFacts.ts';
+import { describeForeign, describeLoss, describeSilence } from './serverWords.ts';
+import { describeSocketDenied, describeSocketInUse, describeSocketUnavailable } from './socketWords.ts';
 
 /** What the user can do about a failure; the commands turn it into a button. */
 export type Remedy =
   | { readonly kind: 'retry' }
   | { readonly kind: 'edit' }
-  | { readonly kind: 'listen-on'; readonly port: number }
+  /** With the first port of as many as it has. */
+  | { readonly kind: 'listen-on'; readonly port: number; readonly portCount?: number }
+  | { readonly kind: 'remove-socket'; readonly path: string }
   | { readonly kind: 'open-file'; readonly title: string; readonly path: string; readonly line?: number }
   | { readonly kind: 'copy'; readonly title: string; readonly text: string }
   | { readonly kind: 'show-log' };
@@ -45,11 +49,11 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   'address-in-use': explainAddressInUse,
   'running-elsewhere': (facts) => ({
     summary: 'running in another window',
-    sentence: `Another window of this editor forwards ${facts.has('port') ? `port ${facts.text('port', '')}` : 'this port'} already, and programs can use it. Stop it there to run it here.`,
+    sentence: `Another window of this editor forwards ${facts.listener()} already, and programs can use it. Stop it there to run it here.`,
     remedies: [RETRY],
   }),
   'permission-denied': explainPermissionDenied,
-  'address-not-available': (facts) => ({
+  'address-not-available': (facts) => (facts.socket().path !== '' ? { ...describeSocketUnavailable(facts.socket()), remedies: [RETRY, EDIT] } : {
     summary: 'not an address of this computer',
     sentence: `This computer has no address ${facts.text('host', 'like that')} to listen on. Choose one of its own, or leave the address out.`,
     remedies: [EDIT],
@@ -140,13 +144,13 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     return {
       summary: destination === '' ? 'server forbids forwarding' : `server forbids ${destination}`,
       sentence: `${capitalised(facts.server())} let you in but forbids ${destination === '' ? 'this forward' : `connections to ${destination}`}.`
-        + ' In its sshd_config, AllowTcpForwarding and PermitOpen decide.',
+        + ` In its sshd_config, ${facts.leadsToSocket() ? 'AllowStreamLocalForwarding decides' : 'AllowTcpForwarding and PermitOpen decide'}.`,
       remedies: [EDIT],
     };
   },
   'destination-refused': (facts) => ({
     summary: 'destination refuses',
-    sentence: `${facts.destination()} refused the connection. Is the program there running, and on that port?`,
+    sentence: `${facts.destination()} refused the connection. Is the program there running${facts.leadsToSocket() ? '' : ', and on that port'}?`,
     remedies: [EDIT],
   }),
   'destination-unreachable': (facts, detail) => ({
@@ -166,7 +170,11 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
 };
 
 function explainAddressInUse(facts: Facts): Explanation {
+  const socket = facts.socket();
+  if (socket.path !== '') return { ...describeSocketInUse(socket), remedies: [...(socket.isStale ? [{ kind: 'remove-socket', path: socket.path } as const] : []), RETRY, EDIT] };
   const port = facts.number('port');
+  const portCount = facts.number('portCount') ?? 1;
+  const name = facts.has('isUdp') ? 'UDP port' : 'port';
   const holder = facts.text('heldBy', '') || facts.text('program', '');
   const pid = facts.number('pid');
   const who = holder === '' ? 'another program' : `${holder}${pid === undefined || facts.has('heldBy') ? '' : ` (pid ${String(pid)})`}`;
@@ -174,13 +182,15 @@ function explainAddressInUse(facts: Facts): Explanation {
   const where = isLoopback(host) || isWildcard(host) ? 'on this computer' : `on ${host}`;
   const next = facts.number('freePort');
   return {
-    summary: holder === '' ? 'port in use' : `port in use by ${holder}`,
-    sentence: `${port === undefined ? 'The port' : `Port ${String(port)}`} ${where} is in use by ${who}. Stop it, or listen on another port.`,
-    remedies: [...(next === undefined ? [] : [listenOn(next)]), RETRY, EDIT],
+    summary: `${portCount === 1 || port === undefined ? name : `${name} ${String(port)}`} in use${holder === '' ? '' : ` by ${holder}`}`,
+    sentence: `${port === undefined ? `The ${name}` : `${name === 'port' ? 'Port' : name} ${String(port)}`} ${where} is in use by ${who}. Stop it, or listen on ${portCount === 1 ? 'another port' : 'other ports'}.`,
+    remedies: [...(next === undefined ? [] : [listenOn(next, portCount)]), RETRY, EDIT],
   };
 }
 
 function explainPermissionDenied(facts: Facts): Explanation {
+  const socket = facts.socket();
+  if (socket.path !== '') return { ...describeSocketDenied(socket), remedies: [RETRY, EDIT] };
   const port = facts.number('port');
   const first = facts.number('firstUnprivileged') ?? 1024;
   if (port === undefined) return { summary: 'not permitted', sentence: 'This system does not let Culvert listen on that port.', remedies: [EDIT] };
@@ -204,6 +214,7 @@ function explainRemoteBindRefused(facts: Facts): Explanation {
   const port = Number(/:(\d+)$/.exec(address)?.[1] ?? 0);
   const holder = facts.text('heldBy', '');
   const refused = `${capitalised(facts.server())} let you in but did not listen${address === '' ? '' : ` on ${address}`}`;
+  if (facts.isSocketAsked()) return explainRemoteSocketRefused(refused, holder);
   if (holder !== '') return { summary: `port in use by ${holder}`, sentence: `${refused}: ${holder} listens there already. Stop it, or choose another port.`, remedies: [RETRY, EDIT] };
   const isReserved = port > 0 && port < FIRST_UNPRIVILEGED;
   return {
@@ -211,6 +222,17 @@ function explainRemoteBindRefused(facts: Facts): Explanation {
     sentence: `${refused}. Either a program there has the port${isReserved ? `, or ports below ${String(FIRST_UNPRIVILEGED)} need a login as root` : ''},`
       + ' or its sshd_config forbids it: AllowTcpForwarding, PermitListen and, for an address that is not its loopback, GatewayPorts decide.',
     remedies: [RETRY, { kind: 'copy', title: 'Copy sshd_config Lines', text: sshdLines(address) }, EDIT],
+  };
+}
+
+/** sshd leaves its sockets behind, and says as little as of a port. */
+function explainRemoteSocketRefused(refused: string, holder: string): Explanation {
+  if (holder !== '') return { summary: `socket in use by ${holder}`, sentence: `${refused}: ${holder} listens there already. Stop it, or choose another path.`, remedies: [RETRY, EDIT] };
+  const lines = ['AllowStreamLocalForwarding yes', '# Removes a socket that was left behind before it listens anew:', 'StreamLocalBindUnlink yes'].join('\n');
+  return {
+    summary: 'server refuses to listen',
+    sentence: `${refused}. Either something has that path, such as a socket that an earlier connection left behind, or you may not write to its folder, or its sshd_config forbids it: AllowStreamLocalForwarding decides.`,
+    remedies: [RETRY, { kind: 'copy', title: 'Copy sshd_config Lines', text: lines }, EDIT],
   };
 }
 
@@ -257,129 +279,6 @@ function configFile(facts: Facts): Remedy[] {
   return path === '' ? [] : [{ kind: 'open-file', title: 'Open ssh_config', path, ...(line === undefined ? {} : { line }) }];
 }
 
-function listenOn(port: number): Remedy {
-  return { kind: 'listen-on', port };
-}
-
-/** The text as the end of a sentence. */
-function withDot(text: string): string {
-  const trimmed = text.trim();
-  if (trimmed === '') return 'the reason is not known.';
-  return /[.!?…]$/.test(trimmed) ? trimmed : `${trimmed}.`;
-}
-
-/** For the beginning of a sentence: our own words get a capital, a name stays as it is. */
-function capitalised(text: string): string {
-  return text.startsWith('the ') ? `T${text.slice(1)}` : text;
-}
-
-const NO_SERVER = 'the SSH server';
-
-/** What the system calls a failed dialling, in words. */
-const DIALLING: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'no address was found for it.',
-  EAI_AGAIN: 'its address could not be looked up. Check that this computer is online.',
-  ETIMEDOUT: 'it did not answer in time.',
-  EHOSTUNREACH: 'there is no way to it from here.',
-  ENETUNREACH: 'there is no way to it from here.',
-  ECONNRESET: 'it broke the connection off.',
-};
-
-/** Reads a failure's context, which came across a boundary and may lack anything. */
-class Facts {
-  readonly #context: FailureContext;
-
-  constructor(context: FailureContext) {
-    this.#context = context;
-  }
-
-  has(key: string): boolean {
-    return this.#context[key] !== undefined;
-  }
-
-  text(key: string, fallback: string): string {
-    const value = this.#context[key];
-    return typeof value === 'string' || typeof value === 'number' ? String(value) : fallback;
-  }
-
-  number(key: string): number | undefined {
-    const value = this.#context[key];
-    return typeof value === 'number' ? value : undefined;
-  }
-
-  suffix(key: string, prefix: string): string {
-    const text = this.text(key, '');
-    return text === '' ? '' : prefix + text;
-  }
-
-  /** The key that the server showed: its type and its fingerprint. */
-  hostKey(): string {
-    return [this.text('keyType', ''), this.text('fingerprint', 'this one')].filter((part) => part !== '').join(' ');
-  }
-
-  /** The SSH server as the user knows it, with where it really is. */
-  server(): string {
-    const hop = this.text('hop', '');
-    const host = this.text('host', '');
-    const port = this.number('port');
-    const address = host === '' || port === undefined || port === 22 ? host : formatHostPort({ host, port });
-    if (hop === '' || hop === host || hop === address) return address === '' ? NO_SERVER : address;
-    return address === '' ? hop : `${hop} (${address})`;
-  }
-
-  /** As `server()`, and what it is. */
-  sshServer(): string {
-    const server = this.server();
-    return server === NO_SERVER ? server : `${NO_SERVER} ${server}`;
-  }
-
-  /** What a server did in place of a login. */
-  words(): ServerWords {
-    const text = (key: string): string => this.text(key, '');
-    return { server: capitalised(this.server()), isNamed: this.server() !== NO_SERVER, heard: text('heard'), stage: text('stage'), said: text('said'), speaks: text('speaks'), reason: text('reason') };
-  }
-
-  destination(): string {
-    const host = this.text('host', '');
-    const port = this.number('port');
-    if (host === '') return this.text('destination', 'The destination');
-    return `${port === undefined ? host : formatHostPort({ host, port })}${this.suffix('hop', ', as seen from ')}${this.has('hop') ? ',' : ''}`;
-  }
-
-  place(): string {
-    const file = this.text('file', 'known_hosts');
-    const line = this.number('line');
-    return line === undefined ? file : `${file}, line ${String(line)}`;
-  }
-
-  /** The rest of a sentence about a failed login. Without a list of tries the server gave another reason. */
-  tried(detail: string): string {
-    const { tried } = this.#context;
-    if (!Array.isArray(tried)) return `: ${this.reason(detail)}`;
-    return (tried.length === 0 ? '. It offered no way to log in that Culvert could use.' : `. Tried: ${tried.join(', ')}.`) + this.#unusable();
-  }
-
-  /** The keys that could not be offered; the log has them all. */
-  #unusable(): string {
-    const { unusable } = this.#context;
-    if (!Array.isArray(unusable) || unusable.length === 0) return '';
-    const more = unusable.length > 2 ? `; and ${String(unusable.length - 2)} more, see the log` : '';
-    return ` Not used: ${unusable.slice(0, 2).join('; ')}${more}.`;
-  }
-
-  /** The reason alone, to follow a colon: in words where there are any, without the name that the sentence has already said. */
-  reason(detail: string): string {
-    const reason = this.text('reason', '');
-    const known = DIALLING[reason];
-    if (known !== undefined) return known;
-    if (this.has('path') && reason !== '') return withDot(reason);
-    const said = [this.text('hop', ''), this.text('destination', ''), this.has('hop') ? '' : this.address()];
-    const prefix = said.find((name) => name !== '' && detail.startsWith(`${name}: `));
-    return withDot(prefix === undefined ? detail : detail.slice(prefix.length + 2));
-  }
-
-  address(): string {
-    const port = this.number('port');
-    return port === undefined ? '' : formatHostPort({ host: this.text('host', ''), port });
-  }
+function listenOn(port: number, portCount = 1): Remedy {
+  return { kind: 'listen-on', port, ...(portCount === 1 ? {} : { portCount }) };
 }

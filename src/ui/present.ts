@@ -1,11 +1,14 @@
-import { bracketed, dialableHost, formatHostPort, isLoopback, isWildcard, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
+import { bracketed, dialableHost, formatEndpoint, formatHostPort, isLoopback, isSocketPath, isWildcard, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
 import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward, type ForwardDefinition } from '../core/forward.ts';
-import { isProxy, listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
+import { isProxy, isThroughSsh, listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
-import { describeReach, formatShortPoles, speakSpec } from './describeSpec.ts';
+import { formatEndpoints } from '../core/portRange.ts';
+import { describeReach, fallbacksOf, speakSpec } from './describeSpec.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
+import { listenOf } from './listenPorts.ts';
 import { explain } from './messages.ts';
+import { formatShortPoles } from './shortPoles.ts';
 
 /** A codicon and, where it carries meaning, a theme colour; shape and colour always say the same. */
 export interface Icon {
@@ -31,37 +34,35 @@ type Named = Pick<Forward, 'definition' | 'state'>;
 
 /** Both poles as short as they stay true, with the port that was got. */
 export function formatPoles(forward: Named): string {
-  return formatShortPoles(forward.definition.spec, portOf(forward));
-}
-
-function portOf({ definition, state }: Named): number {
-  return boundOf(state)?.addresses[0]?.port ?? definition.spec.listen.port;
+  return formatShortPoles(forward.definition.spec, listenOf(forward));
 }
 
 /** Where the far end is, as a heading: the SSH server, or this computer. */
 export function serverOf(spec: ForwardSpec): string {
-  return spec.kind === 'relay' ? 'This computer' : formatDestination(spec.target);
+  return isThroughSsh(spec) ? formatDestination(spec.target) : 'This computer';
 }
 
 /** What a program is given to use the forward, once it is bound: on this machine, or on the server where that listens. */
 export function localAddress(forward: Forward): string {
   const { spec } = forward.definition;
+  const end = localEnd(forward);
+  if (isSocketPath(end)) return end.path;
   // socks5h: whoever is asked to connect also looks the name up (curl's manual page on --proxy).
-  return isProxy(spec) ? `socks5h://${formatHostPort(proxyEnd(forward))}` : formatHostPort(localEnd(forward));
+  return isProxy(spec) ? `socks5h://${formatHostPort(inFigures(end, forward.state))}` : formatEndpoints(end, portCountOf(spec));
 }
 
 /** A proxy's address in figures: not every program that takes one tries both loopbacks. */
-function proxyEnd(forward: Named): HostPort {
-  const { host, port } = localEnd(forward);
-  const isOnlyV6 = boundOf(forward.state)?.addresses.every((address) => address.host.includes(':')) === true;
+function inFigures({ host, port }: HostPort, state: ForwardState): HostPort {
+  const isOnlyV6 = boundOf(state)?.addresses.every((address) => !isSocketPath(address) && address.host.includes(':')) === true;
   return { host: host === LOOPBACK_HOST ? (isOnlyV6 ? '::1' : '127.0.0.1') : host, port };
 }
 
-/** As `localAddress`, in its parts. A name would also lead to the loopback that another program may hold. */
-export function localEnd(forward: Named): HostPort {
+/** As `localAddress`, in its parts; the first port of a range. A name would also lead to the loopback that another program may hold. */
+export function localEnd(forward: Named): Endpoint {
   const { definition: { spec: { listen } }, state } = forward;
   const bound = boundOf(state);
   const [first = listen] = bound?.addresses ?? [];
+  if (isSocketPath(first) || isSocketPath(listen)) return first;
   const isNameSafe = bound?.missing === undefined || bound.missing.failure.code === 'address-not-available';
   if (isNameSafe) return { host: dialableHost(listen.host), port: first.port };
   const loopback = first.host.includes(':') ? '::1' : '127.0.0.1';
@@ -72,14 +73,14 @@ export function localEnd(forward: Named): HostPort {
 export function presentForward(forward: Forward, now: number, isGrouped: boolean): Row {
   const { definition, state } = forward;
   const { spec } = definition;
-  const via = isGrouped || spec.kind === 'relay' ? '' : `via ${formatDestination(spec.target)}`;
+  const via = isGrouped || !isThroughSsh(spec) ? '' : `via ${formatDestination(spec.target)}`;
   const poles = definition.name === '' ? '' : formatPoles(forward);
   const status = describeState(forward, now);
   return {
     label: titleOf(forward),
     description: inOrder(state, status, [poles, via, describeReach(spec), describeLogin(definition)]),
     icon: iconOf(state),
-    spoken: [titleOf(forward), speakSpec(spec, portOf(forward)), isReadOnly(definition) ? 'from ssh_config' : '', describeReach(spec), describeLogin(definition), status].filter((part) => part !== '').join(', '),
+    spoken: [titleOf(forward), speakSpec(spec, listenOf(forward)), isReadOnly(definition) ? 'from ssh_config' : '', describeReach(spec), describeLogin(definition), status].filter((part) => part !== '').join(', '),
   };
 }
 
@@ -95,7 +96,7 @@ function inOrder(state: ForwardState, status: string, rest: readonly string[]): 
 }
 
 /** The state in a few words, with its age or its cause where that helps. */
-export function describeState({ state, traffic }: Pick<Forward, 'state' | 'traffic'>, now: number): string {
+export function describeState({ definition: { spec }, state, traffic }: Forward, now: number): string {
   switch (state.phase) {
     case 'stopped':
       return 'stopped';
@@ -103,7 +104,7 @@ export function describeState({ state, traffic }: Pick<Forward, 'state' | 'traff
       return describeProgress(state.progress);
     case 'listening':
       if (state.complaint !== undefined) return `listening, ${explain(state.complaint.failure).summary} (${ago(now - state.complaint.at)})`;
-      return traffic.openConnections === 0 ? 'listening' : formatCount(traffic.openConnections, 'connection');
+      return traffic.openConnections === 0 ? 'listening' : formatCount(traffic.openConnections, connectionNoun(spec));
     case 'retrying':
       return `retrying in ${formatDuration(state.retryAt - now)}, ${explain(state.failure).summary}`;
     case 'stopping':
@@ -113,11 +114,16 @@ export function describeState({ state, traffic }: Pick<Forward, 'state' | 'traff
   }
 }
 
+/** What passes through a forward, to be counted: datagrams have no connections. */
+export function connectionNoun({ kind }: ForwardSpec): string {
+  return kind === 'udp' ? 'flow' : 'connection';
+}
+
 /** As `describeState`, without times and counts: for what is not drawn again as they go on. */
-function describeSteadily({ state }: Named): string {
+function describeSteadily({ definition, state }: Named): string {
   if (state.phase === 'retrying') return `retrying, ${explain(state.failure).summary}`;
   if (state.phase === 'listening') return state.complaint === undefined ? 'listening' : `listening, ${explain(state.complaint.failure).summary}`;
-  return state.phase === 'starting' ? 'starting' : describeState({ state, traffic: NO_TRAFFIC }, 0);
+  return state.phase === 'starting' ? 'starting' : describeState({ definition, state, traffic: NO_TRAFFIC }, 0);
 }
 
 /**
@@ -170,21 +176,6 @@ function isElsewhere(state: ForwardState): boolean {
   return state.phase === 'failed' && state.failure.code === 'running-elsewhere';
 }
 
-/** The rows under a forward that name what it listens on, and where, or what it had to do without. */
-export function presentAddresses({ definition: { spec }, state }: Named): Row[] {
-  const bound = boundOf(state);
-  if (bound === undefined) return [];
-  const addresses = bound.addresses.map(formatHostPort).join('  ');
-  const missing = bound.missing === undefined ? '' : `without ${formatHostPort(bound.missing.address)}: ${explain(bound.missing.failure).summary}`;
-  const at = listensOnServer(spec) ? ` on ${formatDestination(spec.target)}` : '';
-  return [{
-    label: `LISTEN${at}`,
-    description: missing === '' ? addresses : `${addresses}  ·  ${missing}`,
-    icon: missing === '' ? { id: at === '' ? 'radio-tower' : 'server' } : { id: 'warning', color: 'charts.yellow' },
-    spoken: `Listening${at === '' ? '' : `${at},`} on ${addresses}${missing === '' ? '' : `, ${missing}`}`,
-  }];
-}
-
 const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'client-ended': 'closed by the client',
   'destination-ended': 'closed by the destination',
@@ -216,26 +207,54 @@ export interface ConnectedProgram {
  * origin of a forward that listens on its server is as that server sees it.
  */
 export function presentConnection(connection: Connection, now: number, by?: ConnectedProgram, spec?: ForwardSpec): Row {
-  const { origin, destination } = connection;
-  const server = spec !== undefined && listensOnServer(spec) && isLoopback(origin.host) ? spec.target.host : undefined;
   const bytes = `↑ ${formatBytes(connection.bytesUp)}  ↓ ${formatBytes(connection.bytesDown)}`;
   const { state, icon, age } = presentPhase(connection, now, spec);
   const showsBytes = connection.phase === 'established' || connection.bytesUp + connection.bytesDown > 0;
   const spokenBytes = showsBytes ? `, ${formatBytes(connection.bytesUp)} sent, ${formatBytes(connection.bytesDown)} received` : '';
-  const asked = destination === undefined ? '' : ` → ${destination}`;
+  const origin = presentOrigin(connection, spec);
+  const way = presentWay(connection, spec);
   const spokenBy = by === undefined ? '' : ` (${by.program}, pid ${String(by.pid)})`;
   return {
     label: state,
-    description: [`${shortOrigin(origin, server)}${by === undefined ? '' : ` ${by.program}`}${asked}`, ...(showsBytes ? [bytes] : []), age].join('  '),
+    description: [`${origin.short}${by === undefined ? '' : ` ${by.program}`}${way.short}`, ...(showsBytes ? [bytes] : []), age].join('  '),
     icon,
-    spoken: `${capitalised(state)} connection from ${formatHostPort(origin)}${server === undefined ? '' : ` of ${server}`}${spokenBy}${destination === undefined ? '' : ` to ${destination}`}, ${age}${spokenBytes}`,
+    spoken: `${state === FLOW ? 'Flow' : `${capitalised(state)} ${spec === undefined ? 'connection' : connectionNoun(spec)}`} from ${origin.spoken}${spokenBy}${way.spoken}, ${age}${spokenBytes}`,
   };
 }
 
-function shortOrigin(origin: HostPort, server: string | undefined): string {
-  if (!isLoopback(origin.host)) return formatHostPort(origin);
-  return `${server === undefined ? '' : bracketed(server)}:${String(origin.port)}`;
+/** The same for the eye and for the ear. */
+interface Told {
+  readonly short: string;
+  readonly spoken: string;
 }
+
+/** Who connected. At a socket there is no address to tell it by. */
+function presentOrigin({ origin }: Connection, spec: ForwardSpec | undefined): Told {
+  const server = spec !== undefined && listensOnServer(spec) ? spec.target.host : undefined;
+  if (isSocketPath(origin)) {
+    const someone = `a program of ${server ?? 'this computer'}`;
+    return { short: someone, spoken: someone };
+  }
+  const whole = formatHostPort(origin);
+  if (!isLoopback(origin.host)) return { short: whole, spoken: whole };
+  if (server === undefined) return { short: `:${String(origin.port)}`, spoken: whole };
+  return { short: `${bracketed(server)}:${String(origin.port)}`, spoken: `${whole} of ${server}` };
+}
+
+/** At which port of a range it arrived, and where it goes unless the forward's own row says so. */
+function presentWay({ accepted, destination }: Connection, spec: ForwardSpec | undefined): Told {
+  const isOneOfMany = spec !== undefined && portCountOf(spec) > 1 && !isSocketPath(accepted);
+  const at = isOneOfMany ? String(accepted.port) : '';
+  const isFirst = spec !== undefined && fallbacksOf(spec).length > 0 && !isProxy(spec) && destination === formatEndpoint(spec.connect);
+  const to = destination === undefined || isFirst ? '' : destination;
+  return {
+    short: `${at === '' ? '' : ` at ${at}`}${to === '' ? '' : ` → ${to}`}`,
+    spoken: `${at === '' ? '' : ` at port ${at}`}${to === '' ? '' : ` to ${to}`}`,
+  };
+}
+
+/** What one origin of a datagram relay sends, and what comes back: there is no connection. */
+const FLOW = 'FLOW';
 
 function capitalised(text: string): string {
   return text.charAt(0) + text.slice(1).toLowerCase();
@@ -249,7 +268,7 @@ function presentPhase(connection: Connection, now: number, spec: ForwardSpec | u
     case 'dialing':
       return { state: 'CONNECTING', icon: { id: 'loading~spin' }, age };
     case 'established':
-      return { state: 'ESTABLISHED', icon: { id: 'arrow-swap', color: 'charts.green' }, age };
+      return { state: spec?.kind === 'udp' ? FLOW : 'ESTABLISHED', icon: { id: 'arrow-swap', color: 'charts.green' }, age };
     case 'closed': {
       const reason = describeClosing(connection.closeReason ?? 'stopped', spec);
       return { state: 'CLOSED', icon: { id: 'circle-slash' }, age: `${reason}, ${ago(now - (connection.closedAt ?? now))}` };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConnectionInfo, CulvertApi, CulvertError, EnsuredForward, ForwardInfo, ForwardRequest } from '../api.ts';
+import { isSocketPath } from '../core/address.ts';
 import { ForwardError, type Failure } from '../core/failure.ts';
 import type { Connection, Forward, ForwardDefinition } from '../core/forward.ts';
 import { isForwardLoop } from '../core/forwardConflict.ts';
@@ -50,7 +51,8 @@ export class PublicApi implements CulvertApi {
     model.start(id);
     try {
       const forward = await settled(model, id);
-      return { id, ...localEnd(forward), dispose: () => { hold.dispose(); } };
+      const { login } = definition;
+      return { id, ...localEnd(forward), ...(login === undefined ? {} : { login }), dispose: () => { hold.dispose(); } };
     } catch (error) {
       hold.dispose();
       throw error;
@@ -75,7 +77,7 @@ export class PublicApi implements CulvertApi {
   /** The user's forward that does the same, one that the API already made, or a new one. */
   #define(spec: ForwardSpec, name: string): ForwardDefinition {
     const text = formatForward(spec);
-    const isFree = spec.listen.port === 0;
+    const isFree = !isSocketPath(spec.listen) && spec.listen.port === 0;
     const same = isFree ? undefined : this.#options.model.forwards.find(({ definition }) => formatForward(definition.spec) === text);
     if (same !== undefined) return same.definition;
     if (isForwardLoop(spec, this.#options.model.forwards.map(({ definition }) => definition.spec))) {

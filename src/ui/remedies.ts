@@ -1,21 +1,29 @@
 import * as vscode from 'vscode';
+import { isSocketPath } from '../core/address.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { toFailure, type Failure } from '../core/failure.ts';
+import { formatPorts } from '../core/portRange.ts';
 import { COMMANDS } from './contributions.ts';
 import { withoutLinks } from './format.ts';
 import { explain, remediesFor, type Remedy } from './messages.ts';
 import { openFile } from './openFile.ts';
 import { titleOf } from './present.ts';
 
+/** What a remedy needs of the machine, given by the composition root. */
+export interface RemedyActions {
+  /** Removes a socket that nobody listens on; rejects with a `ForwardError` when it is anything else. */
+  removeStaleSocket(path: string): Promise<void>;
+}
+
 /** Says why a forward failed and offers what can be done; settles when the user has chosen or closed it. Never rejects. */
-export async function showFailure(model: ForwardModel, forwardId: string, failure: Failure): Promise<void> {
+export async function showFailure(model: ForwardModel, forwardId: string, failure: Failure, actions: RemedyActions): Promise<void> {
   const forward = model.get(forwardId);
   if (forward === undefined) return;
   const { sentence, remedies } = explain(failure);
   const buttons = remediesFor(forward.definition, remedies).map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
   try {
     const chosen = await vscode.window.showErrorMessage(withoutLinks(`${titleOf(forward)}: ${sentence}`), ...buttons);
-    if (chosen !== undefined) await applyRemedy(model, forwardId, chosen.remedy);
+    if (chosen !== undefined) await applyRemedy(model, forwardId, chosen.remedy, actions);
   } catch (error) {
     void vscode.window.showErrorMessage(withoutLinks(`${titleOf(forward)}: that did not work: ${toFailure(error).detail}`));
   }
@@ -28,7 +36,9 @@ function titleOfRemedy(remedy: Remedy): string {
     case 'edit':
       return 'Edit…';
     case 'listen-on':
-      return `Use Port ${String(remedy.port)}`;
+      return remedy.portCount === undefined ? `Use Port ${String(remedy.port)}` : `Use Ports ${formatPorts(remedy.port, remedy.portCount)}`;
+    case 'remove-socket':
+      return 'Remove It and Start';
     case 'open-file':
     case 'copy':
       return remedy.title;
@@ -37,7 +47,7 @@ function titleOfRemedy(remedy: Remedy): string {
   }
 }
 
-async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remedy): Promise<void> {
+async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remedy, actions: RemedyActions): Promise<void> {
   switch (remedy.kind) {
     case 'retry':
       await vscode.commands.executeCommand(COMMANDS.start, forwardId);
@@ -47,6 +57,10 @@ async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remed
       return;
     case 'listen-on':
       await listenOn(model, forwardId, remedy.port);
+      return;
+    case 'remove-socket':
+      await actions.removeStaleSocket(remedy.path);
+      await vscode.commands.executeCommand(COMMANDS.start, forwardId);
       return;
     case 'open-file':
       await openFile(remedy.path, remedy.line);
@@ -63,6 +77,7 @@ async function listenOn(model: ForwardModel, forwardId: string, port: number): P
   const forward = model.get(forwardId);
   if (forward === undefined) return;
   const { definition } = forward;
+  if (isSocketPath(definition.spec.listen)) return;
   model.put({ ...definition, spec: { ...definition.spec, listen: { ...definition.spec.listen, port } } });
   await vscode.commands.executeCommand(COMMANDS.start, forwardId);
 }

@@ -1,3 +1,4 @@
+import { isSocketPath, type HostPort } from '../core/address.ts';
 import { isReadOnly, type Forward } from '../core/forward.ts';
 import type { ForwardSpec, LocalSpec, RelaySpec } from '../core/forwardSpec.ts';
 
@@ -7,17 +8,17 @@ function looksLikeHttp(port: number): boolean {
     || (port >= 8000 && port < 9100);
 }
 
-/** True where the browser of this computer can be sent: what listens here and leads to one destination. */
-export function canOpen(spec: ForwardSpec): spec is LocalSpec | RelaySpec {
-  return spec.kind === 'local' || spec.kind === 'relay';
+/** True where the browser of this computer can be sent: what listens on a TCP port here and leads to one destination. */
+export function canOpen(spec: ForwardSpec): spec is (LocalSpec | RelaySpec) & { readonly listen: HostPort } {
+  return (spec.kind === 'local' || spec.kind === 'relay') && !isSocketPath(spec.listen);
 }
 
 /**
- * `forward.<kind>.<phase>`, then `.http` for what a browser can probably show and `.readonly` for what is not Culvert's to
- * change; the manifest's menus match on it.
+ * `forward.<kind>.<phase>`, then `.http` for what a browser can probably show, `.socket` for what listens on no port, and
+ * `.readonly` for what is not Culvert's to change; the manifest's menus match on it.
  */
 export function contextOf({ definition, state }: Forward): string {
   const { spec } = definition;
-  const isWeb = canOpen(spec) && looksLikeHttp(spec.connect.port);
-  return `forward.${spec.kind}.${state.phase}${isWeb ? '.http' : ''}${isReadOnly(definition) ? '.readonly' : ''}`;
+  const isWeb = canOpen(spec) && !isSocketPath(spec.connect) && looksLikeHttp(spec.connect.port);
+  return `forward.${spec.kind}.${state.phase}${isWeb ? '.http' : ''}${isSocketPath(spec.listen) ? '.socket' : ''}${isReadOnly(definition) ? '.readonly' : ''}`;
 }

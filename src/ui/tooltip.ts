@@ -6,7 +6,7 @@ import { formatForward } from '../core/forwardText.ts';
 import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 import { explain } from './messages.ts';
-import { describeState, titleOf } from './present.ts';
+import { connectionNoun, describeState, titleOf } from './present.ts';
 
 /** The whole story of a forward in a few lines; every text goes in as text, never as markdown. */
 export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString {
@@ -27,7 +27,7 @@ export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString 
   const bound = boundOf(state);
   if (bound !== undefined) line(`Listening on ${describeBound(definition.spec, bound.addresses)}`);
   if (traffic.totalConnections > 0) {
-    line(`${formatCount(traffic.openConnections, 'open connection')}, ${String(traffic.totalConnections)} in all, ↑ ${formatBytes(traffic.bytesUp)} ↓ ${formatBytes(traffic.bytesDown)}`);
+    line(`${formatCount(traffic.openConnections, `open ${connectionNoun(definition.spec)}`)}, ${String(traffic.totalConnections)} in all, ↑ ${formatBytes(traffic.bytesUp)} ↓ ${formatBytes(traffic.bytesDown)}`);
   }
   const failure = failureOf(state);
   if (failure !== undefined) line(explain(failure).sentence);

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import { BindConsent } from '../../../src/ui/bindConsent.ts';
 import { PromptQueue } from '../../../src/ui/promptQueue.ts';
-import { define, DYNAMIC, LOCAL, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
+import { define, DYNAMIC, LOCAL, RANGE, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
 
 /** What was asked, and what the user answers. */
 const user = vi.hoisted(() => ({ questions: [] as string[], answer: undefined as string | undefined }));
@@ -30,7 +30,7 @@ beforeEach(() => {
 const everywhere = { host: '*', port: 9000 };
 
 describe('listening where other machines can connect', () => {
-  it.each([LOCAL, REMOTE, DYNAMIC, REMOTE_DYNAMIC])('is not asked about for the loopback: $kind', async (spec) => {
+  it.each<ForwardSpec>([LOCAL, REMOTE, DYNAMIC, REMOTE_DYNAMIC, UDP, RANGE, SOCKETS, { ...REMOTE, listen: { path: '/tmp/x.sock' } }])('is not asked about for the loopback, nor for a socket: $kind', async (spec) => {
     await setup()(spec);
     expect(user.questions).toEqual([]);
   });
@@ -41,6 +41,8 @@ describe('listening where other machines can connect', () => {
     [{ ...REMOTE, listen: everywhere }, 'will be reachable from other machines on *:9000 of me@bastion. Anyone who can reach the server can then connect to localhost:3000 from this computer, if GatewayPorts'],
     [{ ...REMOTE_DYNAMIC, listen: { host: '192.0.2.7', port: 9000 } },
       'will be reachable from other machines on 192.0.2.7:9000 of me@bastion. Anyone who can reach the server can then go out through this computer, into your own network too, if GatewayPorts'],
+    [{ ...UDP, listen: everywhere }, 'will be reachable from other machines on UDP *:9000. Anyone who can reach this computer over the network can then send datagrams through it to 10.0.0.2:53,'],
+    [{ ...RANGE, listen: everywhere }, 'will be reachable from other machines on *:9000-9010. Anyone who can reach this computer over the network can then use it.'],
   ])('is asked about once, in words of its kind: %#', async (spec, question) => {
     const require = setup();
     await require(spec);

@@ -7,7 +7,7 @@ import type { ForwardPicker } from '../../../src/ui/forwardPicker.ts';
 import { PromptQueue } from '../../../src/ui/promptQueue.ts';
 import { ProxyLogins } from '../../../src/ui/proxyLogins.ts';
 import type { FakeQuickInput } from './fakeQuickInput.ts';
-import { createModel, define, DYNAMIC, FakeLog, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
+import { createModel, define, DYNAMIC, FakeLog, LOCAL, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
 
 /** The editor as the commands meet it: what it runs, what was copied, opened and said. */
 const editor = vi.hoisted(() => ({
@@ -43,7 +43,11 @@ function setup() {
   const world = createModel();
   const revealed: string[] = [];
   // The picker as if the user had chosen by the argument; whom a command wants is decided by the commands.
-  const picker = { resolve: async ([id]: readonly unknown[]) => world.model.forwards.filter(({ definition }) => definition.id === id) } as unknown as ForwardPicker;
+  const idOf = (chosen: unknown): unknown => (typeof chosen === 'object' && chosen !== null && 'forwardId' in chosen ? chosen.forwardId : chosen);
+  const picker = {
+    resolve: async ([chosen]: readonly unknown[]) => world.model.forwards.filter(({ definition }) => definition.id === idOf(chosen)),
+    rowsOf: ([chosen, all]: readonly unknown[]) => all ?? (typeof chosen === 'string' ? [] : [chosen]),
+  } as unknown as ForwardPicker;
   const passwords = new Map<string, string>();
   const vault = {
     get: async (key: string) => { const secret = passwords.get(key); return secret === undefined ? undefined : { secret, isRefused: false }; },
@@ -53,7 +57,8 @@ function setup() {
   const proxyLogins = new ProxyLogins(vault, new PromptQueue(), async () => undefined, new FakeLog());
   registerCommands({
     proxyLogins,
-    model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
+    model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, remedyActions: { removeStaleSocket: async () => undefined },
+    forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
     flowContext: async () => ({ hosts: [{ alias: 'bastion', detail: '' }], recent: [], portHint: () => undefined, proposePort: async (port) => port }),
   });
   const texts = (): string[] => world.model.forwards.map(({ definition: { spec }, state }) => `${formatForward(spec)} ${state.phase}`);
@@ -189,6 +194,9 @@ describe('what a forward gives to other programs', () => {
     [DYNAMIC, 'socks5h://127.0.0.1:1080', 'ssh -N -D 1080 me@bastion'],
     [REMOTE_DYNAMIC, 'socks5h://127.0.0.1:9000', 'ssh -N -R 9000 me@bastion'],
     [RELAY, 'localhost:8080', undefined],
+    [RANGE, 'localhost:8000-8010', undefined],
+    [UDP, 'localhost:5353', undefined],
+    [SOCKETS, '~/a.sock', undefined],
   ])('%j: an address, and an ssh command where there is SSH', async (spec, address, command) => {
     const { model } = setup();
     model.put(define('a', { spec }));
@@ -221,7 +229,24 @@ describe('what a forward gives to other programs', () => {
     expect(editor.copied).toEqual(['ssh -N -L 40123:db:5432 me@bastion\n']);
   });
 
-  it.each<[ForwardSpec, string[]]>([[LOCAL, ['http://localhost:5432/']], [RELAY, ['http://localhost:8080/']], [REMOTE, []], [DYNAMIC, []], [REMOTE_DYNAMIC, []]])('%j: a page for the browser, or the reason why not', async (spec, pages) => {
+  it('of a port of a range, that port alone', async () => {
+    const { model } = setup();
+    model.put(define('a', { spec: { ...RANGE, portCount: 150 } }));
+    const row = (index: number) => ({ kind: 'address', id: `address:a:${String(index)}`, forwardId: 'a', index });
+    await run(COMMANDS.copyAddress, [row(3)]);
+    await run(COMMANDS.copyAddress, [row(3), [row(3), row(100)]]);
+    await run(COMMANDS.copyAddress, [row(3), [row(3), { kind: 'forward', id: 'forward:a', forwardId: 'a' }]]);
+    expect(editor.copied).toEqual(['localhost:8003', 'localhost:8003\nlocalhost:8100-8149', 'localhost:8000-8149']);
+  });
+
+  it('of the address of one port, the forward\'s', async () => {
+    const { model } = setup();
+    model.put(define('a', { spec: DYNAMIC }));
+    await run(COMMANDS.copyAddress, [{ kind: 'address', id: 'address:a:0', forwardId: 'a', index: 0 }]);
+    expect(editor.copied).toEqual(['socks5h://127.0.0.1:1080']);
+  });
+
+  it.each<[ForwardSpec, string[]]>([[LOCAL, ['http://localhost:5432/']], [RELAY, ['http://localhost:8080/']], [REMOTE, []], [DYNAMIC, []], [REMOTE_DYNAMIC, []], [UDP, []], [SOCKETS, []], [RANGE, ['http://localhost:8000/']]])('%j: a page for the browser, or the reason why not', async (spec, pages) => {
     const { model } = setup();
     model.put(define('a', { spec }));
     await run(COMMANDS.openInBrowser, ['a']);

@@ -42,6 +42,13 @@ describe('under a text stands what Enter will do', () => {
     ['8080:127.0.0.1:80',
       '$(arrow-swap) Listen on 127.0.0.1:8080, connect to 127.0.0.1:80 | from this computer, not encrypted (local relay).',
       '$(lock) Listen on 127.0.0.1:8080, connect to 127.0.0.1:80 | as seen from an SSH server, encrypted (SSH): Enter to choose the server.'],
+    ['~/a.sock:/run/docker.sock remhost',
+      '$(lock) Listen on the socket ~/a.sock, connect to the socket /run/docker.sock | as seen from remhost, encrypted (SSH).'],
+    ['-R /run/a.sock:localhost:80 remhost', '$(reply) remhost listens on its own socket /run/a.sock, connects to localhost:80 | from this computer, encrypted (SSH).'],
+    ['udp:5353:10.0.0.2:53', '$(package) Relay datagrams (UDP) from 127.0.0.1:5353 to 10.0.0.2:53 | not encrypted.'],
+    ['8000-8010:far:9000-9010 send-proxy-v2',
+      '$(arrow-swap) Listen on 127.0.0.1:8000-8010, connect port by port to far:9000-9010 | from this computer, saying in a PROXY header who connected, not encrypted (local relay).'],
+    ['5432:db1:5432,db2:5432', '$(arrow-swap) Listen on 127.0.0.1:5432, connect to db1:5432, else to db2:5432 | from this computer, not encrypted (local relay).'],
     ['-D x remhost', '$(error) "x" is not a port: a port is a number from 1 to 65535. | -D ▸x◂ remhost'],
   ])('%s', (text, ...rows) => {
     expect(rowsFor(text)).toEqual(rows);
@@ -53,6 +60,7 @@ describe('under a text stands what Enter will do', () => {
     ['-R 80:localhost:3000 remhost', 'Ports below 1024 there need a login as root.'],
     ['-D *:1080 remhost', 'You are asked first: other machines can connect.'],
     ['*:8080:127.0.0.1:80', 'You are asked first: other machines can connect.'],
+    ['udp:*:5353:10.0.0.2:53', 'You are asked first: other machines can send to it.'],
   ])('with a warning: %s', (text, warning) => {
     expect(rowsFor(text)[0]).toContain(warning);
   });
@@ -65,6 +73,8 @@ describe('under a text stands what Enter will do', () => {
     const portHint = (port: number): string => `hint about ${String(port)}`;
     expect(rowsFor('-D 81 remhost', { portHint })[0]).toContain('hint about 81');
     expect(rowsFor('-R 81:localhost:3000 remhost', { portHint })[0]).not.toContain('hint');
+    expect(rowsFor('udp:53:10.0.0.2:53', { portHint })[0]).toContain('hint about 53');
+    expect(rowsFor('/tmp/a.sock:h:80', { portHint })[0]).not.toContain('hint');
   });
 });
 
@@ -115,7 +125,7 @@ describe('without a text', () => {
   it('the box offers every kind step by step, what was forwarded lately, and the hosts', async () => {
     const { result, box } = open({ recent: [DYNAMIC, LOCAL], hosts: [{ alias: 'bastion', detail: 'me@bastion.example' }] });
     expect(box.items.map(({ label }) => label)).toEqual([
-      '$(lock) SSH Tunnel…', '$(reply) Reverse Tunnel…', '$(globe) SOCKS Proxy…', '$(broadcast) SOCKS Proxy on a Server…', '$(arrow-swap) Local Relay…',
+      '$(lock) SSH Tunnel…', '$(reply) Reverse Tunnel…', '$(globe) SOCKS Proxy…', '$(broadcast) SOCKS Proxy on a Server…', '$(arrow-swap) Local Relay…', '$(package) UDP Relay…',
       'recent', '$(history) -D 1080 me@bastion', '$(history) 5432:db:5432 me@bastion', 'from ssh_config', '$(server) bastion',
     ]);
     box.accept('SOCKS Proxy…');

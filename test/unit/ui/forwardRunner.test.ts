@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EventEmitter } from '../../../src/core/event.ts';
 import { ForwardError, type Failure, type FailureCode } from '../../../src/core/failure.ts';
@@ -13,7 +15,7 @@ import { PlaneRunner, type Preparation } from '../../../src/ui/forwardRunner.ts'
 import type { PlaneHost } from '../../../src/ui/planeHost.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { asked, fixed, here, onServer } from '../../support/poles.ts';
-import { deferred, define, DYNAMIC, failure, FakeLog, NOW, RELAY, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
+import { deferred, define, DYNAMIC, FAILOVER, failure, FakeLog, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
 
 const TARGET: SshTarget = { key: 'k', hops: [] };
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -124,6 +126,25 @@ describe('starting', () => {
     runner.start(define('a', { spec }), 7);
     await turn();
     expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, listen, connect, target } }]);
+  });
+
+  it.each<[ForwardSpec, unknown, unknown]>([
+    [SOCKETS, { side: 'here-socket', path: join(homedir(), 'a.sock') }, { kind: 'fixed', address: { path: '/run/b.sock' } }],
+    [{ ...LOCAL, listen: { path: '~/a/b.sock' }, connect: { path: '/run/c.sock' } }, { side: 'here-socket', path: join(homedir(), 'a/b.sock') }, { kind: 'fixed', address: { path: '/run/c.sock' } }],
+    [{ ...LOCAL, listen: { path: String.raw`\\.\pipe\x` } }, { side: 'here-socket', path: String.raw`\\.\pipe\x` }, fixed({ host: 'db', port: 5432 })],
+    // The server expands nothing, and what is there is its own.
+    [{ ...REMOTE, listen: { path: '/run/a.sock' }, connect: { path: '~/b.sock' } }, { side: 'server', address: { path: '/run/a.sock' } }, { kind: 'fixed', address: { path: join(homedir(), 'b.sock') } }],
+    [UDP, { side: 'here-udp', addresses: [{ host: '127.0.0.1', port: 5353 }, { host: '::1', port: 5353 }] }, fixed({ host: '10.0.0.2', port: 53 })],
+    [RANGE, { side: 'here', addresses: [{ host: '127.0.0.1', port: 8000 }, { host: '::1', port: 8000 }], portCount: 11 }, fixed({ host: 'far', port: 9000 })],
+    [{ ...REMOTE, portCount: 2 }, { side: 'server', address: { host: 'localhost', port: 9000 }, portCount: 2 }, fixed({ host: 'localhost', port: 3000 })],
+    [{ ...FAILOVER, fallbacks: [{ host: 'db2', port: 5433 }, { path: '~/db.sock' }] }, here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }),
+      { kind: 'fixed', address: { host: 'db1', port: 5432 }, fallbacks: [{ host: 'db2', port: 5433 }, { path: join(homedir(), 'db.sock') }] }],
+    [{ ...RELAY, sendsProxyHeader: true }, here({ host: '127.0.0.1', port: 8080 }, { host: '::1', port: 8080 }), { kind: 'fixed', address: { host: 'far', port: 80 }, sendsProxyHeader: true }],
+  ])('spells out sockets, datagrams, ranges and further destinations: %#', async (spec, listen, connect) => {
+    const { host, runner } = setup();
+    runner.start(define('a', { spec }), 7);
+    await turn();
+    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, listen, connect, ...('target' in spec ? { target: TARGET } : {}) } }]);
   });
 
   it('needs no server for a relay', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { NO_TRAFFIC, type Connection } from '../../../src/core/forward.ts';
 import { ForwardsTree, type TreeNode } from '../../../src/ui/forwardsTree.ts';
-import { connectionOf, createModel, define, DYNAMIC, RELAY, REMOTE } from './samples.ts';
+import { connectionOf, createModel, define, DYNAMIC, FAILOVER, RANGE, RELAY, REMOTE, SOCKETS, UDP } from './samples.ts';
 
 /** Rows are objects of the editor's own classes. */
 vi.mock('vscode', async () => new (await import('./fakeVscode.ts')).FakeEditor().api);
@@ -35,6 +35,32 @@ describe('the rows of the tree', () => {
     comeUp('a');
     show('a', 1, 2);
     expect(draw()).toEqual(['forward:a', 'address:a:0', 'connection:a:1', 'connection:a:2', 'forward:b']);
+  });
+
+  it('are for a range each of its ports, then the connections', () => {
+    const { model, comeUp, show, draw, tree } = setup();
+    model.put(define('a', { spec: { ...RANGE, portCount: 3 } }));
+    model.start('a');
+    comeUp('a', { addresses: [{ host: '127.0.0.1', port: 8000 }] });
+    show('a', 1);
+    expect(draw()).toEqual(['forward:a', 'address:a:0', 'address:a:1', 'address:a:2', 'connection:a:1']);
+    expect(tree.getTreeItem(tree.getChildren(tree.nodeOf('a'))[2]!).description).toBe('127.0.0.1:8002 → far:9002');
+  });
+
+  it.each([
+    [SOCKETS, { path: '/home/me/a.sock' }, ['Listen on the socket ~/a.sock, connect to the socket /run/b.sock', 'Listening on /home/me/a.sock', 'Forward Port: ~/a.sock:/run/b.sock']],
+    [UDP, { host: '127.0.0.1', port: 5353 }, ['Relay datagrams (UDP) from 127.0.0.1:5353 to 10.0.0.2:53, not encrypted.', '1 open flow, 4 in all', 'Forward Port: udp:5353:10.0.0.2:53']],
+    [RANGE, { host: '127.0.0.1', port: 8000 }, ['Listening on 127.0.0.1:8000-8010', 'Forward Port: 8000-8010:far:9000-9010']],
+    [FAILOVER, { host: '127.0.0.1', port: 5432 }, ['connect to db1:5432, else to db2:5433, else to the socket /run/db.sock', '1 open connection, 4 in all', 'Forward Port: 5432:db1:5432,db2:5433,/run/db.sock']],
+    [{ ...RELAY, sendsProxyHeader: true } as const, { host: '127.0.0.1', port: 8080 }, ['saying in a PROXY header who connected', 'Forward Port: 8080:far:80 send-proxy-v2']],
+  ])('tell in the tooltip of %j the whole story', (spec, address, texts) => {
+    const { model, runner, comeUp, tree } = setup();
+    model.put(define('a', { spec }));
+    model.start('a');
+    comeUp('a', { addresses: [address] });
+    runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, openConnections: 1, totalConnections: 4 } });
+    const { tooltip } = tree.getTreeItem(tree.nodeOf('a'));
+    for (const text of texts) expect((tooltip as { value: string }).value).toContain(text);
   });
 
   it('stand under their servers when there are several', () => {

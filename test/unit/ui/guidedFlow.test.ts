@@ -43,6 +43,17 @@ describe('step by step', () => {
     ['dynamic', ['remhost', ''], '-D 1081 remhost', ['Forward Port (1/2): SSH Server', 'Forward Port (2/2): Port Here']],
     ['remote-dynamic', ['remhost', ''], '-R 1080 remhost', ['Forward Port (1/2): SSH Server', 'Forward Port (2/2): Port on the Server']],
     ['relay', ['far:80', ''], '80:far:80', ['Forward Port (1/2): Destination', 'Forward Port (2/2): Port Here']],
+    ['relay', ['/run/app.sock', '9090'], '9090:/run/app.sock', []],
+    ['relay', ['~/app.sock', ''], '8080:~/app.sock', []],
+    ['relay', ['db1:5432,db2:5432,/run/db.sock', ''], '5432:db1:5432,db2:5432,/run/db.sock', []],
+    ['relay', ['far:9000-9010', '8000'], '8000-8010:far:9000-9010', []],
+    ['relay', ['9000-9010', ''], '9011-9021:localhost:9000-9010', []],
+    ['udp', ['10.0.0.2:53', ''], 'udp:53:10.0.0.2:53', ['Forward Port (1/2): Destination', 'Forward Port (2/2): Port Here']],
+    ['udp', ['[::1]:53', '5353'], 'udp:5353:[::1]:53', []],
+    ['local', ['remhost', '/run/postgresql/.s.PGSQL.5433', ''], '5433:/run/postgresql/.s.PGSQL.5433 remhost', []],
+    ['local', ['remhost', '8000-8010', ''], '8000-8010:localhost:8000-8010 remhost', []],
+    ['remote', ['remhost', '~/app.sock', '9000'], '-R 9000:~/app.sock remhost', []],
+    ['remote', ['remhost', 'nas:80-81', '9000'], '-R 9000-9001:nas:80-81 remhost', []],
     // Back leads to the step before.
     ['remote', ['remhost', 'back', 'other', '3000', 'back', '3001', ''], '-R 3001:localhost:3001 other', []],
     ['dynamic', ['remhost', 'back', 'other', '1090'], '-D 1090 other', []],
@@ -52,8 +63,16 @@ describe('step by step', () => {
     if (titles.length > 0) expect(walked.titles).toEqual(titles);
   });
 
-  it.each(['-D 1080', 'x', '70000', '1:2:3'])('takes no %j for a destination', async (answer) => {
-    const { spec } = await walk('remote', 'remhost', answer);
+  it.each<[ForwardKind, string[]]>([
+    ...['-D 1080', 'x', '70000', '1:2:3', '1-2:80', 'a:1,b:2', 'h:9-8'].map((answer): [ForwardKind, string[]] => ['remote', ['remhost', answer]]),
+    // The server does not expand what stands for its user's home.
+    ['local', ['remhost', '~/app.sock']], ['relay', ['1:2,3:4:5']], ['relay', ['80:h:80,i:80']], ['relay', ['h:80 send-proxy-v2']],
+    ['udp', ['/run/app.sock']], ['udp', ['h:1-2']], ['udp', ['a:1,b:2']],
+    // A range needs room, and a first port.
+    ['relay', ['h:9000-9010', '65530']], ['relay', ['h:9000-9010', '0']], ['remote', ['remhost', 'h:9000-9010', '0']],
+    ['relay', ['localhost:80-85', '80']], ['relay', ['far:80,localhost:81', '81']], ['udp', ['localhost:53', '53']],
+  ])('%s takes no %j', async (guide, answers) => {
+    const { spec } = await walk(guide, ...answers);
     expect(spec).toBeUndefined();
     expect(input.current!.box.validationMessage).not.toBe('');
     input.current!.box.leave();

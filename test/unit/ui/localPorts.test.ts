@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HostPort } from '../../../src/core/address.ts';
 import { explainListenFailure, proposePort, readPortHint } from '../../../src/ui/localPorts.ts';
-import { createModel, define, failure, LOCAL, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
+import { createModel, define, failure, LOCAL, RANGE, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
 
 /** What the machine is made to say; the modules that ask it are replaced, for the real answers differ from machine to machine. */
 const machine = vi.hoisted(() => ({
   first: 1024, isPrivileged: false, taken: new Set<number>(), holders: new Map<string, { program: string; pid: number }>(),
+  udpTaken: new Set<number>(), udpHolders: new Map<string, { program: string; pid: number }>(),
 }));
 
 vi.mock('../../../src/system/privilegedPorts.ts', () => ({
@@ -18,13 +19,22 @@ vi.mock('../../../src/system/freePort.ts', () => ({
     return [];
   },
 }));
-vi.mock('../../../src/system/portHolder.ts', () => ({ findPortHolder: async ({ host, port }: HostPort) => machine.holders.get(`${host} ${String(port)}`) }));
+vi.mock('../../../src/system/portHolder.ts', () => ({
+  findPortHolder: async ({ host, port }: HostPort) => machine.holders.get(`${host} ${String(port)}`),
+  listListeners: async () => [...machine.taken].map((port) => ({ host: '127.0.0.1', port })),
+}));
+vi.mock('../../../src/system/udpPorts.ts', () => ({
+  findUdpHolder: async ({ host, port }: HostPort) => machine.udpHolders.get(`${host} ${String(port)}`),
+  listUdpReceivers: async () => [...machine.udpTaken].map((port) => ({ host: '127.0.0.1', port })),
+}));
 
 beforeEach(() => {
   machine.first = 1024;
   machine.isPrivileged = false;
   machine.taken.clear();
   machine.holders.clear();
+  machine.udpTaken.clear();
+  machine.udpHolders.clear();
 });
 
 const nowhere = async (): Promise<boolean> => false;
@@ -53,6 +63,98 @@ describe('the port that is proposed', () => {
     for (const each of taken) machine.taken.add(each);
     machine.isPrivileged = isPrivileged;
     expect(await proposePort(port)).toBe(proposed);
+  });
+});
+
+describe('the ports that are proposed', () => {
+  it('for a range are a stretch in which nothing is taken', async () => {
+    for (const port of [8005, 8011]) machine.taken.add(port);
+    expect(await proposePort(8000, { portCount: 5, isUdp: false })).toBe(8000);
+    expect(await proposePort(8000, { portCount: 6, isUdp: false })).toBe(8012);
+    expect(await proposePort(65530, { portCount: 10, isUdp: false })).toBe(65530);
+    expect(await proposePort(80, { portCount: 3, isUdp: false })).toBe(8080);
+  });
+
+  it('for datagrams are free of those, whatever listens for connections', async () => {
+    machine.taken.add(5353);
+    expect(await proposePort(5353, { portCount: 1, isUdp: true })).toBe(5353);
+    machine.udpTaken.add(5353);
+    expect(await proposePort(5353, { portCount: 1, isUdp: true })).toBe(5354);
+  });
+});
+
+describe('a failure to listen for datagrams', () => {
+  const taken = failure('address-in-use', { host: '127.0.0.1', port: 5353 });
+  const asking = define('a', { spec: UDP });
+
+  it('names the program that receives them, and the next free port', async () => {
+    machine.holders.set('127.0.0.1 5353', { program: 'not-this-one', pid: 1 });
+    machine.udpHolders.set('::1 5353', { program: 'avahi-daemon', pid: 7 });
+    machine.udpTaken.add(5354);
+    expect((await explainListenFailure(taken, asking, createModel().model, nowhere)).context).toEqual({
+      host: '127.0.0.1', port: 5353, freePort: 5355, isUdp: true, program: 'avahi-daemon', pid: 7,
+    });
+  });
+
+  it('is not the user\'s forward of connections with that port, but may be another of datagrams', async () => {
+    const { model, comeUp } = createModel();
+    model.put(define('tcp', { name: 'tcp' }));
+    model.put(define('udp', { name: 'udp', spec: UDP }));
+    model.start('tcp');
+    comeUp('tcp', { addresses: [{ host: '127.0.0.1', port: 5353 }] });
+    expect((await explainListenFailure(taken, asking, model, nowhere)).context.heldBy).toBeUndefined();
+    model.start('udp');
+    comeUp('udp', { addresses: [{ host: '127.0.0.1', port: 5353 }] });
+    expect((await explainListenFailure(taken, asking, model, nowhere)).context.heldBy).toBe('your forward udp');
+  });
+});
+
+describe('a failure to listen on a range', () => {
+  const taken = failure('address-in-use', { host: '127.0.0.1', port: 8003 });
+  const asking = define('a', { spec: RANGE });
+
+  it('says which port is taken, by whom, and where as many are free', async () => {
+    machine.holders.set('127.0.0.1 8003', { program: 'node', pid: 7 });
+    for (const port of [8003, 8006]) machine.taken.add(port);
+    expect((await explainListenFailure(taken, asking, createModel().model, nowhere)).context).toEqual({
+      host: '127.0.0.1', port: 8003, freePort: 8007, portCount: 11, program: 'node', pid: 7,
+    });
+  });
+
+  it('names the user\'s own range, whose first port is another', async () => {
+    const { model, comeUp } = createModel();
+    model.put(define('other', { name: 'other', spec: { ...RANGE, listen: { host: 'localhost', port: 7998 }, portCount: 6 } }));
+    model.start('other');
+    comeUp('other', { addresses: [{ host: '127.0.0.1', port: 7998 }] });
+    expect((await explainListenFailure(taken, asking, model, nowhere)).context.heldBy).toBe('your forward other');
+    const next = failure('address-in-use', { host: '127.0.0.1', port: 8004 });
+    expect((await explainListenFailure(next, asking, model, nowhere)).context.heldBy).toBeUndefined();
+  });
+});
+
+describe('a failure to listen on a socket', () => {
+  const taken = failure('address-in-use', { path: '/home/me/a.sock' });
+  const asking = define('a', { spec: SOCKETS });
+
+  it('names the user\'s own forward, if it is that one', async () => {
+    const { model, comeUp } = createModel();
+    model.put(define('other', { name: 'other', spec: SOCKETS }));
+    model.start('other');
+    comeUp('other', { addresses: [{ path: '/home/me/b.sock' }] });
+    expect(await explainListenFailure(taken, asking, model, nowhere)).toBe(taken);
+    model.stop('other');
+    model.start('other');
+    comeUp('other', { addresses: [{ path: '/home/me/a.sock' }] });
+    expect((await explainListenFailure(taken, asking, model, nowhere)).context).toEqual({ path: '/home/me/a.sock', heldBy: 'your forward other' });
+  });
+
+  it('is none where another window serves it', async () => {
+    expect(await explainListenFailure(taken, asking, createModel().model, async () => true)).toMatchObject({ code: 'running-elsewhere', context: { path: '/home/me/a.sock' } });
+  });
+
+  it.each([{ isStale: true }, { isFile: true }])('is nobody\'s where nobody listens: %j', async (found) => {
+    const given = failure('address-in-use', { path: '/home/me/a.sock', ...found });
+    expect(await explainListenFailure(given, asking, createModel().model, async () => true)).toBe(given);
   });
 });
 

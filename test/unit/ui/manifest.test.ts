@@ -6,7 +6,7 @@ import { isProxy, type ForwardKind } from '../../../src/core/forwardSpec.ts';
 import type { ForwardState } from '../../../src/core/forwardState.ts';
 import { COMMANDS, ROW_CONTEXTS, SECTION, SETTINGS, VIEW_CONTAINER, VIEWS } from '../../../src/ui/contributions.ts';
 import { contextOf } from '../../../src/ui/rowContext.ts';
-import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, STATES } from './samples.ts';
+import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, STATES, UDP } from './samples.ts';
 
 interface MenuItem {
   readonly command: string;
@@ -69,11 +69,12 @@ describe('menus and keys', () => {
   });
 });
 
-const SPECS = { local: LOCAL, remote: REMOTE, dynamic: DYNAMIC, 'remote-dynamic': REMOTE_DYNAMIC, relay: RELAY };
+const SPECS = { local: LOCAL, remote: REMOTE, dynamic: DYNAMIC, 'remote-dynamic': REMOTE_DYNAMIC, relay: RELAY, udp: UDP };
 
-const forwardContexts = [LOCAL, RELAY, REMOTE, DYNAMIC, REMOTE_DYNAMIC].flatMap((spec) => [80, 23].flatMap((port) => Object.values(STATES)
+const forwardContexts = [LOCAL, RELAY, REMOTE, DYNAMIC, REMOTE_DYNAMIC, UDP].flatMap((spec) => [80, 23].flatMap((port) => Object.values(STATES)
   .map((state) => contextOf(forwardOf(state, { spec: isProxy(spec) ? spec : { ...spec, connect: { host: 'far', port } } })))));
-const everyContext = [...forwardContexts, ...Object.values(ROW_CONTEXTS)];
+const socketContexts = Object.values(STATES).map((state) => contextOf(forwardOf(state, { spec: SOCKETS })));
+const everyContext = [...forwardContexts, ...socketContexts, ...Object.values(ROW_CONTEXTS)];
 
 /** The items of a row's menu, as the editor reads the conditions. */
 function offeredOn(context: string): readonly MenuItem[] {
@@ -115,8 +116,8 @@ describe('the menu of a forward\'s row', () => {
     expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'inline')).toBe(false);
     expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'menu')).toBe(phase === 'listening');
     expect(offers(context(phase, 80, 'relay'), COMMANDS.openInBrowser, 'inline')).toBe(phase === 'listening');
-    // A proxy leads nowhere of itself, and the server's port is not this computer's.
-    for (const kind of ['remote', 'dynamic', 'remote-dynamic'] as const) expect(offeredOn(context(phase, 80, kind)).map(({ command }) => command)).not.toContain(COMMANDS.openInBrowser);
+    // A proxy leads nowhere of itself, the server's port is not this computer's, and no browser speaks to sockets or in datagrams.
+    for (const row of [...(['remote', 'dynamic', 'remote-dynamic', 'udp'] as const).map((kind) => context(phase, 80, kind)), ...socketContexts]) expect(offeredOn(row).map(({ command }) => command)).not.toContain(COMMANDS.openInBrowser);
   });
 
   it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s can be renamed, edited, copied and removed', (phase) => {
@@ -137,7 +138,7 @@ describe('the menu of a forward\'s row', () => {
   });
 
   it('has an ssh command only where there is SSH', () => {
-    for (const kind of kinds) expect(offers(context('listening', 23, kind), COMMANDS.copySshCommand, 'menu'), kind).toBe(kind !== 'relay');
+    for (const kind of kinds) expect(offers(context('listening', 23, kind), COMMANDS.copySshCommand, 'menu'), kind).toBe(kind !== 'relay' && kind !== 'udp');
   });
 
   it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s and ssh_config has it runs and is copied as any other, and is changed nowhere but in the file', (phase) => {

@@ -31,6 +31,10 @@ const CONTEXTS: readonly FailureContext[] = [
   { ...HOP, stage: 'handshake', said: 'Exceeded MaxStartups', heard: 'text' },
   { ...HOP, stage: 'authentication', heard: 'nothing', speaks: 'HTTP' },
   { heard: 'ssh', said: 'Go away.', speaks: 'TLS' },
+  { path: '/run/a.sock', isStale: true, reason: 'ENOENT' },
+  { path: '/run/a.sock', isFile: true, limitBytes: 107, hop: 'bastion' },
+  { hop: 'bastion', address: '/run/a.sock', destination: '/run/b.sock' },
+  { port: 8000, portCount: 11, freePort: 8011, isUdp: true },
   // What crossed a boundary may be anything.
   { host: ['a'], port: 'x', hop: false, user: true, tried: 'all', line: '12', file: 7, path: ['b'], reason: 5 },
 ];
@@ -135,6 +139,30 @@ describe('the sentences that people meet first', () => {
     ['destination-unreachable', { host: 'far', port: 80, reason: '' }, 'far:80: strange', 'far:80 could not be reached: strange.'],
     ['destination-unreachable', { destination: 'db:5432' }, 'db:5432: no answer within 20000 ms', 'db:5432 could not be reached: no answer within 20000 ms.'],
     ['running-elsewhere', { port: 80 }, '', 'Another window of this editor forwards port 80 already, and programs can use it. Stop it there to run it here.'],
+    ['running-elsewhere', { path: '/a.sock' }, '', 'Another window of this editor forwards the socket /a.sock already, and programs can use it. Stop it there to run it here.'],
+    ['address-in-use', { host: '127.0.0.1', port: 8003, portCount: 11, freePort: 8011, program: 'node', pid: 7 }, '',
+      'Port 8003 on this computer is in use by node (pid 7). Stop it, or listen on other ports.'],
+    ['address-in-use', { host: '127.0.0.1', port: 53, isUdp: true, program: 'dnsmasq', pid: 7 }, '', 'UDP port 53 on this computer is in use by dnsmasq (pid 7). Stop it, or listen on another port.'],
+    ['address-in-use', { path: '/a.sock' }, '', 'The socket /a.sock is in use by another program. Stop it, or choose another path.'],
+    ['address-in-use', { path: '/a.sock', heldBy: 'your forward web' }, '', 'The socket /a.sock is in use by your forward web. Stop it, or choose another path.'],
+    ['address-in-use', { path: '/a', isFile: true }, '', 'There is already a file /a, which Culvert never removes. Choose another path.'],
+    ['address-in-use', { path: '/a.sock', isStale: true }, '',
+      'The socket /a.sock is there already, but no program listens on it any more: one that has ended left it behind. Remove it, or choose another path.'],
+    ['permission-denied', { path: '/run/a.sock', reason: 'EACCES' }, '', 'The socket /run/a.sock cannot be made: you may not write to its folder. Choose a path in a folder of your own.'],
+    ['permission-denied', { path: '/run/a.sock', reason: 'EROFS' }, '', 'The socket /run/a.sock cannot be made: its disk can only be read. Choose a path in a folder of your own.'],
+    ['address-not-available', { path: '/no/a.sock', reason: 'ENOENT' }, '', 'The socket /no/a.sock cannot be made: its folder does not exist. Choose another path.'],
+    ['address-not-available', { path: '/a.sock', reason: 'EPERM' }, '', 'The socket /a.sock cannot be made: this system takes no socket there. Choose another path.'],
+    ['address-not-available', { path: '/long.sock', limitBytes: 107 }, '', 'The path /long.sock is too long for a socket: this system takes 107 bytes. Choose a shorter one.'],
+    ['remote-bind-refused', { hop: 'bastion', address: '/run/a.sock' }, '',
+      'bastion let you in but did not listen on /run/a.sock. Either something has that path, such as a socket that an earlier connection left behind, or you may not write to its folder,'
+      + ' or its sshd_config forbids it: AllowStreamLocalForwarding decides.'],
+    ['remote-bind-refused', { hop: 'bastion', address: '/run/a.sock', heldBy: 'your forward web' }, '',
+      'bastion let you in but did not listen on /run/a.sock: your forward web listens there already. Stop it, or choose another path.'],
+    ['forwarding-prohibited', { hop: 'bastion', destination: '/run/a.sock' }, '', 'bastion let you in but forbids this forward. In its sshd_config, AllowStreamLocalForwarding decides.'],
+    ['destination-refused', { path: '/run/a.sock' }, '', 'The socket /run/a.sock refused the connection. Is the program there running?'],
+    ['destination-refused', { destination: '/run/a.sock' }, '', 'The socket /run/a.sock refused the connection. Is the program there running?'],
+    ['destination-unreachable', { path: '/run/a.sock', reason: 'ENOENT' }, '/run/a.sock: connect ENOENT', 'The socket /run/a.sock could not be reached: there is no such socket.'],
+    ['destination-unreachable', { path: '/run/a.sock', reason: 'EACCES' }, '/run/a.sock: connect EACCES', 'The socket /run/a.sock could not be reached: you may not connect to it.'],
     ['invalid-forward', {}, 'Port 70000 is above 65535.', 'Port 70000 is above 65535.'],
     ['invalid-forward', {}, '', 'The reason is not known.'],
   ])('%s with %j, "%s"', (code, context, detail, sentence) => {
@@ -145,6 +173,8 @@ describe('the sentences that people meet first', () => {
 describe('what can be done', () => {
   it.each<[FailureCode, FailureContext, Remedy]>([
     ['address-in-use', { port: 80, freePort: 81 }, { kind: 'listen-on', port: 81 }],
+    ['address-in-use', { port: 8003, freePort: 8011, portCount: 11 }, { kind: 'listen-on', port: 8011, portCount: 11 }],
+    ['address-in-use', { path: '/a.sock', isStale: true }, { kind: 'remove-socket', path: '/a.sock' }],
     ['permission-denied', { port: 80 }, { kind: 'listen-on', port: 8080 }],
     ['permission-denied', { port: 80, recipe: 'sudo sysctl' }, { kind: 'copy', title: 'Copy the System\'s Recipe', text: 'sudo sysctl' }],
     ['host-key-mismatch', { file: '/k', line: 12 }, { kind: 'open-file', title: 'Open known_hosts at Line 12', path: '/k', line: 12 }],
@@ -166,6 +196,12 @@ describe('what can be done', () => {
     expect(remediesFor({ source: { file: '/c', line: 3 } }, remedies)).toEqual([
       { kind: 'retry' }, { kind: 'open-file', title: 'Open ssh_config at Line 3', path: '/c', line: 3 },
     ]);
+  });
+
+  it('removes nothing but a socket that nobody listens on', () => {
+    for (const context of [{ path: '/a' }, { path: '/a', isFile: true }, { path: '/a', heldBy: 'your forward web' }, { path: '/a', isStale: false }]) {
+      expect(explain(failure('address-in-use', context)).remedies.map(({ kind }) => kind), JSON.stringify(context)).toEqual(['retry', 'edit']);
+    }
   });
 
   it('never accepts a key that changed or was revoked', () => {

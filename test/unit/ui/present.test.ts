@@ -5,8 +5,9 @@ import { NO_TRAFFIC } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound, ForwardState, StartStep } from '../../../src/core/forwardState.ts';
 import { describeSpec, isWide } from '../../../src/ui/describeSpec.ts';
+import { presentAddresses } from '../../../src/ui/listenRows.ts';
 import {
-  describeProgress, describeState, formatPoles, localAddress, localEnd, presentAddresses, presentConfigGroup, presentConnection, presentForward, presentStatus,
+  describeProgress, describeState, formatPoles, localAddress, localEnd, presentConfigGroup, presentConnection, presentForward, presentStatus,
   serverOf, titleOf,
 } from '../../../src/ui/present.ts';
 import { BOTH_LOOPBACKS, connectionOf, failure, DYNAMIC, forwardOf, LOCAL, NOW, RELAY, REMOTE, REMOTE_DYNAMIC, STATES } from './samples.ts';

@@ -1,10 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { EnsuredForward, ForwardRequest } from '../../../src/api.ts';
+import type { Endpoint } from '../../../src/core/address.ts';
 import { NO_TRAFFIC } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound } from '../../../src/core/forwardState.ts';
 import { PublicApi } from '../../../src/ui/publicApi.ts';
-import { BOTH_LOOPBACKS, connectionOf, createModel, define, DYNAMIC, failure, LOCAL, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
+import { BOTH_LOOPBACKS, connectionOf, createModel, define, DYNAMIC, failure, LOCAL, RANGE, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
 
 const TEXT = '5432:db:5432 me@bastion';
 
@@ -96,11 +97,14 @@ describe('ensureForward', () => {
     expect(world.model.get(id)?.definition.spec).toMatchObject({ kind: 'local', target: { host: 'bastion' } });
   });
 
-  it.each<[string | ForwardRequest, ForwardSpec, Bound, { host: string; port: number }]>([
+  it.each<[string | ForwardRequest, ForwardSpec, Bound, Endpoint]>([
     ['-R 9000:localhost:3000 me@bastion', REMOTE, { addresses: [{ host: 'localhost', port: 9000 }] }, { host: 'localhost', port: 9000 }],
     [{ forward: '-R 0:localhost:3000', target: 'me@bastion' }, { ...REMOTE, listen: { host: 'localhost', port: 0 } }, { addresses: [{ host: 'localhost', port: 34_567 }] }, { host: 'localhost', port: 34_567 }],
     ['-D 1080 me@bastion', DYNAMIC, BOTH_LOOPBACKS, { host: 'localhost', port: 5432 }],
     [{ forward: '-R 9000', target: 'me@bastion' }, REMOTE_DYNAMIC, { addresses: [{ host: 'localhost', port: 9000 }] }, { host: 'localhost', port: 9000 }],
+    ['~/a.sock:/run/b.sock', SOCKETS, { addresses: [{ path: '/home/me/a.sock' }] }, { path: '/home/me/a.sock' }],
+    ['udp:5353:10.0.0.2:53', UDP, { addresses: [{ host: '127.0.0.1', port: 5353 }] }, { host: 'localhost', port: 5353 }],
+    [{ forward: '8000-8010:far:9000-9010' }, RANGE, { addresses: [{ host: '127.0.0.1', port: 8000 }] }, { host: 'localhost', port: 8000 }],
   ])('makes every kind: %j', async (request, spec, bound, end) => {
     const world = setup();
     const { promise, id } = await world.ensure(request);

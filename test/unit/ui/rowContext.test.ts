@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { contextOf } from '../../../src/ui/rowContext.ts';
-import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, STATES } from './samples.ts';
+import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, STATES, UDP } from './samples.ts';
 
 describe('the context of a row', () => {
   it.each(Object.entries(STATES))('names the kind and the phase: %s', (phase, state) => {
@@ -12,6 +12,14 @@ describe('the context of a row', () => {
     const web = { host: 'localhost', port: 80 };
     expect([{ ...REMOTE, connect: web }, { ...DYNAMIC, listen: web }, { ...REMOTE_DYNAMIC, listen: web }].map((spec) => contextOf(forwardOf(STATES.listening, { spec })))).toEqual([
       'forward.remote.listening', 'forward.dynamic.listening', 'forward.remote-dynamic.listening',
+    ]);
+  });
+
+  it('names what listens on no port of TCP, which no browser can open either', () => {
+    const web = { host: 'far', port: 80 };
+    const specs = [{ ...RELAY, listen: { path: '/tmp/x.sock' }, connect: web }, { ...LOCAL, listen: { path: '/tmp/x.sock' }, connect: web }, { ...LOCAL, connect: { path: '/x' } }, { ...UDP, connect: web }];
+    expect(specs.map((spec) => contextOf(forwardOf(STATES.listening, { spec })))).toEqual([
+      'forward.relay.listening.socket', 'forward.local.listening.socket', 'forward.local.listening', 'forward.udp.listening',
     ]);
   });
 

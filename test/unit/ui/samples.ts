@@ -1,7 +1,7 @@
 import { EventEmitter } from '../../../src/core/event.ts';
 import { NO_TRAFFIC, type Connection, type Forward, type ForwardDefinition, type Traffic } from '../../../src/core/forward.ts';
 import { ForwardModel } from '../../../src/core/forwardModel.ts';
-import type { DynamicSpec, LocalSpec, RelaySpec, RemoteDynamicSpec, RemoteSpec } from '../../../src/core/forwardSpec.ts';
+import type { DynamicSpec, LocalSpec, RelaySpec, RemoteDynamicSpec, RemoteSpec, UdpSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound, ForwardEvent, ForwardState } from '../../../src/core/forwardState.ts';
 import type { ForwardRunner, RunnerEvent, RunnerTraffic } from '../../../src/core/ports.ts';
 import type { Failure, FailureCode, FailureContext } from '../../../src/core/failure.ts';
@@ -20,6 +20,13 @@ export const REMOTE: RemoteSpec = {
 };
 export const DYNAMIC: DynamicSpec = { kind: 'dynamic', listen: { host: 'localhost', port: 1080 }, target: { host: 'bastion', user: 'me' } };
 export const REMOTE_DYNAMIC: RemoteDynamicSpec = { kind: 'remote-dynamic', listen: { host: 'localhost', port: 9000 }, target: { host: 'bastion', user: 'me' } };
+export const UDP: UdpSpec = { kind: 'udp', listen: { host: 'localhost', port: 5353 }, connect: { host: '10.0.0.2', port: 53 } };
+/** Eleven ports, each to its own. */
+export const RANGE: RelaySpec = { kind: 'relay', listen: { host: 'localhost', port: 8000 }, connect: { host: 'far', port: 9000 }, portCount: 11 };
+export const FAILOVER: RelaySpec = {
+  kind: 'relay', listen: { host: 'localhost', port: 5432 }, connect: { host: 'db1', port: 5432 }, fallbacks: [{ host: 'db2', port: 5433 }, { path: '/run/db.sock' }],
+};
+export const SOCKETS: RelaySpec = { kind: 'relay', listen: { path: '~/a.sock' }, connect: { path: '/run/b.sock' } };
 export const BOTH_LOOPBACKS: Bound = { addresses: [{ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }] };
 
 export function failure(code: FailureCode, context: FailureContext = {}, detail = 'it broke'): Failure {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import manifest from '../../../package.json' with { type: 'json' };
 import { readEntries, toEntry } from '../../../src/core/forwardEntry.ts';
-import { define, DYNAMIC, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC } from './samples.ts';
+import { define, DYNAMIC, FAILOVER, LOCAL, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
 
 const { items } = manifest.contributes.configuration.properties['culvert.forwards'];
 
@@ -44,6 +44,22 @@ describe('the schema of the setting and its reader agree', () => {
     { forward: '-D [::1]:1080 remhost' },
     { forward: 'ssh -D 1080 remhost' },
     { forward: 'ssh -fND 1080 -p 2222 me@remhost' },
+    { forward: '/run/x.sock:h:80' },
+    { forward: '80:/run/x.sock' },
+    { forward: '~/a.sock:/run/docker.sock', target: 'remhost' },
+    { forward: '/a.sock -> /b.sock' },
+    { forward: '-R /run/a.sock:/tmp/b.sock', target: 'remhost' },
+    { forward: '-R /run/a.sock:localhost:80 remhost' },
+    { forward: '80:[/tmp/with:colon.sock]' },
+    { forward: String.raw`80:\\.\pipe\docker_engine` },
+    { forward: 'udp:5353:10.0.0.2:53' },
+    { forward: 'udp:*:53:[2001:db8::1]:53' },
+    { forward: '8000-8010:h:9000-9010' },
+    { forward: '8000-8010', target: 'remhost' },
+    { forward: '5432:db1:5432,db2:5432,[::1]:5433' },
+    { forward: '5432:db1:5432,/run/db.sock' },
+    { forward: '8080:h:80 send-proxy-v2' },
+    { forward: '/a.sock:/b.sock send-proxy-v2' },
   ])('both take %j', (entry) => {
     expect(readEntries([entry]).problems).toEqual([]);
     expect(fitsSchema(entry)).toBe(true);
@@ -58,8 +74,10 @@ describe('the schema of the setting and its reader agree', () => {
     { forward: '5432:db:postgres', target: 'b' },
     { forward: '123456', target: 'b' },
     { forward: 'https://h:80' },
-    { forward: '/run/x.sock:80' },
-    { forward: '80:/run/x.sock' },
+    { forward: '80:h:1-x' },
+    { forward: '80:/' },
+    { forward: 'udp:53:h' },
+    { forward: String.raw`80:\\.\pip\x` },
     { forward: '-R', target: 'b' },
     { forward: '-D db', target: 'b' },
     { forward: '-D http://h', target: 'b' },
@@ -80,6 +98,7 @@ describe('the schema of the setting and its reader agree', () => {
   // A pattern cannot count: what is refused here is said in the view.
   it.each<Readonly<Record<string, unknown>>>([
     { forward: '70000:h:80' }, { forward: '1:2:3:4:5:6' }, { forward: '80:h:0' }, { forward: '5432' }, { forward: '1:2', target: 'a;b' }, { forward: '1:2 b', target: 'a' },
+    { forward: '8000-8010:h:80' }, { forward: '-D /run/x.sock', target: 'b' }, { forward: 'udp:53:h:53', target: 'b' }, { forward: '80:h:80 send-proxy-v2', target: 'b' },
     { forward: '-D 1:2', target: 'b' }, { forward: '-D 1080' }, { forward: 'ssh -J jump -D 1080 b' }, { forward: '-D 1080 -R 9000', target: 'b' },
   ])('the reader alone refuses %j', (entry) => {
     expect(fitsSchema(entry)).toBe(true);
@@ -95,7 +114,7 @@ describe('the schema of the setting and its reader agree', () => {
   });
 
   it('both take what Culvert itself writes', () => {
-    for (const spec of [LOCAL, RELAY, REMOTE, DYNAMIC, REMOTE_DYNAMIC, { ...REMOTE, listen: { host: '::', port: 0 } }, { ...RELAY, listen: { host: '::', port: 0 }, connect: { host: '::1', port: 65535 } }]) {
+    for (const spec of [LOCAL, RELAY, REMOTE, DYNAMIC, REMOTE_DYNAMIC, UDP, RANGE, FAILOVER, SOCKETS, { ...SOCKETS, sendsProxyHeader: true } as const, { ...REMOTE, listen: { host: '::', port: 0 } }, { ...RELAY, listen: { host: '::', port: 0 }, connect: { host: '::1', port: 65535 } }]) {
       for (const name of ['', 'Database']) {
         const entry = { ...toEntry(define('a', { spec, name, autoStart: true })) };
         expect(fitsSchema(entry), JSON.stringify(entry)).toBe(true);
@@ -111,7 +130,8 @@ describe('the schema of the setting and its reader agree', () => {
       expect(readEntries([entry]).problems).toEqual([]);
     }
     for (const forward of items.properties.forward.examples) {
-      expect(isReadable({ forward, target: 'b' })).toBe(true);
+      // Some need a server, and some have none.
+      expect(isReadable({ forward, target: 'b' }) || isReadable({ forward }), forward).toBe(true);
       expect(fitsSchema({ forward })).toBe(true);
     }
     for (const target of items.properties.target.examples) expect(isReadable({ forward: '1:2', target })).toBe(true);

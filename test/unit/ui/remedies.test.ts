@@ -1,0 +1,68 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { ForwardError, type FailureContext } from '../../../src/core/failure.ts';
+import { showFailure } from '../../../src/ui/remedies.ts';
+import { createModel, define, failure, RANGE, SOCKETS } from './samples.ts';
+
+/** The messages that were shown with their buttons, the button that the user chooses, and the commands that ran. */
+const editor = vi.hoisted(() => ({ shown: [] as string[], choice: '', ran: [] as string[] }));
+vi.mock('vscode', () => ({
+  window: {
+    showErrorMessage: async (message: string, ...buttons: { readonly title: string }[]) => {
+      editor.shown.push([message, ...buttons.map(({ title }) => title)].join(' | '));
+      return buttons.find(({ title }) => title === editor.choice);
+    },
+  },
+  commands: { executeCommand: async (id: string, argument: string) => { editor.ran.push(`${id} ${argument}`); } },
+}));
+
+beforeEach(() => {
+  editor.shown.length = 0;
+  editor.ran.length = 0;
+  editor.choice = '';
+});
+
+function setup(spec = SOCKETS) {
+  const { model } = createModel();
+  model.put(define('a', { spec, name: 'app' }));
+  const removed: string[] = [];
+  const show = (context: FailureContext, remove = async (path: string): Promise<void> => { removed.push(path); }): Promise<void> => (
+    showFailure(model, 'a', failure('address-in-use', context), { removeStaleSocket: remove }));
+  return { model, removed, show };
+}
+
+const STALE = { path: '/home/me/a.sock', isStale: true };
+
+describe('a socket that was left behind', () => {
+  it('is removed when the user says so, and the forward starts', async () => {
+    const { removed, show } = setup();
+    editor.choice = 'Remove It and Start';
+    await show(STALE);
+    expect(editor.shown).toEqual([expect.stringMatching(/^app: The socket \/home\/me\/a\.sock is there already, .* \| Remove It and Start \| Start Again \| Edit…$/)]);
+    expect(removed).toEqual(['/home/me/a.sock']);
+    expect(editor.ran).toEqual(['culvert.start a']);
+  });
+
+  it.each(['', 'Edit…', 'Start Again'])('stays after "%s"', async (choice) => {
+    const { removed, show } = setup();
+    editor.choice = choice;
+    await show(STALE);
+    expect(removed).toEqual([]);
+  });
+
+  it('that has come to life again stays, the forward does not start, and that is said', async () => {
+    const { show } = setup();
+    editor.choice = 'Remove It and Start';
+    await show(STALE, () => Promise.reject(new ForwardError('address-in-use', '/home/me/a.sock is there already')));
+    expect(editor.ran).toEqual([]);
+    expect(editor.shown[1]).toBe('app: that did not work: /home/me/a.sock is there already');
+  });
+});
+
+it('another stretch of ports is used as a whole', async () => {
+  const { model } = createModel();
+  model.put(define('a', { spec: RANGE }));
+  editor.choice = 'Use Ports 8011-8021';
+  await showFailure(model, 'a', failure('address-in-use', { port: 8003, freePort: 8011, portCount: 11 }), { removeStaleSocket: async () => undefined });
+  expect(model.get('a')?.definition.spec).toEqual({ ...RANGE, listen: { host: 'localhost', port: 8011 } });
+  expect(editor.ran).toEqual(['culvert.start a']);
+});
