@@ -17,6 +17,15 @@ export function isSocketPath(endpoint: Endpoint): endpoint is SocketPath {
   return 'path' in endpoint;
 }
 
+/** True for two spellings of one path; the names of pipes know no case. */
+export function isSamePath(a: string, b: string): boolean {
+  return comparablePath(a) === comparablePath(b);
+}
+
+function comparablePath(path: string): string {
+  return path.startsWith('\\') ? path.toLowerCase() : path.replace(/\/+(?:\.\/+)*/g, '/');
+}
+
 /** Listening "everywhere": what ssh(1) writes as `*` or an empty bind address. */
 export const WILDCARD_HOST = '*';
 

@@ -7,7 +7,7 @@ import { quoted, slicePiece, splitColons, TextError, type Piece } from './forwar
 export function splitFields(piece: Piece): Piece[] {
   const parts = splitColons(piece);
   const wrong = parts.find(({ text }) => /[[\]]/.test(text) && !/^\[[^[\]]*\]$/.test(text));
-  if (wrong !== undefined) throw new TextError('The brackets around this address do not match.', wrong);
+  if (wrong !== undefined) throw new TextError(`The brackets around this ${wrong.text.includes('/') ? 'path' : 'address'} do not match.`, wrong);
   return parts;
 }
 
@@ -27,9 +27,9 @@ export function readBindHost(piece: Piece): string {
   return host.toLowerCase() === LOOPBACK_HOST ? LOOPBACK_HOST : host;
 }
 
-/** What OpenSSH's valid_hostname() refuses in names that come from people, besides what no host name can hold. */
-const NOT_IN_HOSTS = /[\s\p{Cc}\p{Cf}\p{Cs}'"`$\\;&<>|(){},@/*?]/u;
-const NOT_IN_USERS = /[\s\p{Cc}\p{Cf}\p{Cs}'"`;&<>|(){}]/u;
+/** What OpenSSH's valid_hostname() refuses in names that come from people, besides what no host name can hold, and the arrow of our own. */
+const NOT_IN_HOSTS = /[\s\p{Cc}\p{Cf}\p{Cs}'"`$\\;&<>|(){},@/*?→]/u;
+const NOT_IN_USERS = /[\s\p{Cc}\p{Cf}\p{Cs}'"`;&<>|(){}→]/u;
 const MAX_HOST_LENGTH = 253;
 
 export function readHost(piece: Piece): string {
@@ -43,8 +43,12 @@ export function readHost(piece: Piece): string {
   return host;
 }
 
+/** What asks a relay for a PROXY header, and can therefore not stand alone for a server. */
+export const PROXY_HEADER_WORDS = /^send-proxy(?:-v2)?$/i;
+
 /** `[user@]host[:port]` or `ssh://…`. */
 export function readDestination(piece: Piece): SshDestination {
+  if (PROXY_HEADER_WORDS.test(piece.text)) throw new TextError(`${quoted(piece.text)} asks a relay for a PROXY header: write user@${piece.text} for a server of that name.`, piece);
   const scheme = /^ssh:\/\//i.exec(piece.text)?.[0].length ?? 0;
   const end = scheme > 0 && piece.text.endsWith('/') ? piece.text.length - 1 : piece.text.length;
   const rest = slicePiece(piece, scheme, end);

@@ -1,18 +1,21 @@
 import { untrustedText } from './failure.ts';
 import type { ForwardDefinition } from './forward.ts';
-import type { ForwardSpec, SshRule } from './forwardSpec.ts';
-import { parseDestination, parseForward, withTarget, type Reading } from './forwardParser.ts';
+import { isProxy, isThroughSsh, type ForwardSpec, type SshDestination, type SshRule } from './forwardSpec.ts';
+import { parseDestination, parseForward } from './forwardParser.ts';
 import { connectsToItself, formatDestination, formatRule, isSameSpec } from './forwardText.ts';
+import { utf8Length } from './utf8.ts';
 
 /** One entry of the setting `culvert.forwards`, as people write it. */
 export interface ForwardEntry {
   readonly id?: string;
   readonly name?: string;
-  /** ssh(1)'s notation: `[bind:]port:host:hostport` or one of its shorter forms, after `-R` or `-D` where it is not a -L. */
+  /** The notation of Forward Port: `[bind:]port:host:hostport` or one of its shorter forms, after `-R` or `-D` where it is not a -L. */
   readonly forward: string;
   /** The SSH server, `[user@]host[:port]`; absent for a local relay. */
   readonly target?: string;
   readonly autoStart?: boolean;
+  /** The user name that clients of a proxy log in with; the password is not in the settings. */
+  readonly login?: string;
 }
 
 /** An entry that is no forward, and why. */
@@ -49,13 +52,14 @@ export function readEntries(value: unknown): ReadEntries {
 }
 
 /** The entry that reads back as this definition. */
-export function toEntry({ id, name, spec, autoStart }: ForwardDefinition): ForwardEntry {
+export function toEntry({ id, name, spec, autoStart, login }: ForwardDefinition): ForwardEntry {
   return {
     id,
     ...(name === '' ? {} : { name }),
     forward: formatRule(spec),
-    ...(spec.kind === 'relay' ? {} : { target: formatDestination(spec.target) }),
+    ...(isThroughSsh(spec) ? { target: formatDestination(spec.target) } : {}),
     ...(autoStart ? { autoStart } : {}),
+    ...(login !== undefined && isProxy(spec) ? { login } : {}),
   };
 }
 
@@ -87,7 +91,7 @@ export function updateEntries(value: unknown, definitions: readonly ForwardDefin
 
 type WithoutId = Omit<ForwardDefinition, 'id'>;
 
-const FIELDS = ['name', 'target', 'autoStart'] as const;
+const FIELDS = ['name', 'target', 'autoStart', 'login'] as const;
 
 function mergeEntry(raw: unknown, definition: ForwardDefinition): unknown {
   const merged: Record<string, unknown> = { ...(raw as Record<string, unknown>) };
@@ -96,20 +100,32 @@ function mergeEntry(raw: unknown, definition: ForwardDefinition): unknown {
 }
 
 function isSame(a: ForwardDefinition, b: ForwardDefinition): boolean {
-  return a.name === b.name && a.autoStart === b.autoStart && isSameSpec(a.spec, b.spec);
+  return a.name === b.name && a.autoStart === b.autoStart && a.login === b.login && isSameSpec(a.spec, b.spec);
 }
 
 /** The definition, or what is wrong with the entry. */
 function readEntry(raw: unknown): WithoutId | string {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return 'An entry must be an object with "forward".';
-  const { id, name = '', forward, target, autoStart = false } = raw as Record<string, unknown>;
+  const { id, name = '', forward, target, autoStart = false, login } = raw as Record<string, unknown>;
   if (typeof forward !== 'string') return '"forward" must be a text such as "5432:localhost:5432".';
   if (id !== undefined && (typeof id !== 'string' || id === '')) return '"id" must be a text.';
   if (typeof name !== 'string') return '"name" must be a text.';
   if (typeof autoStart !== 'boolean') return '"autoStart" must be true or false.';
   if (target !== undefined && typeof target !== 'string') return '"target" must be a text such as "me@bastion".';
   const spec = readSpec(forward, target);
-  return typeof spec === 'string' ? spec : { name, spec, autoStart, origin: 'user' };
+  if (typeof spec === 'string') return spec;
+  const asked = login === undefined ? {} : readLogin(login, spec);
+  return typeof asked === 'string' ? asked : { name, spec, autoStart, origin: 'user', ...asked };
+}
+
+/** RFC 1929 section 2: a user name has 1 to 255 bytes. */
+const MAX_LOGIN_BYTES = 255;
+
+function readLogin(login: unknown, spec: ForwardSpec): { readonly login: string } | string {
+  if (typeof login !== 'string' || login === '') return '"login" must be a text: the user name that clients of the proxy log in with.';
+  if (!isProxy(spec)) return '"login" is for proxies alone: for -D, and for -R without a destination.';
+  if (/[\p{Cc}\p{Cs}]/u.test(login)) return '"login" cannot contain a control character.';
+  return utf8Length(login) > MAX_LOGIN_BYTES ? `"login" has at most ${String(MAX_LOGIN_BYTES)} bytes.` : { login };
 }
 
 function readSpec(forward: string, target: string | undefined): ForwardSpec | string {
@@ -122,8 +138,8 @@ function readSpec(forward: string, target: string | undefined): ForwardSpec | st
   if (target === undefined) return first.kind === 'forward' ? first.spec : withoutServer(first.rules[0]);
   const destination = parseDestination(target);
   if (!destination.isValid) return `"target": ${destination.problem.message}`;
-  const rule = ruleOf(parsed.readings);
-  return rule === undefined ? 'The server is named twice: in "forward" and in "target".' : withTarget(rule, destination.destination);
+  if (first.kind === 'forward' && isThroughSsh(first.spec)) return 'The server is named twice: in "forward" and in "target".';
+  return throughServer(forward, destination.destination);
 }
 
 function withoutServer(rule: SshRule): string {
@@ -131,11 +147,12 @@ function withoutServer(rule: SshRule): string {
   return `${isItself ? 'This forward would connect to itself' : 'The SSH server is missing'}: add "target" with the SSH server.`;
 }
 
-/** What to do through the server that is named apart; undefined when the text names its own. */
-function ruleOf([first]: readonly [Reading, ...Reading[]]): SshRule | undefined {
-  if (first.kind === 'needs-target') return first.rules[0];
-  if (first.kind === 'forwards' || first.spec.kind !== 'relay') return undefined;
-  return { kind: 'local', listen: first.spec.listen, connect: first.spec.connect };
+/** What the text means once its server is known: not everything that a relay does goes through one. */
+function throughServer(forward: string, target: SshDestination): ForwardSpec | string {
+  const parsed = parseForward(forward, { sshHosts: new Set(), target });
+  if (!parsed.isValid) return `"forward": ${parsed.problem.message}`;
+  const [first] = parsed.readings;
+  return first.kind === 'forward' ? first.spec : 'This is no forward through "target".';
 }
 
 function idOf(raw: unknown): string | undefined {

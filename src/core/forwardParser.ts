@@ -1,7 +1,10 @@
-import { LOOPBACK_HOST, WILDCARD_HOST, isLoopback, type HostPort } from './address.ts';
-import { destinationOf, isNumber, readBindHost, readDestination, readHost, readPort, readUser, splitFields } from './fieldParser.ts';
-import { isProxy, listensOnServer, type ForwardSpec, type SshDestination, type SshRule, type SshSpec } from './forwardSpec.ts';
-import { connectsToItself, formatRule, quoted, slicePiece, splitColons, splitWords, TextError, type Piece, type TextProblem } from './forwardText.ts';
+import { isLoopback, isSocketPath, LOOPBACK_HOST, WILDCARD_HOST, type HostPort } from './address.ts';
+import { destinationOf, isNumber, PROXY_HEADER_WORDS, readBindHost, readDestination, readPort, readUser, splitFields } from './fieldParser.ts';
+import type { ForwardSpec, SshDestination, SshRule, SshSpec } from './forwardSpec.ts';
+import { connectsToItself, formatRule, quoted, splitColons, splitWords, TextError, type Piece, type TextProblem } from './forwardText.ts';
+import { isPath } from './pathParser.ts';
+import { isPorts, LOCAL, readPoles, RELAY, REMOTE, splitRule, type Placement, type Poles } from './poleParser.ts';
+import { isForRelays, isProxyHeaderWord, noFailover, noProxyHeader, noUdp, readRelay, readWords, readWritten, refuseRelayWords, udpPrefixOf, type Written } from './relayParser.ts';
 import { isSshCommand, readSshArguments, type SshArguments } from './sshArguments.ts';
 
 /** One meaning of a text: a whole forward, the several of one command, or what lacks its SSH server. */
@@ -24,6 +27,8 @@ export type ParseResult = ({ readonly isValid: true } & Readings) | { readonly i
 export interface ParseContext {
   /** The aliases of the user's ssh_config: they tell `db:5432` the server from `db:5432` the destination. */
   readonly sshHosts: ReadonlySet<string>;
+  /** The SSH server, where it is named apart from a text without one. */
+  readonly target?: SshDestination;
 }
 
 /**
@@ -54,11 +59,6 @@ export function withTarget(rule: SshRule, target: SshDestination): SshSpec {
   return { ...rule, target };
 }
 
-interface Poles {
-  readonly listen: HostPort;
-  readonly connect: HostPort;
-}
-
 /** Far above any real command; what is longer costs time at every key. */
 const MAX_TEXT_LENGTH = 4_000;
 
@@ -67,31 +67,68 @@ function readText(text: string, context: ParseContext): Readings {
   const words = splitWords(text);
   const first = words[0];
   if (first === undefined) throw new TextError('Type a port, host:port or port:host:port.', { text: '', start: 0 });
-  if (isSshCommand(words)) return readCommand(words);
-  const arrow = splitArrow(words);
-  const [target, extra] = arrow?.rest ?? words.slice(1);
-  if (extra !== undefined) throw new TextError(`${quoted(extra.text)} is one word too many: write the forward, a space, and the SSH server.`, extra);
-  if (arrow === undefined && target === undefined) return alone(readWithoutTarget(first, context));
-  const poles = arrow === undefined ? readPoles(first) : { listen: readListen(arrow.listen), connect: readConnect(arrow.connect) };
-  if (target === undefined) return alone(relayOrTunnel(poles));
-  const isPort = arrow === undefined && isNumber(first.text);
-  const rules: readonly SshRule[] = [{ kind: 'local', ...poles }, isPort ? { kind: 'dynamic', listen: poles.listen } : { kind: 'remote', ...poles }];
-  return alone(forwards(rules, readDestination(target)));
+  if (isSshCommand(words)) return readCommand(words, context);
+  const { server, ...written } = readWords(words);
+  const target = server === undefined ? context.target : readDestination(server);
+  return { readings: target === undefined ? readWithoutTarget(written, context) : readWithTarget(written, target), leftOut: [], notTakenOver: [] };
 }
 
-function alone(readings: readonly Reading[]): Readings {
-  return { readings: readings as [Reading, ...Reading[]], leftOut: [], notTakenOver: [] };
+function readWithTarget(written: Written, target: SshDestination): readonly [Reading, ...Reading[]] {
+  refuseRelayWords(written);
+  const poles = readWritten(written, LOCAL);
+  const isPort = written.arrow === undefined && isNumber(written.rule.text);
+  const back = isPort ? undefined : ifPossible(() => readWritten(written, REMOTE));
+  return [
+    tunnel({ kind: 'local', ...poles }, target),
+    ...(isPort && !isSocketPath(poles.listen) ? [tunnel({ kind: 'dynamic', listen: poles.listen }, target)] : []),
+    ...(back === undefined ? [] : [tunnel({ kind: 'remote', ...back }, target)]),
+  ];
 }
 
-function forwards(rules: readonly SshRule[], target: SshDestination): readonly Reading[] {
-  return rules.map((rule) => ({ kind: 'forward', spec: withTarget(rule, target) }));
+function tunnel(rule: SshRule, target: SshDestination): Reading {
+  return { kind: 'forward', spec: withTarget(rule, target) };
 }
 
-function readCommand(words: readonly Piece[]): Readings {
+/** Without a server the text is a relay, or the server is still to be chosen; `host:port` may name the server itself. */
+function readWithoutTarget(written: Written, { sshHosts }: ParseContext): readonly [Reading, ...Reading[]] {
+  const { rule, arrow } = written;
+  const parts = splitColons(rule);
+  const [only] = parts;
+  if (arrow === undefined && parts.length === 1 && only !== undefined && sshHosts.has(only.text)) {
+    throw new TextError(`Which port of ${quoted(only.text)}? Write the port first, as in ${quoted(`5432 ${only.text}`)}.`, only);
+  }
+  if (isForRelays(written)) return [{ kind: 'forward', spec: readRelay(written) }];
+  const poles = readWritten(written, RELAY);
+  const through = ifPossible(() => readWritten(written, LOCAL));
+  const { listen, connect } = poles;
+  const viaServer: readonly Reading[] = through === undefined ? [] : [{ kind: 'needs-target', rules: [{ kind: 'local', ...through }] }];
+  if (connectsToItself(listen, connect)) {
+    const [reading] = viaServer;
+    if (reading === undefined) throw new TextError('This would connect to itself: name another destination.', rule);
+    return [reading];
+  }
+  const relay: Reading = { kind: 'forward', spec: { kind: 'relay', ...poles } };
+  const isHostAndPort = arrow === undefined && parts.length === 2 && only !== undefined && !isPorts(only.text) && !isPath(only);
+  if (!isHostAndPort || isSocketPath(connect) || isLoopback(connect.host) || PROXY_HEADER_WORDS.test(connect.host)) return [relay, ...viaServer];
+  const server = tunnel({ kind: 'local', ...poles, connect: { host: LOOPBACK_HOST, port: connect.port } }, { host: connect.host });
+  return sshHosts.has(connect.host) ? [server, relay] : [relay, server];
+}
+
+/** What is possible on one machine may not be on the other. */
+function ifPossible<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof TextError) return undefined;
+    throw error;
+  }
+}
+
+function readCommand(words: readonly Piece[], context: ParseContext): Readings {
   const command = readSshArguments(words);
   const { leftOut, notTakenOver } = command;
   const rules = readRules(command);
-  const target = readCommandTarget(command);
+  const target = readCommandTarget(command) ?? context.target;
   if (target === undefined) return { readings: [{ kind: 'needs-target', rules }], leftOut, notTakenOver };
   const specs = rules.map((rule) => withTarget(rule, target));
   const [spec] = specs;
@@ -102,44 +139,61 @@ function readCommand(words: readonly Piece[]): Readings {
 function readRules({ rules, isGateway }: SshArguments): [SshRule, ...SshRule[]] {
   const unique = new Map<string, SshRule>();
   for (const { flag, text } of rules) {
-    const rule = FLAGS[flag](text);
     // -g widens only what listens here and names no address: an explicit "localhost" stays one (OpenSSH, channel_fwd_bind_addr).
-    const isWidened = isGateway && !listensOnServer(rule) && splitColons(text).length < (isProxy(rule) ? 2 : 4);
-    const read: SshRule = isWidened ? { ...rule, listen: { ...rule.listen, host: WILDCARD_HOST } } : rule;
+    const read = FLAGS[flag](text, isGateway ? WILDCARD_HOST : LOOPBACK_HOST);
     unique.set(formatRule(read), read);
   }
   return [...unique.values()] as [SshRule, ...SshRule[]];
 }
 
-const FLAGS: Readonly<Record<'L' | 'R' | 'D', (text: Piece) => SshRule>> = {
-  L: (text) => ({ kind: 'local', ...readPoles(text) }),
+const FLAGS: Readonly<Record<'L' | 'R' | 'D', (text: Piece, unnamedHost: string) => SshRule>> = {
+  L: (text, unnamedHost) => ({ kind: 'local', ...readFlaggedPoles(text, { ...LOCAL, unnamedHost }) }),
   R: readRemoteRule,
-  D: (text) => ({ kind: 'dynamic', listen: readProxyListen(text, 'D') }),
+  D: (text, unnamedHost) => ({ kind: 'dynamic', listen: readProxyListen(text, 'D', unnamedHost) }),
 };
 
 /** As in ssh(1), a -R that names no destination is a proxy. */
 function readRemoteRule(text: Piece): SshRule {
-  return splitRule(text).length < 3 ? { kind: 'remote-dynamic', listen: readProxyListen(text, 'R') } : { kind: 'remote', ...readPoles(text) };
+  const [a, b, c] = splitFields(text);
+  const isDestination = c !== undefined || (b !== undefined && isPath(b));
+  if (isDestination) return { kind: 'remote', ...readFlaggedPoles(text, REMOTE) };
+  if (a !== undefined && b !== undefined && isPath(a) && isPorts(b.text)) throw new TextError(`Where on this computer? Did you mean ${quoted(`-R ${a.text}:localhost:${b.text}`)}?`, text);
+  return { kind: 'remote-dynamic', listen: readProxyListen(text, 'R', LOOPBACK_HOST) };
+}
+
+function readFlaggedPoles(text: Piece, placement: Placement): Poles {
+  const udp = udpPrefixOf(text);
+  if (udp !== undefined) throw noUdp(udp);
+  // In ssh's own syntax a path may have commas.
+  const several = splitFields(text).find((field) => field.text.includes(',') && !isPath(field));
+  if (several !== undefined) throw noFailover(several);
+  return readPoles(text, placement);
 }
 
 /** `[bind:]port`. */
-function readProxyListen(text: Piece, flag: 'R' | 'D'): HostPort {
+function readProxyListen(text: Piece, flag: 'R' | 'D', unnamedHost: string): HostPort {
+  const udp = udpPrefixOf(text);
+  if (udp !== undefined) throw noUdp(udp);
   const [a, b, extra] = splitRule(text);
+  const path = [a, b].find((field) => field !== undefined && isPath(field));
   if (extra !== undefined) throw new TextError(`-${flag} takes a port, or address:port: whoever uses the proxy says where to go.`, text);
-  if (b === undefined) return { host: LOOPBACK_HOST, port: readPort(a, 'listen') };
-  if (isNumber(a.text)) throw new TextError(proxyAddressProblem(a, b, flag), a);
-  return { host: readBindHost(a), port: readPort(b, 'listen') };
+  if (path !== undefined) throw new TextError(`A proxy listens on a port, not on a path${flag === 'R' ? ': write -R path:host:port for a destination' : ''}.`, path);
+  const range = [a, b].find((field) => field !== undefined && isPorts(field.text) && !isNumber(field.text));
+  if (b !== undefined && isPorts(a.text) && (flag === 'R' || range === undefined)) throw new TextError(proxyAddressProblem(a, b, flag), a);
+  if (range !== undefined) throw new TextError('A proxy has one port, no range.', range);
+  return { host: b === undefined ? unnamedHost : readBindHost(a), port: readPort(b ?? a, 'listen') };
 }
 
 /** ssh takes the first of two numbers for an address, which nobody means; what is not a number yet is being typed. */
 function proxyAddressProblem(a: Piece, b: Piece, flag: 'R' | 'D'): string {
-  if (flag === 'R' && !isNumber(b.text)) return 'Write -R port:host:port, or -R port alone for a proxy on the server.';
+  if (flag === 'R' && !isPorts(b.text)) return 'Write -R port:host:port, or -R port alone for a proxy on the server.';
   const meant = flag === 'R' ? `-R ${a.text}:localhost:${b.text}` : `-D ${a.text}`;
   return `${quoted(a.text)} is not an address to listen on: did you mean ${quoted(meant)}?`;
 }
 
 function readCommandTarget({ destination, port, user }: SshArguments): SshDestination | undefined {
   if (destination === undefined) return undefined;
+  if (isProxyHeaderWord(destination)) throw noProxyHeader(destination);
   const target = readDestination(destination);
   const explicitPort = firstSaid(port, port && readPort(port, 'connect'), destination, target.port);
   const explicitUser = firstSaid(user, user && readUser(user), destination, target.user);
@@ -151,87 +205,3 @@ function firstSaid<T>(option: Piece | undefined, byOption: T | undefined, destin
   const isOptionFirst = option !== undefined && option.start < destination.start;
   return isOptionFirst ? byOption : inDestination ?? byOption;
 }
-
-/** Without a server the text is a relay, or the server is still to be chosen; `host:port` may name the server itself. */
-function readWithoutTarget(rule: Piece, { sshHosts }: ParseContext): readonly [Reading, ...Reading[]] {
-  const parts = splitColons(rule);
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined && sshHosts.has(only.text)) {
-    throw new TextError(`Which port of ${quoted(only.text)}? Write the port first, as in ${quoted(`5432 ${only.text}`)}.`, only);
-  }
-  const poles = readPoles(rule);
-  const readings = relayOrTunnel(poles);
-  const [relay] = readings;
-  const isHostAndPort = parts.length === 2 && only !== undefined && !isNumber(only.text);
-  if (relay.kind !== 'forward' || !isHostAndPort || isLoopback(poles.connect.host)) return readings;
-  const connect: HostPort = { host: LOOPBACK_HOST, port: poles.connect.port };
-  const server: Reading = { kind: 'forward', spec: { kind: 'local', listen: poles.listen, connect, target: { host: poles.connect.host } } };
-  return sshHosts.has(poles.connect.host) ? [server, relay] : [relay, server];
-}
-
-function relayOrTunnel(poles: Poles): readonly [Reading, ...Reading[]] {
-  const viaServer: Reading = { kind: 'needs-target', rules: [{ kind: 'local', ...poles }] };
-  if (connectsToItself(poles.listen, poles.connect)) return [viaServer];
-  return [{ kind: 'forward', spec: { kind: 'relay', ...poles } }, viaServer];
-}
-
-function splitRule(rule: Piece): [Piece, ...Piece[]] {
-  if (/^[a-z][\w+.-]*:\/\//i.test(rule.text)) throw new TextError(`${quoted(rule.text)} is a web address: write only its host:port.`, rule);
-  const parts = splitFields(rule);
-  const socket = parts.find(({ text }) => text.startsWith('/'));
-  if (socket !== undefined) throw new TextError(`${quoted(socket.text)} is a path: Unix sockets cannot be forwarded yet.`, socket);
-  if (parts.length > 4) throw new TextError('Too many parts. An IPv6 address needs brackets, as in [::1].', rule);
-  return parts as [Piece, ...Piece[]];
-}
-
-function readPoles(rule: Piece): Poles {
-  const [a, b, c, d] = splitRule(rule);
-  if (b === undefined) return samePort(readPort(a, 'connect'));
-  if (c === undefined) return readTwoParts(a, b);
-  if (d === undefined) return { listen: { host: LOOPBACK_HOST, port: readPort(a, 'listen') }, connect: { host: readHost(b), port: readPort(c, 'connect') } };
-  return { listen: { host: readBindHost(a), port: readPort(b, 'listen') }, connect: { host: readHost(c), port: readPort(d, 'connect') } };
-}
-
-/** `[bind:]port`, before an arrow. */
-function readListen(piece: Piece): HostPort {
-  const [a, b, extra] = splitRule(piece);
-  if (extra !== undefined) throw new TextError('Before the arrow belongs a port, or address:port.', piece);
-  return b === undefined ? { host: LOOPBACK_HOST, port: readPort(a, 'listen') } : { host: readBindHost(a), port: readPort(b, 'listen') };
-}
-
-/** `[host:]port`, after an arrow. */
-function readConnect(piece: Piece): HostPort {
-  const [a, b, extra] = splitRule(piece);
-  if (extra !== undefined) throw new TextError('After the arrow belongs a port, or host:port.', piece);
-  return b === undefined ? { host: LOOPBACK_HOST, port: readPort(a, 'connect') } : { host: readHost(a), port: readPort(b, 'connect') };
-}
-
-function readTwoParts(a: Piece, b: Piece): Poles {
-  if (isNumber(a.text)) {
-    return { listen: { host: LOOPBACK_HOST, port: readPort(a, 'listen') }, connect: { host: LOOPBACK_HOST, port: readPort(b, 'connect') } };
-  }
-  const port = readPort(b, 'connect');
-  return { listen: { host: LOOPBACK_HOST, port }, connect: { host: readHost(a), port } };
-}
-
-function samePort(port: number): Poles {
-  return { listen: { host: LOOPBACK_HOST, port }, connect: { host: LOOPBACK_HOST, port } };
-}
-
-/** `2323 -> 23`: the arrow may stand alone or touch either side. */
-function splitArrow(words: readonly Piece[]): { readonly listen: Piece; readonly connect: Piece; readonly rest: readonly Piece[] } | undefined {
-  const index = words.findIndex(({ text }) => ARROW.test(text));
-  const word = words[index];
-  const match = ARROW.exec(word?.text ?? '');
-  if (word === undefined || match === null || index > 1) return undefined;
-  const arrow = slicePiece(word, match.index, match.index + match[0].length);
-  const [before, after] = [slicePiece(word, 0, match.index), slicePiece(word, match.index + match[0].length)];
-  const [listen, tooMany] = [...words.slice(0, index), before].filter(({ text }) => text !== '');
-  const [connect, ...rest] = [after, ...words.slice(index + 1)].filter(({ text }) => text !== '');
-  if (listen === undefined) throw new TextError('A port is missing before the arrow.', arrow);
-  if (tooMany !== undefined) throw new TextError('Before the arrow belongs a port, or address:port.', tooMany);
-  if (connect === undefined) throw new TextError('A port is missing after the arrow.', arrow);
-  return { listen, connect, rest };
-}
-
-const ARROW = /->|=>|→/;

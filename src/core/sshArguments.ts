@@ -40,10 +40,10 @@ const HARMLESS_CONFIG = /^(?:exitonforwardfailure|serveralive\w+|tcpkeepalive|co
 
 const MAX_LEFT_OUT_LENGTH = 60;
 
-/** True for a whole ssh command and for text that begins with one of its options. */
+/** True for a whole ssh command and for text that begins with one of its options; a path after a colon is the pole of a forward. */
 export function isSshCommand(words: readonly Piece[]): boolean {
   const first = words[0]?.text ?? '';
-  return /^(?:.*[/\\])?ssh(?:\.exe)?$/i.test(first) || /^-[A-Za-z]/.test(first);
+  return /^(?:(?:[a-z]:)?[^:]*[/\\])?ssh(?:\.exe)?$/i.test(first) || /^-[A-Za-z]/.test(first);
 }
 
 /** Reads the words of an ssh command; throws a `TextError` for what cannot be taken over. */

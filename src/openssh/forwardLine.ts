@@ -12,7 +12,7 @@ export const FORWARD_KEYWORDS: Readonly<Record<string, ConfiguredForwardKind>> =
 
 /** NI_MAXHOST and the length of sun_path on Linux: parse_forward of OpenSSH's readconf.c refuses longer ones. */
 const MAX_HOST_LENGTH = 1024;
-const MAX_PATH_LENGTH = 107;
+const MAX_PATH_BYTES = 107;
 
 /** A Unix socket's path, or a host with a port; without a host the address is left to ssh. */
 export type ForwardPole = { readonly path: string } | { readonly host?: string; readonly port: number };
@@ -105,7 +105,7 @@ function isUsable({ listen, connect }: ForwardLine, kind: ConfiguredForwardKind)
 }
 
 function isShort(pole: ForwardPole): boolean {
-  return 'path' in pole ? pole.path.length <= MAX_PATH_LENGTH : (pole.host ?? '').length < MAX_HOST_LENGTH;
+  return 'path' in pole ? Buffer.byteLength(pole.path) <= MAX_PATH_BYTES : (pole.host ?? '').length < MAX_HOST_LENGTH;
 }
 
 /** What follows `-L`, `-R` or `-D` to mean the same (ssh(1)). */

@@ -4,6 +4,7 @@ import { readEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { isThroughSsh } from '../core/forwardSpec.ts';
 import { isActive } from '../core/forwardState.ts';
+import { quotedWord } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import type { ConfiguredForward } from '../openssh/configuredForwards.ts';
@@ -94,11 +95,11 @@ export class ConfigForwards implements Disposable {
   }
 }
 
-const FLAGS: Readonly<Record<ConfiguredForward['kind'], string>> = { local: '', remote: '-R ', dynamic: '-D ' };
+const FLAGS: Readonly<Record<ConfiguredForward['kind'], string>> = { local: '-L', remote: '-R', dynamic: '-D' };
 
 /** The forward that a line means, or why there is none. Known by what it does, so that it survives lines that move. */
 function define({ host, kind, text, file, line }: ConfiguredForward): ForwardDefinition | string {
-  const { definitions: [read], problems: [problem] } = readEntries([{ forward: FLAGS[kind] + text, target: host }]);
+  const { definitions: [read], problems: [problem] } = readEntries([{ forward: `${FLAGS[kind]} ${quotedWord(text)}`, target: host }]);
   if (read === undefined) return (problem?.message ?? 'it cannot be read.').replace(/^"forward": /, '');
   const { spec } = read;
   // An alias that reads as host and port would lead to another server than the one that the line is for.

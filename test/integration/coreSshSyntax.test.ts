@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isSocketPath } from '../../src/core/address.ts';
 import { parseForward } from '../../src/core/forwardParser.ts';
-import type { ForwardSpec } from '../../src/core/forwardSpec.ts';
+import { isThroughSsh, type ForwardSpec } from '../../src/core/forwardSpec.ts';
 import { formatSshCommand } from '../../src/core/forwardText.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 
@@ -44,13 +45,14 @@ function askCulvert(words: readonly string[]): Meaning | undefined {
   const reading = result.isValid ? result.readings[0] : undefined;
   const specs = reading?.kind === 'forward' ? [reading.spec] : reading?.kind === 'forwards' ? reading.specs : [];
   const [first] = specs;
-  if (first === undefined || first.kind === 'relay') return undefined;
+  if (first === undefined || !isThroughSsh(first)) return undefined;
   const { user, host, port } = first.target;
   return { forwards: specs.map(asSshPrints).sort(), user: user ?? 'nobody-said', hostname: host.toLowerCase(), port: String(port ?? 22) };
 }
 
 /** A -R without a destination is one to the host "socks", as OpenSSH keeps it (readconf.c, parse_forward). */
 function asSshPrints(spec: ForwardSpec): string {
+  if (isSocketPath(spec.listen) || ('connect' in spec && isSocketPath(spec.connect))) throw new Error('sockets are in coreSshSockets.test.ts');
   const { host, port } = spec.listen;
   const listen = `${host === 'localhost' ? '' : `[${host}]:`}${port}`;
   if (spec.kind === 'dynamic') return `dynamicforward ${listen}`;
@@ -192,11 +194,6 @@ describe('Culvert and ssh agree', () => {
 
 describe('Culvert differs from ssh on purpose', () => {
   it.each<[why: string, words: readonly string[]]>([
-    ['a Unix socket is a later kind of forward', rule('8080:/run/x.sock')],
-    ['a Unix socket is a later kind of forward', rule('/run/x.sock:web:80')],
-    ['a Unix socket is a later kind of forward', remote('/run/x.sock')],
-    ['a Unix socket is a later kind of forward', remote('9000:/run/x.sock')],
-    ['a Unix socket is a later kind of forward', dynamic('/run/x.sock')],
     ['a / in place of a colon is a slip', dynamic('localhost/1080')],
     ['two ports are no address and a port', remote('9000:80')],
     ['two ports are no address and a port', dynamic('1080:80')],
@@ -269,7 +266,7 @@ describe('a command that Culvert writes', () => {
   ])('is understood by a shell and by ssh: %s', async (text) => {
     const result = parseForward(text, { sshHosts: new Set() });
     const reading = result.isValid ? result.readings[0] : undefined;
-    if (reading?.kind !== 'forward' || reading.spec.kind === 'relay') throw new Error(`no SSH forward: ${text}`);
+    if (reading?.kind !== 'forward' || !isThroughSsh(reading.spec)) throw new Error(`no SSH forward: ${text}`);
     const { target } = reading.spec;
     const command = formatSshCommand(reading.spec).replace(/^ssh -N /, 'ssh -G -F /dev/null ');
     const { stdout } = await run('/bin/sh', ['-c', command]);

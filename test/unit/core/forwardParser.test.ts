@@ -141,6 +141,8 @@ describe('a text that is wrong is refused with the reason and the place', () => 
     ['8080:⟦a/b⟧:80', 'A host cannot contain "/".'],
     ['8080:⟦me@h⟧:80', 'A host cannot contain "@".'],
     ['8080:⟦*⟧:80', 'A host cannot contain "*".'],
+    ['-L 8080:⟦a→b⟧:80 host', 'A host cannot contain "→".'],
+    ['-L 8080:h:80 ⟦a→b⟧@host', 'A user name cannot contain "→".'],
     ['⟦*⟧:80', 'A host cannot contain "*".'],
     ['"8080:⟦a b⟧:80"', 'A host cannot contain " ".'],
     ['8080:⟦a\u0007b⟧:80', 'A host cannot contain a control character.'],
@@ -171,7 +173,7 @@ describe('a text that is wrong is refused with the reason and the place', () => 
     ['-R 9000:localhost:⟦0⟧ remhost', 'Port 0 cannot be connected to.'],
     ['-R 9000:⟦*⟧:80 remhost', 'A host cannot contain "*".'],
     ['-D ⟦a;b⟧:1080 remhost', 'A host cannot contain ";".'],
-    ['-D ⟦/run/x.sock⟧ remhost', '"/run/x.sock" is a path: Unix sockets cannot be forwarded yet.'],
+    ['-D ⟦/run/x.sock⟧ remhost', 'A proxy listens on a port, not on a path.'],
     // Servers.
     ['5432 ⟦⟧@bastion', 'A user name is missing here.'],
     ['5432 ⟦-l⟧@bastion', 'A user name cannot begin with "-".'],
@@ -200,9 +202,7 @@ describe('a text that is wrong is refused with the reason and the place', () => 
     ['⟦2323:a:80⟧ -> 23', 'Before the arrow belongs a port, or address:port.'],
     ['2323 ⟦x⟧-> 23', 'Before the arrow belongs a port, or address:port.'],
     ['2323 -> 23 db ⟦now⟧', '"now" is one word too many: write the forward, a space, and the SSH server.'],
-    // What is not there yet, and what is something else.
-    ['8080:⟦/run/x.sock⟧', '"/run/x.sock" is a path: Unix sockets cannot be forwarded yet.'],
-    ['⟦/run/x.sock⟧:h:80', '"/run/x.sock" is a path: Unix sockets cannot be forwarded yet.'],
+    // What is something else.
     ['⟦http://localhost:3000/x⟧', '"http://localhost:3000/x" is a web address: write only its host:port.'],
     // Quotes, and where the blame falls when they are gone.
     ['5432:⟦"⟧db:80', 'This quote is not closed.'],

@@ -1,5 +1,6 @@
+import { isSocketPath, type Endpoint } from '../../../src/core/address.ts';
 import type { ParseResult, Reading } from '../../../src/core/forwardParser.ts';
-import { isProxy, type ForwardSpec, type SshDestination, type SshRule } from '../../../src/core/forwardSpec.ts';
+import { isProxy, isThroughSsh, type ForwardSpec, type SshDestination, type SshRule } from '../../../src/core/forwardSpec.ts';
 
 /** What a text was understood as, one line per reading, in a notation of the tests' own; the several of one command stand together. */
 export function meaningOf(result: ParseResult): readonly string[] {
@@ -18,14 +19,21 @@ function describeReading(reading: Reading): string {
 }
 
 function describeSpec(spec: ForwardSpec): string {
-  return spec.kind === 'relay' ? describePoles(spec) : `${describePoles(spec)} via ${describeTarget(spec.target)}`;
+  return isThroughSsh(spec) ? `${describePoles(spec)} via ${describeTarget(spec.target)}` : describePoles(spec);
 }
 
-const FLAGS = { local: '', relay: '', remote: '-R ', 'remote-dynamic': '-R ', dynamic: '-D ' };
+const FLAGS = { local: '', relay: '', udp: 'udp ', remote: '-R ', 'remote-dynamic': '-R ', dynamic: '-D ' };
 
 function describePoles(spec: ForwardSpec | SshRule): string {
-  const listen = `${FLAGS[spec.kind]}${spec.listen.host} ${spec.listen.port}`;
-  return isProxy(spec) ? listen : `${listen} > ${spec.connect.host} ${spec.connect.port}`;
+  const listen = `${FLAGS[spec.kind]}${describeEndpoint(spec.listen)}`;
+  if (isProxy(spec)) return listen;
+  const { portCount, fallbacks = [], sendsProxyHeader = false }: { portCount?: number; fallbacks?: readonly Endpoint[]; sendsProxyHeader?: boolean } = spec;
+  const words = [listen, '>', [spec.connect, ...fallbacks].map(describeEndpoint).join(' else ')];
+  return [...words, ...(portCount === undefined ? [] : [`times ${portCount}`]), ...(sendsProxyHeader ? ['with header'] : [])].join(' ');
+}
+
+function describeEndpoint(endpoint: Endpoint): string {
+  return isSocketPath(endpoint) ? endpoint.path : `${endpoint.host} ${endpoint.port}`;
 }
 
 function describeTarget({ host, user, port }: SshDestination): string {
