@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ApiEndpoint, ConnectionInfo, CulvertApi, CulvertError, EnsuredForward, ForwardInfo, ForwardRequest } from '../api.ts';
+import type { ConnectionInfo, CulvertApi, CulvertError, EnsuredForward, ForwardInfo, ForwardRequest } from '../api.ts';
 import { isSocketPath } from '../core/address.ts';
 import { ForwardError, type Failure } from '../core/failure.ts';
 import type { Connection, Forward, ForwardDefinition } from '../core/forward.ts';
@@ -52,7 +52,7 @@ export class PublicApi implements CulvertApi {
     try {
       const forward = await settled(model, id);
       const { login } = forward.definition;
-      return { id, ...endOf(forward), ...(login === undefined ? {} : { login }), dispose: () => { hold.dispose(); } };
+      return { id, ...localEnd(forward), ...(login === undefined ? {} : { login }), dispose: () => { hold.dispose(); } };
     } catch (error) {
       hold.dispose();
       throw error;
@@ -123,12 +123,6 @@ async function settled(model: ForwardModel, id: string): Promise<Forward> {
   // A restart passes through `stopped` and has gone on by now.
   if (isRunning(model.get(id))) return settled(model, id);
   throw errorOf({ code: 'cancelled', detail: 'the forward was stopped', context: {} });
-}
-
-/** Where a program of the caller connects: the path that was bound, or `localEnd`. */
-function endOf(forward: Forward): ApiEndpoint {
-  const [bound] = boundOf(forward.state)?.addresses ?? [];
-  return bound !== undefined && isSocketPath(bound) ? bound : localEnd(forward);
 }
 
 function isRunning(forward: Forward | undefined): boolean {
