@@ -2,6 +2,7 @@ import { isLoopback, isWildcard } from '../core/address.ts';
 import type { Failure, FailureCode } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import { capitalised, Facts, withDot } from './failureFacts.ts';
+import { describePortDenied } from './permissionWords.ts';
 import { describeForeign, describeLoss, describeSilence } from './serverWords.ts';
 import { describeSocketDenied, describeSocketInUse, describeSocketUnavailable } from './socketWords.ts';
 
@@ -193,15 +194,14 @@ function explainPermissionDenied(facts: Facts): Explanation {
   if (socket.path !== '') return { ...describeSocketDenied(socket), remedies: [RETRY, EDIT] };
   const port = facts.number('port');
   const first = facts.number('firstUnprivileged') ?? 1024;
+  const excluded = facts.text('excluded', '');
   if (port === undefined) return { summary: 'not permitted', sentence: 'This system does not let Culvert listen on that port.', remedies: [EDIT] };
   const recipe = facts.text('recipe', '');
+  const instead = facts.number('freePort') ?? (port < first ? port + PRIVILEGED_OFFSET : undefined);
   return {
-    summary: port < first ? `ports below ${String(first)} are reserved` : 'not permitted',
-    sentence: port < first
-      ? `This system reserves ports below ${String(first)} for administrators, so Culvert may not listen on ${String(port)}. Listen on ${String(port + PRIVILEGED_OFFSET)} instead, or give the system's permission.`
-      : `This system does not let Culvert listen on port ${String(port)}.`,
+    ...describePortDenied({ port, first, system: facts.text('system', ''), excluded, instead }),
     remedies: [
-      ...(port < first ? [listenOn(port + PRIVILEGED_OFFSET)] : []),
+      ...(instead !== undefined && (port < first || excluded !== '') ? [listenOn(instead)] : []),
       ...(recipe === '' ? [] : [{ kind: 'copy', title: 'Copy the System\'s Recipe', text: recipe } as const]),
       EDIT,
     ],
