@@ -8,8 +8,8 @@ import { formatBytes, formatCount, formatDuration } from './format.ts';
 import { explain } from './messages.ts';
 import { connectionNoun, describeState, titleOf } from './present.ts';
 
-/** The whole story of a forward in a few lines; every text goes in as text, never as markdown. */
-export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString {
+/** The whole story of a forward in a few lines, with what is to be warned of; every text goes in as text, never as markdown. */
+export function tooltipOf(forward: Forward, now: number, warning?: string): vscode.MarkdownString {
   const { definition, state, traffic } = forward;
   const tooltip = new vscode.MarkdownString('', true);
   const line = (text: string): void => {
@@ -26,6 +26,7 @@ export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString 
   line(`State: ${describeState(forward, now)}${ageOf(state, now)}`);
   const bound = boundOf(state);
   if (bound !== undefined) line(`Listening on ${describeBound(definition.spec, bound.addresses)}`);
+  if (warning !== undefined) line(`Warning: ${warning}.`);
   if (traffic.totalConnections > 0) {
     line(`${formatCount(traffic.openConnections, `open ${connectionNoun(definition.spec)}`)}, ${String(traffic.totalConnections)} in all, ↑ ${formatBytes(traffic.bytesUp)} ↓ ${formatBytes(traffic.bytesDown)}`);
   }
