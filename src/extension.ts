@@ -5,7 +5,7 @@ import { toFailure } from './core/failure.ts';
 import { ForwardModel } from './core/forwardModel.ts';
 import { boundOf } from './core/forwardState.ts';
 import { formatForward } from './core/forwardText.ts';
-import { DisposableStore } from './core/lifecycle.ts';
+import { DisposableStore, type Disposable } from './core/lifecycle.ts';
 import { listConfiguredForwards } from './openssh/configuredForwards.ts';
 import { HostKeyPolicies } from './openssh/hostKeyPolicy.ts';
 import { readPrivateKey } from './openssh/identity.ts';
@@ -57,13 +57,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     needIdentity: async ({ path }) => ({ privateKey: await readPrivateKey(path) }),
     needSecret: (question, signal) => secrets.answer(question, signal),
   }, log);
-  owned.add(host.onEvent((event) => {
-    if (event.name === 'hostKeys') void trust.learn(event.payload);
-    if (event.name === 'passwordAnswered') void secrets.onPasswordAnswered(event.payload);
-    if (event.name !== 'loggedIn') return;
-    secrets.onLoggedIn(event.payload).catch((error: unknown) => { log.write('warn', `The secret could not be kept: ${toFailure(error).detail}`); });
-  }));
-  owned.add(host.onDidCrash(() => { secrets.onPlaneLost(); }));
+  owned.add(learnFromLogins(host, trust, secrets, log));
 
   const windows = join(context.globalStorageUri.fsPath, 'windows');
   const consent = new BindConsent(context.globalState, queue);
@@ -117,6 +111,19 @@ export async function deactivate(): Promise<void> {
   } finally {
     await host?.close();
   }
+}
+
+/** What the plane tells of logins teaches known_hosts and the secret storage. */
+function learnFromLogins(host: PlaneHost, trust: HostKeyQuestions, secrets: SecretQuestions, log: EditorLog): Disposable {
+  const owned = new DisposableStore();
+  owned.add(host.onEvent((event) => {
+    if (event.name === 'hostKeys') void trust.learn(event.payload);
+    if (event.name === 'passwordAnswered') void secrets.onPasswordAnswered(event.payload);
+    if (event.name !== 'loggedIn') return;
+    secrets.onLoggedIn(event.payload).catch((error: unknown) => { log.write('warn', `The secret could not be kept: ${toFailure(error).detail}`); });
+  }));
+  owned.add(host.onDidCrash(() => { secrets.onPlaneLost(); }));
+  return owned;
 }
 
 /** The forwards of ssh_config, as they are in its files now and later. */
