@@ -27,7 +27,9 @@ import { ForwardsView } from './ui/forwardsView.ts';
 import { HostKeyQuestions } from './ui/hostKeyQuestions.ts';
 import { explainListenFailure, proposePort, readPortHint } from './ui/localPorts.ts';
 import { PlaneHost } from './ui/planeHost.ts';
+import { titleOf } from './ui/present.ts';
 import { PromptQueue } from './ui/promptQueue.ts';
+import { ProxyLogins } from './ui/proxyLogins.ts';
 import { PublicApi } from './ui/publicApi.ts';
 import { askSecret } from './ui/quickInput.ts';
 import { RecentForwards } from './ui/recentForwards.ts';
@@ -64,11 +66,13 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
 
   const windows = join(context.globalStorageUri.fsPath, 'windows');
   const consent = new BindConsent(context.globalState, queue);
+  const proxyLogins = new ProxyLogins(vault, queue, askSecret, log);
   const targets = new Targets(sshEnvironment, policies, log);
   const runner: PlaneRunner = owned.add(new PlaneRunner(host, {
     allowBind: (definition, signal) => consent.require(definition, signal),
     resolveTarget: (spec, signal) => targets.resolve(spec, signal),
     limits: runLimits,
+    proxyCredentials: (definition, signal) => proxyLogins.credentialsFor(definition, signal),
     explain: (failure, definition) => explainListenFailure(failure, definition, model, (text) => isForwardedElsewhere(windows, text)),
   }, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
@@ -93,8 +97,9 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     }),
     reveal: (id) => view.reveal(id),
     showLog: () => { log.show(); },
+    proxyLogins,
     remedyActions: { removeStaleSocket },
-    forgetSecrets: () => forgetSecrets(vault),
+    forgetSecrets: () => forgetSecrets(vault, (id) => titleOfForward(model, id)),
     forgetAllSecrets: () => forgetAllSecrets(vault),
   }));
   owned.add(serveOtherWindows(windows, model, log));
@@ -138,6 +143,11 @@ function offerConfigForwards(model: ForwardModel, hosts: SshHosts, log: EditorLo
     list: () => listConfiguredForwards(sshEnvironment()),
     isShown: () => vscode.workspace.getConfiguration(SECTION).get(SETTINGS.showConfigForwards, true),
   });
+}
+
+function titleOfForward(model: ForwardModel, id: string): string | undefined {
+  const forward = model.get(id);
+  return forward === undefined ? undefined : titleOf(forward);
 }
 
 /** Tells the other windows which forwards run here, so that they can say so. */

@@ -48,6 +48,7 @@ export type CloseReason =
   | 'destination-unreachable'
   | 'forwarding-prohibited'
   | 'not-understood'
+  | 'login-refused'
   | 'tunnel-lost'
   | 'not-served'
   | 'idle'

@@ -111,7 +111,8 @@ export class DataPlane {
 
   #createCaller({ connect }: StartForward, arrival: Arrival, onGone: () => void): Caller {
     if (connect.kind === 'fixed') return new SilentCaller(arrival, onGone);
-    return new AskingCaller(arrival.open(), { permitted: connect.permitted, clock: this.#services.clock, onGone });
+    const { permitted, credentials } = connect;
+    return new AskingCaller(arrival.open(), { permitted, credentials, clock: this.#services.clock, onGone });
   }
 
   /** What listens on the server connects from here. */

@@ -10,12 +10,15 @@ import { formatForward, formatSshCommand } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
+import { copyAs } from './copyAsFlow.ts';
 import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
 import { formatCount, withoutLinks } from './format.ts';
 import { openFile } from './openFile.ts';
 import { addressesOfRows } from './listenRows.ts';
 import { localEnd, titleOf } from './present.ts';
+import { setProxyLogin } from './proxyLoginFlow.ts';
+import type { ProxyLogins } from './proxyLogins.ts';
 import { showFailure, type RemedyActions } from './remedies.ts';
 import { canOpen } from './rowContext.ts';
 import { showStartProgress } from './startProgress.ts';
@@ -28,6 +31,7 @@ export interface CommandOptions {
   /** Shows a forward in the view, selected and unfolded. */
   readonly reveal: (forwardId: string) => Promise<void>;
   readonly showLog: () => void;
+  readonly proxyLogins: ProxyLogins;
   readonly remedyActions: RemedyActions;
   readonly forgetSecrets: () => Promise<void>;
   readonly forgetAllSecrets: () => Promise<void>;
@@ -93,7 +97,7 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
   };
 }
 
-function editingActions({ model, picker, flowContext }: CommandOptions): Record<string, Action> {
+function editingActions({ model, picker, flowContext, proxyLogins }: CommandOptions): Record<string, Action> {
   const resolveOwn = async (args: readonly unknown[], title: string): Promise<readonly Forward[]> => changeable(await picker.resolve(args, isOwn, title));
   return {
     [COMMANDS.edit]: async (...args) => {
@@ -114,12 +118,21 @@ function editingActions({ model, picker, flowContext }: CommandOptions): Record<
     [COMMANDS.remove]: async (...args) => {
       const forwards = await resolveOwn(args, 'Remove');
       if (forwards.length === 0 || !(await confirmRemoval(forwards))) return;
-      for (const { definition } of forwards) model.remove(definition.id);
+      for (const { definition: { id, login } } of forwards) {
+        model.remove(id);
+        if (login !== undefined) await proxyLogins.forget(id);
+      }
     },
     [COMMANDS.toggleAutoStart]: async (...args) => {
       for (const { definition } of await resolveOwn(args, 'Start with the Editor')) model.put({ ...definition, autoStart: !definition.autoStart });
     },
     ...lastingActions(model, resolveOwn),
+    [COMMANDS.setProxyLogin]: async (...args) => {
+      const [forward] = changeable(await picker.resolve(args, (candidate) => isOwn(candidate) && isProxy(candidate.definition.spec), 'Set Proxy Login'));
+      if (forward === undefined) return;
+      if (isProxy(forward.definition.spec)) await setProxyLogin(model, proxyLogins, forward);
+      else void vscode.window.showInformationMessage(withoutLinks(`${titleOf(forward)} is no proxy: what it leads to decides who may use it.`));
+    },
     [COMMANDS.toggleGrouping]: async () => {
       const section = vscode.workspace.getConfiguration(SECTION);
       await section.update(SETTINGS.groupByServer, section.get(SETTINGS.groupByServer) !== true, vscode.ConfigurationTarget.Global);
@@ -174,7 +187,10 @@ async function pointToConfig(title: string, { file, line }: FilePlace): Promise<
 /** While the user was asked, the forward may have been changed or removed elsewhere: only what was asked about is put. */
 function change(model: ForwardModel, id: string, changes: Partial<Pick<ForwardDefinition, 'name' | 'spec'>>): void {
   const definition = model.get(id)?.definition;
-  if (definition !== undefined) model.put({ ...definition, ...changes });
+  if (definition === undefined) return;
+  const { login, ...rest } = { ...definition, ...changes };
+  // Only a proxy has a login.
+  model.put(login !== undefined && isProxy(rest.spec) ? { ...rest, login } : rest);
 }
 
 /** Removing several, or one that carries connections, asks first: it cannot be undone from the view. */
@@ -199,6 +215,7 @@ function outwardActions({ model, picker, showLog, remedyActions, forgetSecrets, 
       if (commands.length > 0) await copy(commands.join('\n'));
       else if (forwards.length > 0) void vscode.window.showInformationMessage('A relay uses no SSH, so there is no ssh command for it.');
     },
+    [COMMANDS.copyAs]: async (...args) => { await copyAs(await picker.resolve(args, isAny, 'Copy As')); },
     [COMMANDS.openInBrowser]: async (...args) => {
       const isOpenable = ({ definition, state }: Forward): boolean => state.phase === 'listening' && canOpen(definition.spec);
       for (const forward of await picker.resolve(args, isOpenable, 'Open in Browser')) await openInBrowser(forward);

@@ -23,6 +23,8 @@ export const COMMANDS = {
   forgetAllSecrets: 'culvert.forgetAllSecrets',
   openSettings: 'culvert.openSettings',
   openInConfig: 'culvert.openInConfig',
+  copyAs: 'culvert.copyAs',
+  setProxyLogin: 'culvert.setProxyLogin',
 } as const;
 
 export const VIEWS = { forwards: 'culvert.forwards' } as const;

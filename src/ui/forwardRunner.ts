@@ -8,7 +8,7 @@ import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock, ForwardRunner, RunnerEvent, RunnerTraffic } from '../core/ports.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
-import type { ConnectPole, FixedPole, ListenPole, ParkingLimits, PlaneEvents } from '../protocol/messages.ts';
+import type { ConnectPole, FixedPole, ListenPole, ParkingLimits, PlaneEvents, ProxyCredentials } from '../protocol/messages.ts';
 import type { RpcEvent } from '../protocol/rpc.ts';
 import { spellOutHome } from './homePath.ts';
 import type { Log } from './log.ts';
@@ -19,6 +19,8 @@ export interface Preparation {
   /** Settles when the forward may listen where it wants to; rejects with `bind-not-allowed`. */
   allowBind(definition: ForwardDefinition, signal: AbortSignal): Promise<void>;
   resolveTarget(spec: SshSpec, signal: AbortSignal): Promise<SshTarget>;
+  /** What the clients of a proxy must show, undefined where nobody needs to; rejects with `auth-cancelled`. */
+  proxyCredentials(definition: ForwardDefinition, signal: AbortSignal): Promise<ProxyCredentials | undefined>;
   /** Adds to a failure what only this machine can tell: who holds a port, which ports are free. Never rejects. */
   explain(failure: Failure, definition: ForwardDefinition): Promise<Failure>;
   /** As the user's settings have them now. */
@@ -107,10 +109,11 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const { id, spec } = definition;
     await this.#preparation.allowBind(definition, signal);
     const target = isThroughSsh(spec) ? await this.#preparation.resolveTarget(spec, signal) : undefined;
+    const credentials = await this.#preparation.proxyCredentials(definition, signal);
     if (signal.aborted) return;
     const { parking, idleMs } = this.#preparation.limits();
     await this.#host.request('start', {
-      id, generation, parking, listen: listenPole(spec), connect: connectPole(spec, target),
+      id, generation, parking, listen: listenPole(spec), connect: connectPole(spec, target, credentials),
       ...(target === undefined ? {} : { target }), ...(definition.isOnDemand === true ? { onDemand: { idleMs } } : {}),
     });
   }
@@ -205,10 +208,10 @@ function listenPole(spec: ForwardSpec): ListenPole {
 }
 
 /** The server's programs go only where the user's PermitRemoteOpen lets them; from here, the server's PermitOpen decides. */
-function connectPole(spec: ForwardSpec, target: SshTarget | undefined): ConnectPole {
+function connectPole(spec: ForwardSpec, target: SshTarget | undefined, credentials: ProxyCredentials | undefined): ConnectPole {
   if (!isProxy(spec)) return fixedPole(spec);
   const permitted = spec.kind === 'remote-dynamic' ? target?.permitRemoteOpen : undefined;
-  return { kind: 'asked', ...(permitted === undefined ? {} : { permitted }) };
+  return { kind: 'asked', ...(permitted === undefined ? {} : { permitted }), ...(credentials === undefined ? {} : { credentials }) };
 }
 
 /** The paths of a -L are the server's; of every other forward, this computer's. */

@@ -31,6 +31,8 @@ export interface TreeOptions {
   readonly problems: () => readonly EntryProblem[];
   readonly isGrouped: () => boolean;
   readonly programOf: ProgramLookup;
+  /** Who else `localhost` leads to, where that is not the forward alone. */
+  readonly warningOf: (forwardId: string) => string | undefined;
 }
 
 /** What a forward shows: its own row with which rows are under it, and each of these. */
@@ -179,12 +181,12 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     if (forward === undefined) return { row: '', details: new Map() };
     const now = this.#options.clock.now();
     const { connections } = forward.traffic;
-    const details = new Map(presentAddresses(forward).map((row, index) => [addressId(forwardId, index), JSON.stringify(row)]));
+    const details = new Map(this.#addresses(forward).map((row, index) => [addressId(forwardId, index), JSON.stringify(row)]));
     for (const connection of connections.slice(0, MAX_CONNECTION_ROWS)) {
       details.set(connectionId(forwardId, connection.id), JSON.stringify(presentConnection(connection, now, this.#options.programOf(connection), forward.definition.spec)));
     }
     const tooltipAge = isActive(forward.state) ? Math.floor(now / TOOLTIP_MS) : 0;
-    const row = JSON.stringify([contextOf(forward), presentForward(forward, now, this.#isUnderServer(forward)), [...details.keys()], connections.length, tooltipAge]);
+    const row = JSON.stringify([contextOf(forward), presentForward(forward, now, this.#isUnderServer(forward)), [...details.keys()], connections.length, tooltipAge, this.#options.warningOf(forwardId)]);
     return { row, details };
   }
 
@@ -221,7 +223,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     if (forward === undefined) return [];
     this.#drawn.set(forwardId, this.#look(forwardId));
     const { connections } = forward.traffic;
-    const rows: TreeNode[] = presentAddresses(forward).map((_, index) => ({ kind: 'address', id: addressId(forwardId, index), forwardId, index }));
+    const rows: TreeNode[] = this.#addresses(forward).map((_, index) => ({ kind: 'address', id: addressId(forwardId, index), forwardId, index }));
     for (const { id } of connections.slice(0, MAX_CONNECTION_ROWS)) rows.push({ kind: 'connection', id: connectionId(forwardId, id), forwardId, connectionId: id });
     if (connections.length > MAX_CONNECTION_ROWS) rows.push({ kind: 'more', id: `more:${forwardId}`, forwardId });
     return this.#keepDetails(forwardId, rows);
@@ -260,11 +262,11 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     if (forward === undefined) return new vscode.TreeItem('');
     const now = this.#options.clock.now();
     this.#drawn.set(node.forwardId, this.#look(node.forwardId));
-    const hasDetails = presentAddresses(forward).length > 0;
+    const hasDetails = this.#addresses(forward).length > 0;
     const row = presentForward(forward, now, this.#isUnderServer(forward));
     const item = itemOf(node.id, row, hasDetails ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None);
     item.contextValue = contextOf(forward);
-    item.tooltip = tooltipOf(forward, now);
+    item.tooltip = tooltipOf(forward, now, this.#options.warningOf(forward.definition.id));
     return item;
   }
 
@@ -276,9 +278,13 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     return item;
   }
 
+  #addresses(forward: Forward): Row[] {
+    return presentAddresses(forward, this.#options.warningOf(forward.definition.id));
+  }
+
   #addressRow(node: Extract<TreeNode, { kind: 'address' }>): Row | undefined {
     const forward = this.#options.model.get(node.forwardId);
-    return forward === undefined ? undefined : presentAddresses(forward)[node.index];
+    return forward === undefined ? undefined : this.#addresses(forward)[node.index];
   }
 
   #connectionRow(node: Extract<TreeNode, { kind: 'connection' }>): Row | undefined {

@@ -9,6 +9,7 @@ import { formatCount } from './format.ts';
 import type { PlaneRunner } from './forwardRunner.ts';
 import type { ForwardStore } from './forwardStore.ts';
 import { ForwardsTree, type TreeNode } from './forwardsTree.ts';
+import { LoopbackShadows } from './loopbackShadows.ts';
 
 export interface ViewOptions {
   readonly model: ForwardModel;
@@ -24,6 +25,7 @@ export class ForwardsView implements Disposable {
   readonly treeView: vscode.TreeView<TreeNode>;
   readonly #options: ViewOptions;
   readonly #tree: ForwardsTree;
+  readonly #shadows: LoopbackShadows;
   readonly #owned = new DisposableStore();
   #tick: Disposable | undefined;
   /** The forward to unfold once it listens and has something under it. */
@@ -33,7 +35,12 @@ export class ForwardsView implements Disposable {
     this.#options = options;
     const { model, store, clock } = options;
     const programs = this.#owned.add(new ConnectedPrograms(model));
-    this.#tree = this.#owned.add(new ForwardsTree({ model, clock, problems: () => store.problems, isGrouped, programOf: (connection) => programs.programOf(connection) }));
+    this.#shadows = this.#owned.add(new LoopbackShadows(model, clock));
+    this.#tree = this.#owned.add(new ForwardsTree({
+      model, clock, problems: () => store.problems, isGrouped,
+      programOf: (connection) => programs.programOf(connection), warningOf: (forwardId) => this.#shadows.warningOf(forwardId),
+    }));
+    this.#owned.add(this.#shadows.onDidChange(() => { this.#tree.refreshAges(); }));
     this.#owned.add(programs.onDidChange(() => { this.#tree.refreshAges(); }));
     this.treeView = this.#owned.add(vscode.window.createTreeView(VIEWS.forwards, { treeDataProvider: this.#tree, canSelectMany: true, showCollapseAll: false }));
     this.#owned.add(this.treeView.onDidChangeVisibility(({ visible }) => { this.#setVisible(visible); }));
@@ -85,6 +92,7 @@ export class ForwardsView implements Disposable {
   #scheduleTick(): void {
     this.#tick = this.#options.clock.after(REFRESH_MS, () => {
       this.#tree.refreshAges();
+      this.#shadows.refresh();
       this.#scheduleTick();
     });
   }

@@ -11,11 +11,12 @@ import { localAddress, localEnd, type Icon, type Row } from './present.ts';
 /** More ports of a range than this have their rest in one row. */
 const MAX_PORT_ROWS = 100;
 
-/** The rows under a forward that name what it listens on, and where, or what it had to do without; one for each port of a range. */
-export function presentAddresses({ definition: { spec }, state }: Pick<Forward, 'definition' | 'state'>): Row[] {
+/** The rows under a forward that name what it listens on, and where, or what it had to do without; one for each port of a range. `warning` stands at the first. */
+export function presentAddresses({ definition: { spec }, state }: Pick<Forward, 'definition' | 'state'>, warning?: string): Row[] {
   const bound = boundOf(state);
   if (bound === undefined) return [];
-  const missing = bound.missing === undefined ? '' : `without ${formatEndpoint(bound.missing.address)}: ${explain(bound.missing.failure).summary}`;
+  // The warning names who has the address that is missing.
+  const missing = warning ?? (bound.missing === undefined ? '' : `without ${formatEndpoint(bound.missing.address)}: ${explain(bound.missing.failure).summary}`);
   const portCount = portCountOf(spec);
   if (portCount === 1 || isProxy(spec)) return [listenRow(spec, bound.addresses.map(formatEndpoint), '', missing)];
   const firsts = distinctHosts(bound.addresses);

@@ -6,6 +6,7 @@ import { listensOnServer, portCountOf } from '../core/forwardSpec.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { boundOf } from '../core/forwardState.ts';
 import { bindAddresses, formatForward } from '../core/forwardText.ts';
+import { findExcludedStretch } from '../system/excludedPorts.ts';
 import { proposePorts } from '../system/freePort.ts';
 import { findFreeStretch } from '../system/freeStretch.ts';
 import { isInTheWay } from '../system/portConflict.ts';
@@ -60,7 +61,7 @@ export async function explainListenFailure(failure: Failure, definition: Forward
     if (await isElsewhere(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere' };
     return withFacts(failure, await holderOf(port, definition, model));
   }
-  if (failure.code === 'permission-denied') return withFacts(failure, await permissionFacts(port));
+  if (failure.code === 'permission-denied') return explainDenial(failure, port, definition, model);
   return failure;
 }
 
@@ -109,10 +110,29 @@ function ownForwardOn(wanted: HostPort, exceptId: string, isUdp: boolean, model:
   return own === undefined ? undefined : titleOf(own);
 }
 
-async function permissionFacts(port: number): Promise<FailureContext> {
-  const firstUnprivileged = await firstUnprivilegedPort('127.0.0.1');
-  // ip-sysctl.rst of Linux; macOS and Windows have no such setting for the loopback.
-  return process.platform === 'linux' && port < firstUnprivileged
-    ? { firstUnprivileged, recipe: `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=${String(port)}` }
-    : { firstUnprivileged };
+/** On Windows a port that another program has for itself alone is denied like one that the system keeps. */
+async function explainDenial(failure: Failure, port: number, definition: ForwardDefinition, model: ForwardModel): Promise<Failure> {
+  const { spec } = definition;
+  const need = { portCount: portCountOf(spec), isUdp: spec.kind === 'udp' };
+  const host = isSocketPath(spec.listen) ? LOOPBACK_HOST : spec.listen.host;
+  const firstUnprivileged = await firstUnprivilegedPort(host);
+  if (port < firstUnprivileged) {
+    const freePort = await nextFree(host, port + PRIVILEGED_OFFSET, need);
+    return withFacts(failure, { firstUnprivileged, system: process.platform, ...recipeFor(port), ...(freePort === undefined ? {} : { freePort }) });
+  }
+  if (process.platform !== 'win32') return withFacts(failure, { firstUnprivileged });
+  const holder = await holderOf(port, definition, model);
+  if (holder.program !== undefined || holder.heldBy !== undefined) return withFacts({ ...failure, code: 'address-in-use' }, holder);
+  const excluded = await findExcludedStretch(port);
+  if (excluded === undefined) return withFacts(failure, { firstUnprivileged });
+  const freePort = await nextFree(host, excluded.last + 1, need);
+  return withFacts(failure, {
+    firstUnprivileged, excluded: `${String(excluded.first)} to ${String(excluded.last)}`, recipe: 'netsh interface ipv4 show excludedportrange protocol=tcp',
+    ...(freePort === undefined ? {} : { freePort }),
+  });
+}
+
+/** ip-sysctl.rst of Linux; macOS has no such setting. */
+function recipeFor(port: number): FailureContext {
+  return process.platform === 'linux' ? { recipe: `sudo sysctl -w net.ipv4.ip_unprivileged_port_start=${String(port)}` } : {};
 }

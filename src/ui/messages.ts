@@ -2,6 +2,7 @@ import { isLoopback, isWildcard } from '../core/address.ts';
 import type { Failure, FailureCode } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import { capitalised, Facts, withDot } from './failureFacts.ts';
+import { describePortDenied } from './permissionWords.ts';
 import { describeForeign, describeLoss, describeSilence } from './serverWords.ts';
 import { describeSocketDenied, describeSocketInUse, describeSocketUnavailable } from './socketWords.ts';
 
@@ -127,9 +128,9 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     sentence: `${capitalised(facts.server())} did not accept the login${facts.suffix('user', ' of ')}${facts.tried(detail)}`,
     remedies: [RETRY, EDIT, SHOW_LOG],
   }),
-  'auth-cancelled': (facts) => ({
-    summary: 'login cancelled', sentence: `The login to ${facts.server()} was cancelled.`, remedies: [RETRY],
-  }),
+  'auth-cancelled': (facts) => (facts.has('proxy')
+    ? { summary: 'no password for the proxy', sentence: `Programs must log in to the proxy ${facts.text('proxy', '')}, and no password was given. It was not started, or anyone could use it.`, remedies: [RETRY] }
+    : { summary: 'login cancelled', sentence: `The login to ${facts.server()} was cancelled.`, remedies: [RETRY] }),
   'login-expired': (facts) => ({
     summary: 'login took too long',
     sentence: `${capitalised(facts.server())} waited no longer for your answer and closed the connection. Servers give a minute or two for a login; start it again.`,
@@ -194,15 +195,14 @@ function explainPermissionDenied(facts: Facts): Explanation {
   if (socket.path !== '') return { ...describeSocketDenied(socket), remedies: [RETRY, EDIT] };
   const port = facts.number('port');
   const first = facts.number('firstUnprivileged') ?? 1024;
+  const excluded = facts.text('excluded', '');
   if (port === undefined) return { summary: 'not permitted', sentence: 'This system does not let Culvert listen on that port.', remedies: [EDIT] };
   const recipe = facts.text('recipe', '');
+  const instead = facts.number('freePort') ?? (port < first ? port + PRIVILEGED_OFFSET : undefined);
   return {
-    summary: port < first ? `ports below ${String(first)} are reserved` : 'not permitted',
-    sentence: port < first
-      ? `This system reserves ports below ${String(first)} for administrators, so Culvert may not listen on ${String(port)}. Listen on ${String(port + PRIVILEGED_OFFSET)} instead, or give the system's permission.`
-      : `This system does not let Culvert listen on port ${String(port)}.`,
+    ...describePortDenied({ port, first, system: facts.text('system', ''), excluded, instead }),
     remedies: [
-      ...(port < first ? [listenOn(port + PRIVILEGED_OFFSET)] : []),
+      ...(instead !== undefined && (port < first || excluded !== '') ? [listenOn(instead)] : []),
       ...(recipe === '' ? [] : [{ kind: 'copy', title: 'Copy the System\'s Recipe', text: recipe } as const]),
       EDIT,
     ],

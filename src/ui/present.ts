@@ -1,5 +1,5 @@
 import { bracketed, dialableHost, formatEndpoint, formatHostPort, isLoopback, isSocketPath, isWildcard, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
-import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward } from '../core/forward.ts';
+import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import { isProxy, isThroughSsh, listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
@@ -78,10 +78,15 @@ export function presentForward(forward: Forward, now: number, isGrouped: boolean
   const status = describeState(forward, now);
   return {
     label: titleOf(forward),
-    description: inOrder(state, status, [poles, via, describeReach(spec)]),
+    description: inOrder(state, status, [poles, via, describeReach(spec), describeLogin(definition)]),
     icon: iconOf(state),
-    spoken: [titleOf(forward), speakSpec(spec, listenOf(forward)), isReadOnly(definition) ? 'from ssh_config' : '', describeReach(spec), status].filter((part) => part !== '').join(', '),
+    spoken: [titleOf(forward), speakSpec(spec, listenOf(forward)), isReadOnly(definition) ? 'from ssh_config' : '', describeReach(spec), describeLogin(definition), status].filter((part) => part !== '').join(', '),
   };
+}
+
+/** In a few words for the row, what a program needs to use it. */
+function describeLogin({ login, spec }: ForwardDefinition): string {
+  return login === undefined || !isProxy(spec) ? '' : 'login needed';
 }
 
 /** A narrow sidebar cuts the end off: what is wrong comes first, what is well comes last. */
@@ -184,6 +189,7 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'destination-unreachable': 'the destination could not be reached',
   'forwarding-prohibited': 'the server forbids it',
   'not-understood': 'what it asked for was not understood',
+  'login-refused': 'it did not log in to the proxy',
   'tunnel-lost': 'the SSH connection was lost',
   'not-served': 'the tunnel did not come back in time',
   idle: 'nothing came for a while',

@@ -82,6 +82,8 @@ export interface SecretOptions {
   readonly isHidden: boolean;
   /** Whether the box offers to remember the answer. */
   readonly canRemember: boolean;
+  /** The problem with a text, or undefined when it may be accepted. */
+  readonly validate?: (text: string) => string | undefined;
 }
 
 export interface Secret {
@@ -113,7 +115,12 @@ export function askSecret(options: SecretOptions, signal: AbortSignal): Promise<
     const onAbort = (): void => { resolve(undefined); };
     signal.addEventListener('abort', onAbort, { once: true });
     owned.add({ dispose: () => { signal.removeEventListener('abort', onAbort); } });
-    owned.add(box.onDidAccept(() => { resolve({ text: box.value, isRemembered }); }));
+    owned.add(box.onDidChangeValue(() => { box.validationMessage = ''; }));
+    owned.add(box.onDidAccept(() => {
+      const problem = options.validate?.(box.value);
+      if (problem === undefined) resolve({ text: box.value, isRemembered });
+      else box.validationMessage = problem;
+    }));
     owned.add(box.onDidHide(() => { resolve(undefined); }));
     box.show();
   }).finally(() => { owned.dispose(); });

@@ -1,14 +1,15 @@
 import * as vscode from 'vscode';
 import type { Forward } from '../core/forward.ts';
 import { boundOf, type ForwardState } from '../core/forwardState.ts';
+import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
 import { formatBytes, formatCount, formatDuration } from './format.ts';
 import { explain } from './messages.ts';
 import { connectionNoun, describeState, titleOf } from './present.ts';
 
-/** The whole story of a forward in a few lines; every text goes in as text, never as markdown. */
-export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString {
+/** The whole story of a forward in a few lines, with what is to be warned of; every text goes in as text, never as markdown. */
+export function tooltipOf(forward: Forward, now: number, warning?: string): vscode.MarkdownString {
   const { definition, state, traffic, stopsAt } = forward;
   const tooltip = new vscode.MarkdownString('', true);
   const line = (text: string): void => {
@@ -21,10 +22,12 @@ export function tooltipOf(forward: Forward, now: number): vscode.MarkdownString 
   line(`${describeSpec(definition.spec)}.`);
   const reach = describeReach(definition.spec);
   if (reach !== '') line(`${reach.charAt(0).toUpperCase()}${reach.slice(1)}.`);
+  if (definition.login !== undefined && isProxy(definition.spec)) line(`Login needed: programs log in to it as ${definition.login}.`);
   line(`State: ${describeState(forward, now)}${ageOf(state, now)}`);
   if (stopsAt !== undefined) line(`Stops by itself in ${formatDuration(stopsAt - now)}.`);
   const bound = boundOf(state);
   if (bound !== undefined) line(`Listening on ${describeBound(definition.spec, bound.addresses)}`);
+  if (warning !== undefined) line(`Warning: ${warning}.`);
   if (traffic.totalConnections > 0) {
     line(`${formatCount(traffic.openConnections, `open ${connectionNoun(definition.spec)}`)}, ${String(traffic.totalConnections)} in all, ↑ ${formatBytes(traffic.bytesUp)} ↓ ${formatBytes(traffic.bytesDown)}`);
   }

@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findConnectedProgram, findConnectedPrograms } from '../../src/system/connectedProgram.ts';
 import { proposePorts } from '../../src/system/freePort.ts';
+import { findLoopbackShadow } from '../../src/system/loopbackShadow.ts';
 import { findPortHolder } from '../../src/system/portHolder.ts';
 import { firstUnprivilegedPort, mayBind } from '../../src/system/privilegedPorts.ts';
 import { findFreePort } from '../support/freePort.ts';
@@ -74,6 +75,36 @@ describe.runIf(process.platform === 'linux')('findPortHolder', () => {
     expect(await findPortHolder({ host: '127.0.0.1', port })).toBeUndefined();
   });
 
+});
+
+describe.runIf(process.platform === 'linux')('findLoopbackShadow', () => {
+  /** A port that we have on one address, and a Python program on another. */
+  async function shadowed(own: string, family: 'AF_INET' | 'AF_INET6', other: string): Promise<{ port: number; pid: number }> {
+    const { port } = await listen(own);
+    // Beside ours, :: can be had for IPv6 alone.
+    const { line } = await python(
+      `import socket, os, time\ns = socket.socket(socket.${family})\n${family === 'AF_INET6' ? 's.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n' : ''}s.bind(('${other}', ${String(port)}))\ns.listen()\nprint(os.getpid())\ntime.sleep(600)`,
+    );
+    return { port, pid: Number(line) };
+  }
+
+  it.each([
+    ['127.0.0.1', 'AF_INET6', '::1', '::1'], ['127.0.0.1', 'AF_INET6', '::', '::1'], ['::1', 'AF_INET', '127.0.0.1', '127.0.0.1'], ['::1', 'AF_INET', '0.0.0.0', '127.0.0.1'],
+  ] as const)('beside %s names the program on %s %s, which localhost leads to as well', async (own, family, other, host) => {
+    const { port, pid } = await shadowed(own, family, other);
+    expect(await findLoopbackShadow([{ host: own, port }])).toMatchObject({ address: { host, port }, holder: { pid, program: expect.stringMatching(/^python3/) as string } });
+  });
+
+  it('names nobody where both are ours, where nobody is, nor on other addresses', async () => {
+    const { port } = await listen('127.0.0.1');
+    expect(await findLoopbackShadow([{ host: '127.0.0.1', port }])).toBeUndefined();
+    await listen('127.0.0.2', port);
+    expect(await findLoopbackShadow([{ host: '127.0.0.1', port }])).toBeUndefined();
+    await listen('::1', port);
+    expect(await findLoopbackShadow([{ host: '127.0.0.1', port }, { host: '::1', port }])).toBeUndefined();
+    expect(await findLoopbackShadow([{ host: '127.0.0.2', port }])).toBeUndefined();
+    expect(await findLoopbackShadow([{ host: '127.0.0.1', port }])).toMatchObject({ holder: { pid: process.pid } });
+  });
 });
 
 describe.runIf(process.platform === 'linux')('findConnectedPrograms', () => {

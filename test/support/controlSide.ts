@@ -46,6 +46,7 @@ export class ControlSide {
     const runner = new PlaneRunner(host, {
       allowBind: () => Promise.resolve(),
       resolveTarget: () => Promise.resolve(target()),
+      proxyCredentials: () => Promise.resolve(undefined),
       explain: (failure) => Promise.resolve(failure),
       limits: () => ({ parking: { maxCount: 64, maxMs: 30_000 }, idleMs: 300_000 }),
     }, systemClock, log);

@@ -1,5 +1,5 @@
 import { isSocketPath, type Endpoint, type HostPort } from '../../src/core/address.ts';
-import type { ConnectPole, ListenPole } from '../../src/protocol/messages.ts';
+import type { ConnectPole, ListenPole, ProxyCredentials } from '../../src/protocol/messages.ts';
 
 /** Listening on these addresses of this machine. */
 export function here(...addresses: readonly HostPort[]): ListenPole {
@@ -33,6 +33,6 @@ export function portOf(endpoint: Endpoint | undefined): number {
 }
 
 /** Connecting to what each connection asks for. */
-export function asked(permitted?: readonly string[]): ConnectPole {
-  return permitted === undefined ? { kind: 'asked' } : { kind: 'asked', permitted };
+export function asked(permitted?: readonly string[], credentials?: ProxyCredentials): ConnectPole {
+  return { kind: 'asked', ...(permitted === undefined ? {} : { permitted }), ...(credentials === undefined ? {} : { credentials }) };
 }

@@ -14,6 +14,22 @@ export function socks5(host: string, port: number, as: 'address' | 'name' = 'add
   return Buffer.concat([Buffer.from([5, 1, 0, 5, 1, 0]), as === 'address' ? addressField(host) : nameField(host), Buffer.from([port >> 8, port & 0xff])]);
 }
 
+/** As `socks5`, with the login of RFC 1929 between the greeting, which offers that method alone, and the request. */
+export function socks5WithLogin(user: string, password: string, host: string, port: number): Buffer {
+  return Buffer.concat([Buffer.from([5, 1, 2]), login(user, password), socks5(host, port).subarray(3)]);
+}
+
+/** The login of RFC 1929. */
+export function login(user: string, password: string): Buffer {
+  const [name, word] = [Buffer.from(user), Buffer.from(password)];
+  return Buffer.concat([Buffer.from([1, name.length]), name, Buffer.from([word.length]), word]);
+}
+
+/** The field of HTTP that logs in to a proxy (RFC 7617). */
+export function basicLogin(user: string, password: string): string {
+  return `Proxy-Authorization: Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+}
+
 export function http(...lines: readonly string[]): Buffer {
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }

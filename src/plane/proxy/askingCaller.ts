@@ -2,6 +2,7 @@ import { formatHostPort, type HostPort } from '../../core/address.ts';
 import { untrustedText, type FailureCode } from '../../core/failure.ts';
 import type { Disposable } from '../../core/lifecycle.ts';
 import type { Clock } from '../../core/ports.ts';
+import type { ProxyCredentials } from '../../protocol/messages.ts';
 import type { Caller, Wish } from '../caller.ts';
 import type { End, EndClose, EndListener } from '../end.ts';
 import { Handshake, type HandshakeStep } from './handshake.ts';
@@ -16,6 +17,8 @@ const GONE: Wish = { kind: 'nowhere', closeReason: 'client-reset', detail: 'the 
 export interface AskingOptions {
   /** The patterns of PermitRemoteOpen; undefined permits everything. */
   readonly permitted: readonly string[] | undefined;
+  /** What the client must log in with; undefined lets everybody in. */
+  readonly credentials: ProxyCredentials | undefined;
   readonly clock: Clock;
   /** Called once the client's end is closed. */
   readonly onGone: () => void;
@@ -28,7 +31,7 @@ export interface AskingOptions {
 export class AskingCaller implements Caller, End, EndListener {
   readonly #end: End;
   readonly #options: AskingOptions;
-  readonly #handshake = new Handshake();
+  readonly #handshake: Handshake;
   #settle: ((wish: Wish) => void) | undefined;
   #timer: Disposable | undefined;
   #request: ProxyRequest | undefined;
@@ -41,6 +44,7 @@ export class AskingCaller implements Caller, End, EndListener {
   constructor(end: End, options: AskingOptions) {
     this.#end = end;
     this.#options = options;
+    this.#handshake = new Handshake(options.credentials);
   }
 
   ask(): Promise<Wish> {
@@ -128,7 +132,7 @@ export class AskingCaller implements Caller, End, EndListener {
     if (answer.length > 0) this.#end.write(answer);
     if (outcome === undefined) return;
     if (outcome.kind === 'refused') {
-      this.#answer({ kind: 'nowhere', closeReason: 'not-understood', detail: outcome.detail });
+      this.#answer({ kind: 'nowhere', closeReason: outcome.closeReason, detail: outcome.detail });
       this.#turnAway(outcome.answer);
       return;
     }

@@ -1,7 +1,8 @@
-import { HTTP } from './http.ts';
+import type { ProxyCredentials } from '../../protocol/messages.ts';
+import { httpReader } from './http.ts';
 import { MORE, NOTHING, refused, type Reader, type Reading } from './reading.ts';
-import { SOCKS4 } from './socks4.ts';
-import { SOCKS5 } from './socks5.ts';
+import { SOCKS4, SOCKS4_WITHOUT_LOGIN } from './socks4.ts';
+import { socks5Reader } from './socks5.ts';
 
 /** What the client is told now, and what came of the handshake once it is over. */
 export interface HandshakeStep {
@@ -10,19 +11,17 @@ export interface HandshakeStep {
   readonly outcome: Extract<Reading, { kind: 'request' | 'refused' }> | undefined;
 }
 
-/** SOCKS and HTTP have no first byte in common. */
-const ANY: Reader = {
-  read: (bytes) => (bytes[0] === undefined ? MORE : begin(bytes[0])),
-  unfinished: NOTHING,
-};
-
 /**
  * Reads what a client says before its connection can be relayed: SOCKS 4, 4a and 5 and HTTP, told apart by the first
- * byte. Pure: bytes in, however they are cut, and a step out.
+ * byte. Pure: bytes in, however they are cut, and a step out. With credentials, only who shows them gets to a request.
  */
 export class Handshake {
-  #reader = ANY;
+  #reader: Reader;
   #received = NOTHING;
+
+  constructor(credentials?: ProxyCredentials) {
+    this.#reader = { read: ([first]) => (first === undefined ? MORE : begin(first, credentials)), unfinished: NOTHING };
+  }
 
   /** Takes what came next; not to be called after an outcome. */
   push(chunk: Buffer): HandshakeStep {
@@ -43,9 +42,16 @@ export class Handshake {
   }
 }
 
-function begin(first: number): Reading {
-  const reader = first === 4 ? SOCKS4 : first === 5 ? SOCKS5 : isPrintable(first) ? HTTP : undefined;
+function begin(first: number, credentials: ProxyCredentials | undefined): Reading {
+  const reader = readerFor(first, credentials);
   return reader === undefined ? refused(NOTHING, 'neither SOCKS nor HTTP') : { kind: 'next', length: 0, answer: NOTHING, reader };
+}
+
+/** SOCKS and HTTP have no first byte in common. */
+function readerFor(first: number, credentials: ProxyCredentials | undefined): Reader | undefined {
+  if (first === 4) return credentials === undefined ? SOCKS4 : SOCKS4_WITHOUT_LOGIN;
+  if (first === 5) return socks5Reader(credentials);
+  return isPrintable(first) ? httpReader(credentials) : undefined;
 }
 
 function isPrintable(byte: number): boolean {

@@ -1,7 +1,9 @@
 import { formatHostPort, type HostPort } from '../../core/address.ts';
 import type { FailureCode } from '../../core/failure.ts';
+import type { ProxyCredentials } from '../../protocol/messages.ts';
 import { parseAuthority } from './hostText.ts';
-import { errorResponse, failureResponse, whatThisIs } from './httpResponses.ts';
+import { errorResponse, failureResponse, loginRequired, whatThisIs } from './httpResponses.ts';
+import { isUserPass } from './login.ts';
 import { MORE, NOTHING, refused, type ProxyRequest, type Reader, type Reading } from './reading.ts';
 
 /** As much as Node's own server takes. */
@@ -20,9 +22,12 @@ const FRAMING = ['content-length', 'transfer-encoding'];
 
 /**
  * An HTTP proxy's requests (RFC 9110 section 9.3.6, RFC 9112 section 3.2): CONNECT, and `GET http://…` for pages without
- * TLS. What is meant for a web server gets a page that says what this port is.
+ * TLS. What is meant for a web server gets a page that says what this port is; with credentials, a request without them
+ * is answered by 407.
  */
-export const HTTP: Reader = { read, unfinished: errorResponse(408, 'The request did not arrive whole.') };
+export function httpReader(credentials: ProxyCredentials | undefined): Reader {
+  return { read: (bytes) => read(bytes, credentials), unfinished: errorResponse(408, 'The request did not arrive whole.') };
+}
 
 interface Head {
   readonly method: string;
@@ -36,7 +41,7 @@ interface Field {
   readonly line: string;
 }
 
-function read(bytes: Buffer): Reading {
+function read(bytes: Buffer, credentials: ProxyCredentials | undefined): Reading {
   const end = bytes.indexOf(HEAD_END);
   const length = end === -1 ? bytes.length : end + HEAD_END.length;
   if (length > HEAD_MAX_BYTES) return refused(errorResponse(431, 'The head of the request is too long.'), 'an HTTP request with too long a head');
@@ -44,7 +49,16 @@ function read(bytes: Buffer): Reading {
   const head = parseHead(bytes.toString('latin1', 0, end));
   if (head === undefined) return malformed();
   const request = head.method === 'CONNECT' ? tunnel(head, bytes.subarray(length)) : page(head, bytes.subarray(length));
-  return request === undefined ? refused(whatThisIs(head.method), 'an HTTP request that is not for a proxy') : { kind: 'request', request };
+  if (request === undefined) return refused(whatThisIs(head.method), 'an HTTP request that is not for a proxy');
+  if (credentials !== undefined && !isLoggedIn(head, credentials)) return refused(loginRequired(head.method), 'an HTTP request without the login', 'login-refused');
+  return { kind: 'request', request };
+}
+
+/** Basic authentication (RFC 7617): one field, whose scheme may be written in any case (RFC 9110 section 11.1). */
+function isLoggedIn({ fields }: Head, credentials: ProxyCredentials): boolean {
+  const [own, ...more] = fields.filter(({ name }) => name === 'proxy-authorization');
+  const [, token] = /^[^:]+:[\t ]*basic +([A-Za-z0-9+/]+={0,2})[\t ]*$/i.exec(own?.line ?? '') ?? [];
+  return token !== undefined && more.length === 0 && isUserPass(Buffer.from(token, 'base64'), credentials);
 }
 
 function parseHead(text: string): Head | undefined {

@@ -1,7 +1,7 @@
 import type { FailureCode } from '../../core/failure.ts';
 
 const REASONS = {
-  400: 'Bad Request', 403: 'Forbidden', 408: 'Request Timeout', 431: 'Request Header Fields Too Large',
+  400: 'Bad Request', 403: 'Forbidden', 407: 'Proxy Authentication Required', 408: 'Request Timeout', 431: 'Request Header Fields Too Large',
   502: 'Bad Gateway', 503: 'Service Unavailable', 504: 'Gateway Timeout',
 } as const;
 
@@ -24,8 +24,17 @@ export function errorResponse(status: Status, text: string): Buffer {
 
 /** For a browser that takes the proxy for a website. */
 export function whatThisIs(method: string): Buffer {
-  const whole = response(400, 'text/html', WHAT_THIS_IS);
-  // RFC 9110 section 9.3.2: the answer to HEAD has no content.
+  return answerTo(method, response(400, 'text/html', WHAT_THIS_IS));
+}
+
+/** For a client that has not logged in, or wrongly (RFC 9110 section 11.7.1, RFC 7617 section 2). */
+export function loginRequired(method: string): Buffer {
+  const challenge = 'Proxy-Authenticate: Basic realm="Culvert", charset="UTF-8"';
+  return answerTo(method, response(407, 'text/plain', 'This proxy needs a user name and a password.\n', challenge));
+}
+
+/** RFC 9110 section 9.3.2: the answer to HEAD has no content. */
+function answerTo(method: string, whole: Buffer): Buffer {
   return method === 'HEAD' ? whole.subarray(0, whole.indexOf('\r\n\r\n') + 4) : whole;
 }
 
@@ -43,12 +52,13 @@ export function failureResponse(code: FailureCode): Buffer {
   }
 }
 
-function response(status: Status, type: string, text: string): Buffer {
+function response(status: Status, type: string, text: string, ...fields: readonly string[]): Buffer {
   const head = [
     `HTTP/1.1 ${String(status)} ${REASONS[status]}`,
     `Content-Type: ${type}; charset=utf-8`,
     `Content-Length: ${String(Buffer.byteLength(text))}`,
     'Connection: close',
+    ...fields,
   ];
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${text}`);
 }

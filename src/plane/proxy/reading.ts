@@ -1,5 +1,6 @@
 import type { HostPort } from '../../core/address.ts';
 import type { FailureCode } from '../../core/failure.ts';
+import type { CloseReason } from '../../core/forward.ts';
 
 /** What a client asked of the proxy, and how to answer it in its own protocol. */
 export interface ProxyRequest {
@@ -19,7 +20,10 @@ export type Reading =
   | { readonly kind: 'next'; readonly length: number; readonly answer: Buffer; readonly reader: Reader }
   | { readonly kind: 'request'; readonly request: ProxyRequest }
   /** An empty answer means that none fits. */
-  | { readonly kind: 'refused'; readonly answer: Buffer; readonly detail: string };
+  | { readonly kind: 'refused'; readonly answer: Buffer; readonly detail: string; readonly closeReason: RefusalReason };
+
+/** Whether the client was not understood, or did not show that it may use the proxy. */
+export type RefusalReason = Extract<CloseReason, 'not-understood' | 'login-refused'>;
 
 /** Understands one message of a protocol. */
 export interface Reader {
@@ -33,6 +37,6 @@ export const MORE: Reading = { kind: 'more' };
 
 export const NOTHING = Buffer.alloc(0);
 
-export function refused(answer: Buffer, detail: string): Reading {
-  return { kind: 'refused', answer, detail };
+export function refused(answer: Buffer, detail: string, closeReason: RefusalReason = 'not-understood'): Reading {
+  return { kind: 'refused', answer, detail, closeReason };
 }

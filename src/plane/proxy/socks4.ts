@@ -14,6 +14,12 @@ const REJECTED = reply(91);
 /** SOCKS 4 and 4a, as their memos (SOCKS.protocol, socks4a.protocol) describe them. */
 export const SOCKS4: Reader = { read, unfinished: REJECTED };
 
+/** For a proxy with a login: the user name of SOCKS 4 proves nothing, and there is no password. */
+export const SOCKS4_WITHOUT_LOGIN: Reader = {
+  read: () => refused(REJECTED, 'SOCKS 4, which has no way to log in', 'login-refused'),
+  unfinished: REJECTED,
+};
+
 function read(bytes: Buffer): Reading {
   if (bytes.length < HEAD_BYTES) return MORE;
   const user = textAt(bytes, HEAD_BYTES, USER_MAX_BYTES);

@@ -1,28 +1,65 @@
 import type { FailureCode } from '../../core/failure.ts';
+import type { ProxyCredentials } from '../../protocol/messages.ts';
 import { hostText, ipv4Text, ipv6Text } from './hostText.ts';
+import { isLogin } from './login.ts';
 import { MORE, NOTHING, refused, type Reader, type Reading } from './reading.ts';
 
 const VERSION = 5;
 const NO_AUTHENTICATION = 0;
-const NO_ACCEPTABLE_METHOD = 0xff;
+const USERNAME_PASSWORD = 2;
+const NO_METHOD = Buffer.from([VERSION, 0xff]);
 const CONNECT = 1;
+
+/** RFC 1929: the version of the login is its own, and 0 the only status that lets in. */
+const LOGIN_VERSION = 1;
+const LOGIN_ACCEPTED = Buffer.from([LOGIN_VERSION, 0]);
+const LOGIN_REFUSED = Buffer.from([LOGIN_VERSION, 1]);
 
 /** The replies of RFC 1928 section 6. */
 const REPLY = { succeeded: 0, failed: 1, notAllowed: 2, hostUnreachable: 4, refused: 5, badCommand: 7, badAddressType: 8 } as const;
 
-/** The greeting of RFC 1928 section 3: the client offers methods, the answer is one of them. */
-export const SOCKS5: Reader = { read: readGreeting, unfinished: NOTHING };
+/** The greeting of RFC 1928 section 3: the client offers methods, the answer is one of them, with credentials the login. */
+export function socks5Reader(credentials: ProxyCredentials | undefined): Reader {
+  const method: Method = credentials === undefined
+    ? { id: NO_AUTHENTICATION, reader: REQUEST, refusal: refused(NO_METHOD, 'a SOCKS 5 client that insists on logging in') }
+    : { id: USERNAME_PASSWORD, reader: loginReader(credentials), refusal: refused(NO_METHOD, 'a SOCKS 5 client that does not log in', 'login-refused') };
+  return { read: (bytes) => readGreeting(bytes, method), unfinished: NOTHING };
+}
+
+/** How a client proves who it is. */
+interface Method {
+  readonly id: number;
+  /** For what comes once it is chosen. */
+  readonly reader: Reader;
+  /** For a client that does not offer it. */
+  readonly refusal: Reading;
+}
 
 /** The request of RFC 1928 section 4. */
 const REQUEST: Reader = { read: readRequest, unfinished: reply(REPLY.failed) };
 
-function readGreeting(bytes: Buffer): Reading {
+function readGreeting(bytes: Buffer, { id, reader, refusal }: Method): Reading {
   const length = 2 + (bytes[1] ?? 0);
   if (bytes.length < 2 || bytes.length < length) return MORE;
-  if (!bytes.subarray(2, length).includes(NO_AUTHENTICATION)) {
-    return refused(Buffer.from([VERSION, NO_ACCEPTABLE_METHOD]), 'a SOCKS 5 client that insists on logging in');
+  return bytes.subarray(2, length).includes(id) ? { kind: 'next', length, answer: Buffer.from([VERSION, id]), reader } : refusal;
+}
+
+/** The login of RFC 1929 section 2; one that fails ends the connection. */
+function loginReader(credentials: ProxyCredentials): Reader {
+  return { read: (bytes) => readLogin(bytes, credentials), unfinished: LOGIN_REFUSED };
+}
+
+function readLogin(bytes: Buffer, credentials: ProxyCredentials): Reading {
+  const [version, userLength] = bytes;
+  if (version !== undefined && version !== LOGIN_VERSION) return refused(LOGIN_REFUSED, 'a SOCKS 5 login that is none');
+  if (userLength === undefined) return MORE;
+  const passwordAt = 2 + userLength + 1;
+  const length = passwordAt + (bytes[passwordAt - 1] ?? 0);
+  if (bytes.length < passwordAt || bytes.length < length) return MORE;
+  if (!isLogin(bytes.subarray(2, passwordAt - 1), bytes.subarray(passwordAt, length), credentials)) {
+    return refused(LOGIN_REFUSED, 'a SOCKS 5 client with a wrong login', 'login-refused');
   }
-  return { kind: 'next', length, answer: Buffer.from([VERSION, NO_AUTHENTICATION]), reader: REQUEST };
+  return { kind: 'next', length, answer: LOGIN_ACCEPTED, reader: REQUEST };
 }
 
 function readRequest(bytes: Buffer): Reading {

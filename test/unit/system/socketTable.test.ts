@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseExcludedStretches } from '../../../src/system/excludedPorts.ts';
 import { parseLsof, parseWindowsListeners } from '../../../src/system/foreignListeners.ts';
 import { isInTheWay } from '../../../src/system/portConflict.ts';
 import { parseProcNetTcp } from '../../../src/system/socketTable.ts';
@@ -42,6 +43,15 @@ describe('parseWindowsListeners', () => {
       { address: { host: '::', port: 80 }, holder: { pid: 4, program: 'System' } },
       { address: { host: 'fe80::1', port: 90 }, holder: { pid: 5, program: '' } },
     ]);
+  });
+});
+
+describe('parseExcludedStretches', () => {
+  it('reads what Windows prints, in any language', () => {
+    const english = '\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port      \r\n----------    --------      \r\n      5357        5357      \r\n     50000       50059     *\r\n\r\n* - Administered port exclusions.\r\n\r\n';
+    expect(parseExcludedStretches(english)).toEqual([{ first: 5357, last: 5357 }, { first: 50_000, last: 50_059 }]);
+    expect(parseExcludedStretches(english.replace('Start Port    End Port', 'Startport     Endport 80'))).toHaveLength(2);
+    expect(parseExcludedStretches('The following command was not found')).toEqual([]);
   });
 });
 

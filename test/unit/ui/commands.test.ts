@@ -4,14 +4,17 @@ import { formatForward } from '../../../src/core/forwardText.ts';
 import { registerCommands } from '../../../src/ui/commands.ts';
 import { COMMANDS } from '../../../src/ui/contributions.ts';
 import type { ForwardPicker } from '../../../src/ui/forwardPicker.ts';
+import { PromptQueue } from '../../../src/ui/promptQueue.ts';
+import { ProxyLogins } from '../../../src/ui/proxyLogins.ts';
 import type { FakeQuickInput } from './fakeQuickInput.ts';
-import { createModel, define, DYNAMIC, LOCAL, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
+import { createModel, define, DYNAMIC, FakeLog, LOCAL, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
 
 /** The editor as the commands meet it: what it runs, what was copied, opened and said. */
 const editor = vi.hoisted(() => ({
   input: undefined as FakeQuickInput | undefined,
   actions: new Map<string, (...args: unknown[]) => Promise<void> | void>(),
   copied: [] as string[], opened: [] as string[], said: [] as string[],
+  offered: [] as string[], choice: undefined as string | undefined,
 }));
 vi.mock('vscode', async () => {
   const { FakeQuickInput: Fake } = await import('./fakeQuickInput.ts');
@@ -20,7 +23,10 @@ vi.mock('vscode', async () => {
   const say = async (message: string): Promise<undefined> => { editor.said.push(message); return undefined; };
   return {
     ...input.api,
-    window: { ...input.api.window, setStatusBarMessage: () => ({ dispose: () => undefined }), showInformationMessage: say, showErrorMessage: say, showWarningMessage: say },
+    window: { ...input.api.window, setStatusBarMessage: () => ({ dispose: () => undefined }), showInformationMessage: say, showErrorMessage: say, showWarningMessage: say, showQuickPick: async (items: readonly { label: string; detail: string }[]) => {
+      editor.offered = items.map(({ label, detail }) => `${label} | ${detail}`);
+      return items.find(({ label }) => label === editor.choice);
+    } },
     commands: { registerCommand: (id: string, action: () => void) => { editor.actions.set(id, action); return { dispose: () => undefined }; } },
     env: {
       clipboard: { writeText: async (text: string) => { editor.copied.push(text); } },
@@ -42,13 +48,21 @@ function setup() {
     resolve: async ([chosen]: readonly unknown[]) => world.model.forwards.filter(({ definition }) => definition.id === idOf(chosen)),
     rowsOf: ([chosen, all]: readonly unknown[]) => all ?? (typeof chosen === 'string' ? [] : [chosen]),
   } as unknown as ForwardPicker;
+  const passwords = new Map<string, string>();
+  const vault = {
+    get: async (key: string) => { const secret = passwords.get(key); return secret === undefined ? undefined : { secret, isRefused: false }; },
+    put: async (key: string, secret: string) => { passwords.set(key, secret); },
+    forget: async (key: string) => { passwords.delete(key); },
+  };
+  const proxyLogins = new ProxyLogins(vault, new PromptQueue(), async () => undefined, new FakeLog());
   registerCommands({
+    proxyLogins,
     model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, remedyActions: { removeStaleSocket: async () => undefined },
     forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
     flowContext: async () => ({ hosts: [{ alias: 'bastion', detail: '' }], recent: [], portHint: () => undefined, proposePort: async (port) => port }),
   });
   const texts = (): string[] => world.model.forwards.map(({ definition: { spec }, state }) => `${formatForward(spec)} ${state.phase}`);
-  return { ...world, revealed, texts };
+  return { ...world, revealed, texts, passwords };
 }
 
 /** Runs a command and answers its boxes one after the other. */
@@ -108,6 +122,71 @@ describe('Edit', () => {
   });
 });
 
+describe('Set Proxy Login', () => {
+  const login = (model: ReturnType<typeof createModel>['model']): string | undefined => model.get('a')?.definition.login;
+
+  it('keeps the user with the forward and the password under its id, and restarts one that runs', async () => {
+    const { model, runner, passwords, comeUp } = setup();
+    model.put(define('a', { spec: DYNAMIC }));
+    model.start('a');
+    comeUp('a');
+    await run(COMMANDS.setProxyLogin, ['a'], 'me', 'geheim');
+    expect(login(model)).toBe('me');
+    expect([...passwords]).toEqual([['proxy password for a', 'geheim']]);
+    expect(runner.orders).toEqual(['start a', 'stop a', 'start a']);
+  });
+
+  it('restarts for another password as well, and starts none that does not run', async () => {
+    const { model, runner, passwords, comeUp } = setup();
+    model.put(define('a', { spec: DYNAMIC, login: 'me' }));
+    await run(COMMANDS.setProxyLogin, ['a'], 'me', 'geheim');
+    expect(runner.orders).toEqual([]);
+    model.start('a');
+    comeUp('a');
+    await run(COMMANDS.setProxyLogin, ['a'], 'me', 'geheimer');
+    expect([...passwords.values()]).toEqual(['geheimer']);
+    expect(runner.orders).toEqual(['start a', 'stop a', 'start a']);
+  });
+
+  it('without a user takes the login and its password away', async () => {
+    const { model, passwords } = setup();
+    model.put(define('a', { spec: DYNAMIC, login: 'me' }));
+    passwords.set('proxy password for a', 'geheim');
+    await run(COMMANDS.setProxyLogin, ['a'], '');
+    expect(login(model)).toBeUndefined();
+    expect(passwords.size).toBe(0);
+  });
+
+  it.each<[string, readonly string[]]>([['a user with a colon', ['me:you']], ['a user of 256 bytes', ['é'.repeat(128)]], ['no password', ['me', '']], ['a password of two lines', ['me', 'a\nb']]])('does not take %s', async (_, answers) => {
+    const { model, passwords } = setup();
+    model.put(define('a', { spec: DYNAMIC }));
+    const done = editor.actions.get(COMMANDS.setProxyLogin)!('a');
+    for (const answer of answers) {
+      await turn();
+      editor.input!.box.type(answer);
+      editor.input!.box.accept();
+    }
+    expect(editor.input!.box.validationMessage).not.toBe('');
+    editor.input!.box.leave();
+    await done;
+    expect([login(model), passwords.size]).toEqual([undefined, 0]);
+  });
+
+  it('is for proxies alone, and goes with them', async () => {
+    const { model, passwords } = setup();
+    model.put(define('a', { spec: LOCAL }));
+    await run(COMMANDS.setProxyLogin, ['a']);
+    expect(editor.said).toEqual([expect.stringContaining('is no proxy')]);
+    model.put(define('a', { spec: DYNAMIC, login: 'me' }));
+    passwords.set('proxy password for a', 'geheim');
+    await run(COMMANDS.edit, ['a'], '5432:db:5432 me@bastion');
+    expect(login(model)).toBeUndefined();
+    model.put(define('a', { spec: DYNAMIC, login: 'me' }));
+    await run(COMMANDS.remove, ['a']);
+    expect(passwords.size).toBe(0);
+  });
+});
+
 describe('what a forward gives to other programs', () => {
   it.each<[ForwardSpec, string, string | undefined]>([
     [LOCAL, 'localhost:5432', 'ssh -N -L 5432:db:5432 me@bastion'],
@@ -124,6 +203,30 @@ describe('what a forward gives to other programs', () => {
     await run(COMMANDS.copyAddress, ['a']);
     await run(COMMANDS.copySshCommand, ['a']);
     expect(editor.copied).toEqual(command === undefined ? [address] : [address, command]);
+  });
+
+  it('is what the user chooses of the programs that do the same, each with what it needs', async () => {
+    const { model } = setup();
+    model.put(define('a', { spec: { ...RELAY, connect: { host: '10.0.0.2', port: 80 } } }));
+    editor.choice = undefined;
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.offered).toEqual([expect.stringMatching(/^socat Command \| Linux/), expect.stringMatching(/^nftables Rules \| .*root/), expect.stringMatching(/^netsh Commands \| Windows/)]);
+    expect(editor.copied).toEqual([]);
+    editor.choice = 'netsh Commands';
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.copied).toEqual([expect.stringMatching(/^rem .*\nnetsh interface portproxy add [^\n]*\n$/s)]);
+  });
+
+  it('has the port that it got, where any free one was asked for', async () => {
+    const { model, comeUp } = setup();
+    model.put(define('a', { spec: { ...LOCAL, listen: { host: 'localhost', port: 0 } } }));
+    editor.choice = 'ssh Command';
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.said).toEqual([expect.stringContaining('has to run first')]);
+    model.start('a');
+    comeUp('a', { addresses: [{ host: '127.0.0.1', port: 40_123 }] });
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.copied).toEqual(['ssh -N -L 40123:db:5432 me@bastion\n']);
   });
 
   it('of a port of a range, that port alone', async () => {

@@ -42,6 +42,8 @@ async function vaultWith(...keys: readonly string[]): Promise<SecretVault> {
   return vault;
 }
 
+const titleOf = (id: string): string | undefined => (id === 'there' ? 'office' : undefined);
+
 beforeEach(() => {
   editor.shown.length = 0;
   editor.button = undefined;
@@ -52,7 +54,7 @@ describe('forgetting saved secrets', () => {
     const vault = await vaultWith(BASTION, INNER, KEY);
     await vault.markRefused(INNER);
     editor.pick = (items) => (items as readonly Item[]).filter(({ label }) => label.startsWith('inner'));
-    await forgetSecrets(vault);
+    await forgetSecrets(vault, titleOf);
     expect((editor.shown[0]?.[0] as readonly Item[]).map(({ label, description }) => [label, description])).toEqual([
       ['bastion, me@10.0.0.1:22', 'password'],
       ['inner, me@10.0.0.1:22', 'password, refused the last time'],
@@ -64,10 +66,20 @@ describe('forgetting saved secrets', () => {
     expect(await vault.get(INNER)).toEqual({ secret: 'new', isRefused: false });
   });
 
+  it('names the proxy that a password is for', async () => {
+    editor.pick = (items) => items;
+    const vault = await vaultWith('proxy password for there', 'proxy password for gone');
+    await forgetSecrets(vault, titleOf);
+    expect((editor.shown[0]?.[0] as readonly Item[]).map(({ label, description }) => [label, description])).toEqual([
+      ['office', 'password of its proxy'], ['A forward that is gone', 'password of its proxy'],
+    ]);
+    expect(await vault.keys()).toEqual([]);
+  });
+
   it('forgets nothing when nothing is chosen', async () => {
     const vault = await vaultWith(BASTION);
     editor.pick = () => undefined;
-    await forgetSecrets(vault);
+    await forgetSecrets(vault, titleOf);
     expect(await vault.keys()).toEqual([BASTION]);
   });
 
@@ -79,7 +91,7 @@ describe('forgetting saved secrets', () => {
     expect(await vault.keys()).toEqual(left);
   });
 
-  it.each([forgetSecrets, forgetAllSecrets])('says when there are none: %o', async (forget) => {
+  it.each([(vault: SecretVault) => forgetSecrets(vault, titleOf), forgetAllSecrets])('says when there are none: %o', async (forget) => {
     await forget(await vaultWith());
     expect(editor.shown).toEqual([['Culvert remembers no password and no passphrase.']]);
   });

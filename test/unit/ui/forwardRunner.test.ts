@@ -53,7 +53,8 @@ function setup(changes: Partial<Preparation> = {}) {
   const log = new FakeLog();
   const clock = new FakeClock(NOW);
   const preparation: Preparation = {
-    allowBind: async () => undefined, resolveTarget: async () => TARGET, explain: async (given) => given, limits: () => ({ parking: PARKING, idleMs: 300_000 }), ...changes,
+    allowBind: async () => undefined, resolveTarget: async () => TARGET, proxyCredentials: async () => undefined, explain: async (given) => given,
+    limits: () => ({ parking: PARKING, idleMs: 300_000 }), ...changes,
   };
   const runner = new PlaneRunner(host as unknown as PlaneHost, preparation, clock, log);
   const events: RunnerEvent[] = [];
@@ -99,6 +100,20 @@ describe('starting', () => {
       method: 'start',
       params: { id: 'a', generation: 7, parking: PARKING, listen: here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), connect: fixed({ host: 'db', port: 5432 }), target: TARGET },
     }]);
+  });
+
+  it('tells the plane what the clients of a proxy must show, and never starts it without', async () => {
+    const credentials = { user: 'me', password: 'geheim' };
+    const { host, runner, log } = setup({ proxyCredentials: async () => credentials });
+    runner.start(define('a', { spec: DYNAMIC, login: 'me' }), 7);
+    await turn();
+    expect(host.requests).toMatchObject([{ method: 'start', params: { connect: { kind: 'asked', credentials } } }]);
+    expect(log.lines.join()).not.toContain('geheim');
+    const refusing = setup({ proxyCredentials: async () => { throw new ForwardError('auth-cancelled', 'no password'); } });
+    refusing.runner.start(define('a', { spec: DYNAMIC, login: 'me' }), 7);
+    await turn();
+    expect(refusing.methods()).toEqual([]);
+    expect(refusing.events).toMatchObject([{ event: { type: 'lost', failure: { code: 'auth-cancelled' } } }]);
   });
 
   it.each<[ForwardSpec, unknown, unknown]>([

@@ -8,7 +8,8 @@ vi.mock('vscode', async () => new (await import('./fakeVscode.ts')).FakeEditor()
 
 function setup(isGrouped = false) {
   const world = createModel();
-  const tree = new ForwardsTree({ ...world, problems: () => [], isGrouped: () => isGrouped, programOf: () => undefined });
+  const warnings = new Map<string, string>();
+  const tree = new ForwardsTree({ ...world, problems: () => [], isGrouped: () => isGrouped, programOf: () => undefined, warningOf: (id) => warnings.get(id) });
   const redrawn: (string | undefined)[] = [];
   tree.onDidChangeTreeData((node: TreeNode | undefined) => { redrawn.push(node?.id); });
   const show = (id: string, ...connectionIds: number[]): void => {
@@ -20,7 +21,7 @@ function setup(isGrouped = false) {
     tree.getTreeItem(child);
     return [child.id, ...draw(child)];
   });
-  return { ...world, tree, redrawn, show, draw };
+  return { ...world, tree, redrawn, show, draw, warnings };
 }
 
 /** As ssh_config offers it. */
@@ -35,6 +36,22 @@ describe('the rows of the tree', () => {
     comeUp('a');
     show('a', 1, 2);
     expect(draw()).toEqual(['forward:a', 'address:a:0', 'connection:a:1', 'connection:a:2', 'forward:b']);
+  });
+
+  it('warn at what listens, and in the tooltip, of who else localhost leads to', () => {
+    const { model, comeUp, draw, tree, warnings, redrawn } = setup();
+    model.put(define('a'));
+    model.start('a');
+    comeUp('a');
+    draw();
+    redrawn.length = 0;
+    warnings.set('a', 'localhost may lead to node (pid 7), which has [::1]:5432');
+    tree.refreshAges();
+    expect(redrawn).toEqual(['forward:a']);
+    const row = tree.getTreeItem(tree.getChildren(tree.nodeOf('a'))[0]!);
+    expect(row.description).toContain('·  localhost may lead to node (pid 7), which has [::1]:5432');
+    expect(row.iconPath).toMatchObject({ id: 'warning' });
+    expect((tree.getTreeItem(tree.nodeOf('a')).tooltip as { value: string }).value).toContain('Warning: localhost may lead to node (pid 7), which has [::1]:5432.');
   });
 
   it('are for a range each of its ports, then the connections', () => {

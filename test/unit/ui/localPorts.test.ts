@@ -202,9 +202,10 @@ describe('a failure to listen', () => {
   });
 
   it('for want of rights tells the limit, and on Linux the recipe', async () => {
+    machine.taken.add(8080);
     const denied = failure('permission-denied', { host: '127.0.0.1', port: 80 });
     const { context } = await explainListenFailure(denied, define('a', { spec: { ...LOCAL, listen: { host: 'localhost', port: 80 } } }), createModel().model, nowhere);
-    expect(context).toMatchObject({ port: 80, firstUnprivileged: 1024 });
+    expect(context).toMatchObject({ port: 80, firstUnprivileged: 1024, freePort: 8081 });
     expect(context.recipe).toBe(process.platform === 'linux' ? 'sudo sysctl -w net.ipv4.ip_unprivileged_port_start=80' : undefined);
     const other = await explainListenFailure(failure('permission-denied', { port: 5432 }), define('a'), createModel().model, nowhere);
     expect(other.context.recipe).toBeUndefined();

@@ -140,6 +140,11 @@ describe('the menu of a forward\'s row', () => {
     for (const phase of ['stopped', 'starting', 'stopping'] as const) expect(offeredOn(context(phase)).map(({ command }) => command)).not.toContain(COMMANDS.explain);
   });
 
+  it('has a login only where it is a proxy', () => {
+    for (const kind of kinds) expect(offers(context('listening', 23, kind), COMMANDS.setProxyLogin, 'menu'), kind).toBe(kind === 'dynamic' || kind === 'remote-dynamic');
+    expect(offers(contextOf(forwardOf(STATES.stopped, { spec: DYNAMIC, origin: 'ssh-config' })), COMMANDS.setProxyLogin, 'menu')).toBe(false);
+  });
+
   it('has an ssh command only where there is SSH', () => {
     for (const kind of kinds) expect(offers(context('listening', 23, kind), COMMANDS.copySshCommand, 'menu'), kind).toBe(kind !== 'relay' && kind !== 'udp');
   });

@@ -144,6 +144,13 @@ describe('the row of a forward', () => {
     expect(presentForward(forwardOf(STATES.stopped, { spec }), NOW, true).spoken).toBe(spoken);
   });
 
+  it('says that a proxy has a login, and of nothing else', () => {
+    expect(presentForward(forwardOf(STATES.stopped, { spec: DYNAMIC, login: 'me' }), NOW, true)).toMatchObject({
+      description: 'login needed  ·  stopped', spoken: '1080 → any host (SOCKS), proxy on port 1080 through me@bastion, login needed, stopped',
+    });
+    expect(presentForward(forwardOf(STATES.stopped, { spec: RELAY, login: 'me' }), NOW, true).description).toBe('stopped');
+  });
+
   it('speaks the port that was got', () => {
     const spec = listenOn({ host: 'localhost', port: 0 });
     expect(presentForward(forwardOf(STATES.stopped, { spec }), NOW, true).spoken).toContain('the next free port to db:5432');

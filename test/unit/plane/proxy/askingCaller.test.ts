@@ -21,7 +21,7 @@ describe('a caller that asks', () => {
   });
 
   function ask(permitted?: readonly string[]): { caller: AskingCaller; wish: Promise<Wish> } {
-    const caller = new AskingCaller(end, { permitted, clock, onGone: () => { gone += 1; } });
+    const caller = new AskingCaller(end, { permitted, credentials: undefined, clock, onGone: () => { gone += 1; } });
     return { caller, wish: caller.ask() };
   }
 

@@ -1,6 +1,14 @@
 import type { HostPort } from '../../../../src/core/address.ts';
 import { Handshake } from '../../../../src/plane/proxy/handshake.ts';
 import type { ProxyRequest } from '../../../../src/plane/proxy/reading.ts';
+import type { ProxyCredentials } from '../../../../src/protocol/messages.ts';
+
+/** All ways to cut a short text in two, and to the byte; for a long one some. */
+export function cuts(bytes: Buffer): Buffer[][] {
+  const step = Math.max(1, Math.floor(bytes.length / 600));
+  const inTwo = Array.from({ length: Math.ceil(bytes.length / step) }, (_, index) => [bytes.subarray(0, index * step), bytes.subarray(index * step)]);
+  return [[bytes], ...inTwo, Array.from(bytes, (byte) => Buffer.from([byte]))];
+}
 
 /** What came of a handshake; answers are hexadecimal. */
 export interface Conversation {
@@ -14,8 +22,8 @@ export interface Conversation {
 }
 
 /** Hands these chunks to a new handshake until it is over; what is left then belongs to the destination. */
-export function converse(chunks: readonly Buffer[]): Conversation {
-  const handshake = new Handshake();
+export function converse(chunks: readonly Buffer[], credentials?: ProxyCredentials): Conversation {
+  const handshake = new Handshake(credentials);
   const answers: Buffer[] = [];
   for (const [index, chunk] of chunks.entries()) {
     const { answer, outcome } = handshake.push(chunk);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isPermitted } from '../../../../src/plane/proxy/permitted.ts';
 import { fuzz, fuzzPlan } from '../../../support/fuzzing.ts';
-import { http, socks4, socks4a, socks5 } from '../../../support/proxyRequests.ts';
+import { basicLogin, http, login, socks4, socks4a, socks5, socks5WithLogin } from '../../../support/proxyRequests.ts';
 import { converse, type Conversation } from './converse.ts';
 
 const CASES = 5_000;
@@ -12,17 +12,18 @@ const PROPER: readonly Buffer[] = [
   http('CONNECT db:5432 HTTP/1.1', 'Host: db:5432'), http('GET http://web:8080/a HTTP/1.1', 'Host: web', 'Accept: */*'), http('GET / HTTP/1.1', 'Host: here'),
 ];
 
-const proper = fc.constantFrom(...PROPER);
 const someBytes = (maxLength: number): fc.Arbitrary<Buffer> => fc.uint8Array({ maxLength, size: 'max' }).map((bytes) => Buffer.from(bytes));
 
-/** Something put in the place of some bytes, anywhere. */
-const damage = fc.record({ at: fc.nat(0xffff), lost: fc.nat(8), put: fc.oneof(fc.constant(Buffer.alloc(0)), someBytes(3), proper) });
-
 /** A proper request, damaged here and there; sometimes pure noise behind a promising first byte. */
-const requests = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ request: proper, damages: fc.array(damage, { maxLength: 3, size: 'max' }) }).map(({ request, damages }) => damages.reduce(damageBytes, request)) },
-  { weight: 1, arbitrary: fc.record({ first: fc.constantFrom(4, 5, 0x43, 0x47), rest: someBytes(40) }).map(({ first, rest }) => Buffer.concat([Buffer.from([first]), rest])) },
-).filter((bytes) => bytes.length > 0);
+function requestsLike(examples: readonly Buffer[]): fc.Arbitrary<Buffer> {
+  const proper = fc.constantFrom(...examples);
+  /** Something put in the place of some bytes, anywhere. */
+  const damage = fc.record({ at: fc.nat(0xffff), lost: fc.nat(8), put: fc.oneof(fc.constant(Buffer.alloc(0)), someBytes(3), proper) });
+  return fc.oneof(
+    { weight: 3, arbitrary: fc.record({ request: proper, damages: fc.array(damage, { maxLength: 3, size: 'max' }) }).map(({ request, damages }) => damages.reduce(damageBytes, request)) },
+    { weight: 1, arbitrary: fc.record({ first: fc.constantFrom(4, 5, 0x43, 0x47), rest: someBytes(40) }).map(({ first, rest }) => Buffer.concat([Buffer.from([first]), rest])) },
+  ).filter((bytes) => bytes.length > 0);
+}
 
 /** The lengths of the chunks, over and over. */
 const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8, size: 'max' });
@@ -70,7 +71,7 @@ function expectSane(bytes: Buffer, { destination, answer, granted, early, isOver
 describe('whatever a client sends', () => {
   it('comes to the same however it is cut, and only a proper request gets anywhere', { timeout: fuzzPlan(CASES).timeout }, () => {
     const seen = { granted: 0, refused: 0, waiting: 0 };
-    fuzz({ cases: CASES, values: fc.record({ bytes: requests, lengths: cuts }), check: ({ bytes, lengths }) => {
+    fuzz({ cases: CASES, values: fc.record({ bytes: requestsLike(PROPER), lengths: cuts }), check: ({ bytes, lengths }) => {
       const whole = converse([bytes]);
       const { request: _one, ...plain } = whole;
       const { request: _other, ...cutUp } = converse(cut(bytes, lengths));
@@ -80,6 +81,27 @@ describe('whatever a client sends', () => {
     } });
     // The generator does its work: every outcome comes up often.
     expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(fuzzPlan(CASES).cases / 20);
+  });
+});
+
+describe('whatever a client sends to a proxy with a login', () => {
+  const OWN = { user: 'me', password: 'geheim' };
+  const WITH_LOGIN: readonly Buffer[] = [
+    socks5WithLogin('me', 'geheim', 'db.internal', 80), socks5WithLogin('me', 'gehein', 'db', 80), http('CONNECT db:5432 HTTP/1.1', basicLogin('me', 'geheim')),
+    http('GET http://web/ HTTP/1.1', basicLogin('me', 'geheim'), 'Accept: */*'), ...PROPER,
+  ];
+
+  it('comes to the same however it is cut, and only who shows the login gets anywhere', { timeout: fuzzPlan(CASES).timeout }, () => {
+    const seen = { granted: 0, refused: 0, waiting: 0 };
+    fuzz({ cases: CASES, values: fc.record({ bytes: requestsLike(WITH_LOGIN), lengths: cuts }), check: ({ bytes, lengths }) => {
+      const { request: _one, ...whole } = converse([bytes], OWN);
+      const { request: _other, ...cutUp } = converse(cut(bytes, lengths), OWN);
+      expect(cutUp, bytes.toString('hex')).toEqual(whole);
+      const shows = bytes.includes(login('me', 'geheim')) || bytes.includes(basicLogin('me', 'geheim').slice('Proxy-Authorization: Basic '.length));
+      if (whole.destination !== undefined) expect(shows, bytes.toString('hex')).toBe(true);
+      seen[whole.destination !== undefined ? 'granted' : whole.isRefused ? 'refused' : 'waiting'] += 1;
+    } });
+    expect(Math.min(...Object.values(seen)), JSON.stringify(seen)).toBeGreaterThan(fuzzPlan(CASES).cases / 50);
   });
 });
 

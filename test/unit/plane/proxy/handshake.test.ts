@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Handshake } from '../../../../src/plane/proxy/handshake.ts';
 import { http, socks4, socks4a, socks5 } from '../../../support/proxyRequests.ts';
-import { converse, type Conversation } from './converse.ts';
+import { converse, cuts, type Conversation } from './converse.ts';
 
 const LONG_NAME = `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(63)}`;
 const GREETING = Buffer.from([5, 1, 0]);
@@ -73,13 +73,6 @@ const PAGES: readonly [string, Buffer, RegExp][] = [
   ['a field without a colon', http('GET http://web/ HTTP/1.1', 'A'), /^HTTP\/1\.1 400 .*not an HTTP request/s],
   ['an endless head', Buffer.from(`GET http://web/ HTTP/1.1\r\nA: ${'b'.repeat(16_384)}`), /^HTTP\/1\.1 431 /],
 ];
-
-/** All ways to cut a short text in two, and to the byte; for a long one some. */
-function cuts(bytes: Buffer): Buffer[][] {
-  const step = Math.max(1, Math.floor(bytes.length / 600));
-  const inTwo = Array.from({ length: Math.ceil(bytes.length / step) }, (_, index) => [bytes.subarray(0, index * step), bytes.subarray(index * step)]);
-  return [[bytes], ...inTwo, Array.from(bytes, (byte) => Buffer.from([byte]))];
-}
 
 describe('a handshake', () => {
   it.each(GRANTED)('understands %s, however it is cut', (_, bytes, expected) => {
