@@ -15,10 +15,12 @@ import { BindConsent } from './ui/bindConsent.ts';
 import { registerCommands } from './ui/commands.ts';
 import { ConfigForwards } from './ui/configForwards.ts';
 import { SECTION, SETTINGS } from './ui/contributions.ts';
+import { Diagnoser } from './ui/diagnoser.ts';
+import { DiagnosisView } from './ui/diagnosisView.ts';
 import { EditorLog } from './ui/editorLog.ts';
 import { FailureNotifier } from './ui/failureNotifier.ts';
 import { ForwardPicker } from './ui/forwardPicker.ts';
-import { PlaneRunner } from './ui/forwardRunner.ts';
+import { PlaneRunner, type Preparation } from './ui/forwardRunner.ts';
 import { ForwardStore } from './ui/forwardStore.ts';
 import { ForwardsView } from './ui/forwardsView.ts';
 import { HostKeyQuestions } from './ui/hostKeyQuestions.ts';
@@ -65,11 +67,12 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const windows = join(context.globalStorageUri.fsPath, 'windows');
   const consent = new BindConsent(context.globalState, queue);
   const targets = new Targets(sshEnvironment, policies, log);
-  const runner: PlaneRunner = owned.add(new PlaneRunner(host, {
+  const preparation: Preparation = {
     allowBind: (definition, signal) => consent.require(definition, signal),
     resolveTarget: (spec, signal) => targets.resolve(spec, signal),
     explain: (failure, definition) => explainListenFailure(failure, definition, model, (text) => isForwardedElsewhere(windows, text)),
-  }, systemClock, log));
+  };
+  const runner = owned.add(new PlaneRunner(host, preparation, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
   const store = owned.add(new ForwardStore(model, log));
   const hosts = owned.add(new SshHosts(sshEnvironment));
@@ -78,10 +81,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const view = owned.add(new ForwardsView({ model, store, runner, clock: systemClock }));
   owned.add(new StatusBar(model));
   owned.add(new FailureNotifier(model));
-  owned.add(vscode.workspace.onDidChangeConfiguration((change) => {
-    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.sshConfigFile}`)) hosts.reset();
-    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.showConfigForwards}`)) void configForwards.read();
-  }));
+  owned.add(followSettings(hosts, configForwards));
   owned.add(registerCommands({
     model,
     clock: systemClock,
@@ -90,6 +90,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
       hosts: await hosts.list(), recent: recent.list(), portHint: await readPortHint(), proposePort,
     }),
     reveal: (id) => view.reveal(id),
+    diagnosis: owned.add(new DiagnosisView(model, new Diagnoser(host, preparation, systemClock))),
     showLog: () => { log.show(); },
     forgetSecrets: () => forgetSecrets(vault),
     forgetAllSecrets: () => forgetAllSecrets(vault),
@@ -118,6 +119,13 @@ function offerConfigForwards(model: ForwardModel, hosts: SshHosts, log: EditorLo
     model, hosts, clock: systemClock, log,
     list: () => listConfiguredForwards(sshEnvironment()),
     isShown: () => vscode.workspace.getConfiguration(SECTION).get(SETTINGS.showConfigForwards, true),
+  });
+}
+
+function followSettings(hosts: SshHosts, configForwards: ConfigForwards): vscode.Disposable {
+  return vscode.workspace.onDidChangeConfiguration((change) => {
+    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.sshConfigFile}`)) hosts.reset();
+    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.showConfigForwards}`)) void configForwards.read();
   });
 }
 

@@ -36,7 +36,8 @@ export class TcpDialer implements Dialer {
   }
 }
 
-function dialFailure(error: unknown, connect: HostPort): ForwardError {
+/** The failure to reach a destination from here. */
+export function dialFailure(error: unknown, connect: HostPort): ForwardError {
   const code: FailureCode = systemCode(error) === 'ECONNREFUSED' ? 'destination-refused' : 'destination-unreachable';
   const detail = error instanceof Error ? error.message : String(error);
   return new ForwardError(code, `${formatHostPort(connect)}: ${detail}`, { cause: error, context: { ...connect, reason: systemCode(error) } });

@@ -144,6 +144,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
       case 'loggedIn':
       case 'hostKeys':
       case 'passwordAnswered':
+      case 'diagnosis':
         return;
     }
   }
@@ -170,13 +171,14 @@ function complaintOfProxy(failure: Failure, { kind }: ForwardSpec): Failure | un
   return failure.code === 'forwarding-prohibited' && kind === 'dynamic' ? { ...failure, context: { ...failure.context, isProxy: true } } : undefined;
 }
 
-function listenPole({ kind, listen }: ForwardSpec): ListenPole {
+/** Where the plane is to listen. */
+export function listenPole({ kind, listen }: ForwardSpec): ListenPole {
   if (!listensOnServer({ kind })) return { side: 'here', addresses: bindAddresses(listen) };
   return { side: 'server', address: listen };
 }
 
 /** The server's programs go only where the user's PermitRemoteOpen lets them; from here, the server's PermitOpen decides. */
-function connectPole(spec: ForwardSpec, target: SshTarget | undefined): ConnectPole {
+export function connectPole(spec: ForwardSpec, target: SshTarget | undefined): ConnectPole {
   if (!isProxy(spec)) return { kind: 'fixed', address: spec.connect };
   const permitted = spec.kind === 'remote-dynamic' ? target?.permitRemoteOpen : undefined;
   return { kind: 'asked', ...(permitted === undefined ? {} : { permitted }) };

@@ -1,18 +1,25 @@
 import * as vscode from 'vscode';
 import type { ForwardModel } from '../core/forwardModel.ts';
-import { toFailure, type Failure } from '../core/failure.ts';
+import { toFailure, type Failure, type FailureCode } from '../core/failure.ts';
 import { COMMANDS } from './contributions.ts';
 import { withoutLinks } from './format.ts';
 import { explain, remediesFor, type Remedy } from './messages.ts';
 import { openFile } from './openFile.ts';
 import { titleOf } from './present.ts';
 
+/** What is plain from its sentence, or passes by itself: walking the whole way would tell nothing more. */
+const PLAIN: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  'invalid-forward', 'address-in-use', 'running-elsewhere', 'permission-denied', 'address-not-available', 'bind-not-allowed', 'auth-cancelled', 'host-key-rejected',
+  'cancelled', 'plane-crashed', 'internal',
+]);
+
 /** Says why a forward failed and offers what can be done; settles when the user has chosen or closed it. Never rejects. */
 export async function showFailure(model: ForwardModel, forwardId: string, failure: Failure): Promise<void> {
   const forward = model.get(forwardId);
   if (forward === undefined) return;
   const { sentence, remedies } = explain(failure);
-  const buttons = remediesFor(forward.definition, remedies).map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
+  const offered: readonly Remedy[] = PLAIN.has(failure.code) ? remedies : [...remedies, { kind: 'diagnose' }];
+  const buttons = remediesFor(forward.definition, offered).map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
   try {
     const chosen = await vscode.window.showErrorMessage(withoutLinks(`${titleOf(forward)}: ${sentence}`), ...buttons);
     if (chosen !== undefined) await applyRemedy(model, forwardId, chosen.remedy);
@@ -21,7 +28,8 @@ export async function showFailure(model: ForwardModel, forwardId: string, failur
   }
 }
 
-function titleOfRemedy(remedy: Remedy): string {
+/** The title of its button. */
+export function titleOfRemedy(remedy: Remedy): string {
   switch (remedy.kind) {
     case 'retry':
       return 'Start Again';
@@ -32,12 +40,15 @@ function titleOfRemedy(remedy: Remedy): string {
     case 'open-file':
     case 'copy':
       return remedy.title;
+    case 'diagnose':
+      return 'Why Doesn\'t It Work?';
     case 'show-log':
       return 'Show Log';
   }
 }
 
-async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remedy): Promise<void> {
+/** Does what its button says. */
+export async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remedy): Promise<void> {
   switch (remedy.kind) {
     case 'retry':
       await vscode.commands.executeCommand(COMMANDS.start, forwardId);
@@ -53,6 +64,9 @@ async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remed
       return;
     case 'copy':
       await vscode.env.clipboard.writeText(remedy.text);
+      return;
+    case 'diagnose':
+      await vscode.commands.executeCommand(COMMANDS.diagnose, forwardId);
       return;
     case 'show-log':
       await vscode.commands.executeCommand(COMMANDS.showLog);

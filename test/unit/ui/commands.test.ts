@@ -31,19 +31,23 @@ vi.mock('vscode', async () => {
   };
 });
 
+/** What the title bar of a report gives to its commands. */
+const REPORT = { scheme: 'culvert-diagnosis' };
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function setup() {
   const world = createModel();
   const revealed: string[] = [];
+  const diagnosed: string[] = [];
   // The picker as if the user had chosen by the argument; whom a command wants is decided by the commands.
   const picker = { resolve: async ([id]: readonly unknown[]) => world.model.forwards.filter(({ definition }) => definition.id === id) } as unknown as ForwardPicker;
   registerCommands({
-    model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
+    model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, diagnosis: { show: async (id) => { diagnosed.push(id); }, forwardIdOf: (uri) => (uri === REPORT ? 'a' : undefined), copyReport: async () => undefined }, showLog: () => undefined, forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
     flowContext: async () => ({ hosts: [{ alias: 'bastion', detail: '' }], recent: [], portHint: () => undefined, proposePort: async (port) => port }),
   });
   const texts = (): string[] => world.model.forwards.map(({ definition: { spec }, state }) => `${formatForward(spec)} ${state.phase}`);
-  return { ...world, revealed, texts };
+  return { ...world, revealed, diagnosed, texts };
 }
 
 /** Runs a command and answers its boxes one after the other. */
@@ -124,5 +128,15 @@ describe('what a forward gives to other programs', () => {
     await run(COMMANDS.openInBrowser, ['a']);
     expect(editor.opened).toEqual(pages);
     expect(editor.said).toHaveLength(pages.length === 0 ? 1 : 0);
+  });
+});
+
+describe('Why Doesn\'t It Work', () => {
+  it.each<[string, readonly unknown[]]>([['a row', ['a']], ['the title bar of its report', [REPORT]]])('looks at the forward of %s', async (_, args) => {
+    const { model, diagnosed } = setup();
+    model.put(define('a', { spec: LOCAL }));
+    model.put(define('b', { spec: RELAY }));
+    await run(COMMANDS.diagnose, args);
+    expect(diagnosed).toEqual(['a']);
   });
 });
