@@ -17,11 +17,14 @@ export interface MarkedLine {
 export interface DiagnosisText {
   readonly text: string;
   readonly marks: readonly MarkedLine[];
+  /** The lines of its titles. */
+  readonly titles: readonly number[];
   /** The line of what came of it, or of what is being looked at. */
   readonly verdictLine: number;
 }
 
-const WIDTH = 110;
+/** Fits an editor beside the sidebar on a small screen, and a fingerprint on one line. */
+const WIDTH = 102;
 const LABEL_WIDTH = 20;
 const TIME_WIDTH = 13;
 const INDENT = 2;
@@ -49,6 +52,7 @@ const LABELS: Readonly<Record<DiagnosisStep, string>> = {
 export function formatDiagnosis(forward: Forward, diagnosis: Diagnosis): DiagnosisText {
   const lines: string[] = [];
   const marks: MarkedLine[] = [];
+  const titles = [0];
   const mark = (status: RungStatus, text: readonly string[]): void => {
     marks.push({ line: lines.length, status });
     lines.push(...text);
@@ -56,16 +60,17 @@ export function formatDiagnosis(forward: Forward, diagnosis: Diagnosis): Diagnos
   const notation = formatForward(forward.definition.spec);
   lines.push(`Why doesn't it work?  ${titleOf(forward)}`, ...(titleOf(forward) === notation ? [] : [notation]), '');
   const verdictLine = lines.length;
+  titles.push(verdictLine);
   const { status, title, sentences } = verdictOf(forward, diagnosis);
   mark(status, [`${MARKS[status]} ${title}`, ...sentences.flatMap((sentence) => wrap(sentence, WIDTH - INDENT).map((line) => `${' '.repeat(INDENT)}${line}`))]);
   let heading = '';
   for (const rung of diagnosis.rungs) {
     const next = headingOf(rung, diagnosis);
-    if (next !== heading) lines.push('', next);
+    if (next !== heading) titles.push(lines.push('', next) - 1);
     heading = next;
     mark(rung.status, formatRung(rung, diagnosis));
   }
-  return { text: `${lines.join('\n')}\n`, marks, verdictLine };
+  return { text: `${lines.join('\n')}\n`, marks, titles, verdictLine };
 }
 
 interface Verdict {

@@ -63,7 +63,7 @@ export class DiagnosisView implements vscode.TextDocumentContentProvider, vscode
     // The last part of the path is the title of the tab.
     const uri = vscode.Uri.from({ scheme: DIAGNOSIS_SCHEME, path: `Why doesn't it work? ${titleOf(forward).replaceAll('/', '∕')}`, query: forwardId });
     this.#sheets.get(uri.toString())?.controller.abort();
-    const sheet: Sheet = { uri, forward, controller: new AbortController(), diagnosis: undefined, shown: { text: '', marks: [], verdictLine: 0 } };
+    const sheet: Sheet = { uri, forward, controller: new AbortController(), diagnosis: undefined, shown: { text: '', marks: [], titles: [], verdictLine: 0 } };
     this.#sheets.set(uri.toString(), sheet);
     void this.#diagnoser.run(forward, (diagnosis) => { this.#update(sheet, diagnosis); }, sheet.controller.signal).then(() => {
       vscode.window.setStatusBarMessage(sheet.shown.text.split('\n')[sheet.shown.verdictLine] ?? '', 5_000);
@@ -141,7 +141,7 @@ export class DiagnosisView implements vscode.TextDocumentContentProvider, vscode
         const lines = shown.marks.filter((mark) => mark.status === status).map(({ line }) => line);
         editor.setDecorations(decoration, lines.map((line) => markRange(document, line, status)));
       }
-      editor.setDecorations(this.#bold, [0, shown.verdictLine].map((line) => document.lineAt(line).range));
+      editor.setDecorations(this.#bold, shown.titles.map((line) => document.lineAt(line).range));
     }
   }
 

@@ -78,7 +78,7 @@ describe('the ladder of a forward that works', () => {
     const file = await judgeBy(`# mine\n${knownHostsLine('localhost', sshd.port, sshd.hostKey)}`);
     const greeter = await start((socket) => { socket.end('SSH-2.0-greeter\r\n'); });
     const port = await findFreePort();
-    const { diagnosis, report, changes } = await diagnose(plane, { ...local(greeter), listen: { host: '127.0.0.1', port } } as ForwardSpec, [tunnels.hop(sshd, { host: 'localhost' })]);
+    const { diagnosis, report, changes } = await diagnose(plane, { ...local(greeter), listen: { host: '127.0.0.1', port } }, [tunnels.hop(sshd, { host: 'localhost' })]);
     expect(diagnosis.outcome).toBe('passed');
     expect(notPassed(diagnosis)).toEqual([]);
     expect(report).toContain('✓ The way is open, from here to the destination.');
@@ -244,7 +244,7 @@ describe('the ladder stops', () => {
   it('at the port here, where another program has it, before any server hears of it', async () => {
     const holder = await start(() => undefined);
     const sshd = await tunnels.startServer();
-    const { diagnosis } = await diagnose(plane, { ...local(), listen: { host: '127.0.0.1', port: holder.port } } as ForwardSpec, [tunnels.hop(sshd)]);
+    const { diagnosis } = await diagnose(plane, { ...local(), listen: { host: '127.0.0.1', port: holder.port } }, [tunnels.hop(sshd)]);
     expect(failedAt(diagnosis)).toEqual({ step: 'port', hop: undefined });
     expect(diagnosis.failure?.code).toBe('address-in-use');
     expect(sshd.logText()).not.toContain('Connection from');
