@@ -24,7 +24,7 @@ export interface DiagnosisText {
 }
 
 /** Fits an editor beside the sidebar on a small screen, and a fingerprint on one line. */
-const WIDTH = 102;
+const WIDTH = 90;
 const LABEL_WIDTH = 20;
 const TIME_WIDTH = 13;
 const INDENT = 2;

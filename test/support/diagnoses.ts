@@ -16,6 +16,8 @@ import { targetOf } from './planeTargets.ts';
 export interface Diagnosed {
   readonly diagnosis: Diagnosis;
   readonly report: string;
+  /** The report on one line, however its lines are broken. */
+  readonly words: string;
   /** Every diagnosis that was told on the way, the last one included. */
   readonly changes: readonly Diagnosis[];
 }
@@ -32,7 +34,8 @@ export async function diagnose(plane: PlaneClient, spec: ForwardSpec, hops: read
   const forward: Forward = { definition: { id: 'a', name: 'db', spec, autoStart: false, origin: 'user' }, state: options.state ?? { phase: 'stopped' }, traffic: NO_TRAFFIC };
   const changes: Diagnosis[] = [];
   const diagnosis = await diagnoser.run(forward, (change) => { changes.push(change); }, options.signal ?? new AbortController().signal);
-  return { diagnosis, report: formatDiagnosis(forward, diagnosis).text, changes };
+  const report = formatDiagnosis(forward, diagnosis).text;
+  return { diagnosis, report, words: report.replaceAll(/\s+/g, ' '), changes };
 }
 
 /** The rungs of a diagnosis that did not simply pass, and `step hop` of each. */

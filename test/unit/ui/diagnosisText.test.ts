@@ -113,6 +113,6 @@ describe('a report', () => {
   it('keeps its width, but for words that cannot be broken', () => {
     const long = 'word '.repeat(80);
     const diagnosis = after(LOCAL, [[{ kind: 'configured', hops: [BASTION] }], [{ kind: 'identified', text: long }, 0]], failure('handshake-failed', {}, long));
-    for (const line of reportOf(diagnosis).split('\n')) expect(line.length).toBeLessThanOrEqual(102);
+    for (const line of reportOf(diagnosis).split('\n')) expect(line.length).toBeLessThanOrEqual(90);
   });
 });
