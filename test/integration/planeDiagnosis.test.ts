@@ -57,6 +57,10 @@ function remote(listen: HostPort, { host, port }: HostPort = tunnels.echo): Forw
   return { kind: 'remote', listen, connect: { host, port }, target: TARGET };
 }
 
+function logins(sshd: Sshd): number {
+  return sshd.logText().match(/Accepted publickey/g)?.length ?? 0;
+}
+
 async function expectDeserted(sshd: Sshd): Promise<void> {
   await eventually(() => descendantsOf(sshd.pid).length === 0, { explain: () => sshd.logText() });
 }
@@ -97,6 +101,7 @@ describe('the ladder of a forward that works', () => {
     // Step by step: each was shown before the next one was known.
     expect(changes.length).toBeGreaterThanOrEqual(diagnosis.rungs.length);
     expect(await listenersOn(port)).toEqual([]);
+    expect(logins(sshd)).toBe(1);
     await expectDeserted(sshd);
   });
 
@@ -108,7 +113,7 @@ describe('the ladder of a forward that works', () => {
     expect(diagnosis.outcome).toBe('passed');
     expect(words).toContain(`this forward listens on 127.0.0.1:${port}`);
     expect(words).toContain('waits for the client');
-    expect(sshd.logText().match(/Accepted publickey/g)).toHaveLength(2);
+    expect(logins(sshd)).toBe(2);
     expect(await tunnels.echoThrough(port)).toBe('hello');
     await plane.stop(forward);
     await expectDeserted(sshd);
@@ -121,6 +126,7 @@ describe('the ladder of a forward that works', () => {
     const port = Number(/granted: 127\.0\.0\.1:(\d+) of test-server/.exec(words)?.[1]);
     expect(port).toBeGreaterThan(0);
     expect(diagnosis.rungs.at(-1)?.step).toBe('first-byte');
+    expect(logins(sshd)).toBe(1);
     expect(await listenersOn(port)).toEqual([]);
     await expectDeserted(sshd);
   });
