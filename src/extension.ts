@@ -18,10 +18,12 @@ import { Comeback } from './ui/comeback.ts';
 import { registerCommands } from './ui/commands.ts';
 import { ConfigForwards } from './ui/configForwards.ts';
 import { SECTION, SETTINGS } from './ui/contributions.ts';
+import { Diagnoser } from './ui/diagnoser.ts';
+import { DiagnosisView } from './ui/diagnosisView.ts';
 import { EditorLog } from './ui/editorLog.ts';
 import { FailureNotifier } from './ui/failureNotifier.ts';
 import { ForwardPicker } from './ui/forwardPicker.ts';
-import { PlaneRunner, type RunLimits } from './ui/forwardRunner.ts';
+import { PlaneRunner, type Preparation, type RunLimits } from './ui/forwardRunner.ts';
 import { ForwardStore } from './ui/forwardStore.ts';
 import { ForwardsView } from './ui/forwardsView.ts';
 import { HostKeyQuestions } from './ui/hostKeyQuestions.ts';
@@ -68,13 +70,14 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const consent = new BindConsent(context.globalState, queue);
   const proxyLogins = new ProxyLogins(vault, queue, askSecret, log);
   const targets = new Targets(sshEnvironment, policies, log);
-  const runner: PlaneRunner = owned.add(new PlaneRunner(host, {
+  const preparation: Preparation = {
     allowBind: (definition, signal) => consent.require(definition, signal),
     resolveTarget: (spec, signal) => targets.resolve(spec, signal),
     limits: runLimits,
     proxyCredentials: (definition, signal) => proxyLogins.credentialsFor(definition, signal),
     explain: (failure, definition) => explainListenFailure(failure, definition, model, (text) => isForwardedElsewhere(windows, text)),
-  }, systemClock, log));
+  };
+  const runner = owned.add(new PlaneRunner(host, preparation, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
   owned.add(new Comeback({ model, clock: systemClock, networkAddresses, probe: () => { runner.probe(); } }));
   const store = owned.add(new ForwardStore(model, log));
@@ -84,10 +87,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const view = owned.add(new ForwardsView({ model, store, runner, clock: systemClock }));
   owned.add(new StatusBar(model));
   owned.add(new FailureNotifier(model, { removeStaleSocket }));
-  owned.add(vscode.workspace.onDidChangeConfiguration((change) => {
-    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.sshConfigFile}`)) hosts.reset();
-    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.showConfigForwards}`)) void configForwards.read();
-  }));
+  owned.add(followSettings(hosts, configForwards));
   owned.add(registerCommands({
     model,
     clock: systemClock,
@@ -96,6 +96,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
       hosts: recent.recentFirst(await hosts.list()), recent: recent.list(), portHint: await readPortHint(), proposePort,
     }),
     reveal: (id) => view.reveal(id),
+    diagnosis: owned.add(new DiagnosisView(model, new Diagnoser(host, preparation, systemClock), { removeStaleSocket })),
     showLog: () => { log.show(); },
     proxyLogins,
     remedyActions: { removeStaleSocket },
@@ -148,6 +149,13 @@ function offerConfigForwards(model: ForwardModel, hosts: SshHosts, log: EditorLo
 function titleOfForward(model: ForwardModel, id: string): string | undefined {
   const forward = model.get(id);
   return forward === undefined ? undefined : titleOf(forward);
+}
+
+function followSettings(hosts: SshHosts, configForwards: ConfigForwards): vscode.Disposable {
+  return vscode.workspace.onDidChangeConfiguration((change) => {
+    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.sshConfigFile}`)) hosts.reset();
+    if (change.affectsConfiguration(`${SECTION}.${SETTINGS.showConfigForwards}`)) void configForwards.read();
+  });
 }
 
 /** Tells the other windows which forwards run here, so that they can say so. */

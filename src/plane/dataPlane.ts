@@ -1,8 +1,9 @@
 import type { Disposable } from '../core/lifecycle.ts';
 import { ForwardError } from '../core/failure.ts';
-import type { PlaneRequests, StartForward } from '../protocol/messages.ts';
+import type { DiagnoseForward, PlaneRequests, StartForward } from '../protocol/messages.ts';
 import type { Handlers } from '../protocol/rpc.ts';
 import { SilentCaller, type Caller } from './caller.ts';
+import { Diagnosis } from './diagnosis.ts';
 import type { Dialer } from './dialer.ts';
 import { Forwarder } from './forwarder.ts';
 import type { PlaneServices } from './services.ts';
@@ -26,6 +27,7 @@ export class DataPlane {
   readonly #forwarders = new Map<string, Forwarder>();
   /** Stops under way, so that what comes after waits for the addresses to be free. */
   readonly #stopping = new Map<string, Promise<void>>();
+  readonly #diagnoses = new Map<AbortController, Promise<void>>();
   #watching: Disposable | undefined;
   #isShutDown = false;
 
@@ -35,6 +37,7 @@ export class DataPlane {
     probe: async () => this.#pool.probe(),
     watch: async ({ isWatching }) => this.#watch(isWatching),
     connections: async ({ id }) => this.#forwarders.get(id)?.connections() ?? [],
+    diagnose: async (request, signal) => this.#diagnose(request, signal),
     shutdown: async () => this.shutdown(),
   };
 
@@ -47,8 +50,9 @@ export class DataPlane {
   async shutdown(): Promise<undefined> {
     this.#isShutDown = true;
     this.#watch(false);
+    for (const controller of this.#diagnoses.keys()) controller.abort(new ForwardError('cancelled', 'the plane is shutting down'));
     await Promise.all([...this.#forwarders.keys()].map((id) => this.#stop(id)));
-    await Promise.all(this.#stopping.values());
+    await Promise.all([...this.#stopping.values(), ...[...this.#diagnoses.values()].map((diagnosis) => diagnosis.catch(() => undefined))]);
     return undefined;
   }
 
@@ -87,6 +91,23 @@ export class DataPlane {
     return undefined;
   }
 
+  async #diagnose(request: DiagnoseForward, signal: AbortSignal): Promise<undefined> {
+    if (this.#isShutDown) throw new ForwardError('cancelled', 'the plane is shutting down');
+    const controller = new AbortController();
+    const diagnosis = new Diagnosis({ ...request, generation: 0 }, this.#services, {
+      createListener: (of, pool) => this.#createListener(of, (arrival) => { arrival.refuse(); }, pool),
+      createDialer: (of, pool) => this.#createDialer(of, pool),
+    });
+    const running = diagnosis.run(AbortSignal.any([signal, controller.signal]));
+    this.#diagnoses.set(controller, running);
+    try {
+      await running;
+    } finally {
+      this.#diagnoses.delete(controller);
+    }
+    return undefined;
+  }
+
   #watch(isWatching: boolean): undefined {
     this.#watching?.dispose();
     this.#watching = undefined;
@@ -102,8 +123,8 @@ export class DataPlane {
     });
   }
 
-  #createListener({ listen }: StartForward, onArrival: (arrival: Arrival) => void): Listener {
-    if (listen.side === 'server') return new SshListener(listen.address, this.#pool, this.#services.clock, onArrival, listen.portCount);
+  #createListener({ listen }: StartForward, onArrival: (arrival: Arrival) => void, pool = this.#pool): Listener {
+    if (listen.side === 'server') return new SshListener(listen.address, pool, this.#services.clock, onArrival, listen.portCount);
     if (listen.side === 'here-socket') return new SocketListener(listen.path, this.#services, onArrival);
     if (listen.side === 'here-udp') return new UdpListener(listen.addresses, this.#services.clock, onArrival);
     return new TcpListener(listen, this.#services.clock, onArrival);
@@ -116,9 +137,9 @@ export class DataPlane {
   }
 
   /** What listens on the server connects from here. */
-  #createDialer({ listen, target }: StartForward): Dialer {
+  #createDialer({ listen, target }: StartForward, pool = this.#pool): Dialer {
     if (listen.side === 'here-udp') return new UdpDialer(this.#services.clock);
     if (target === undefined || listen.side === 'server') return new TcpDialer(this.#services.clock);
-    return new SshDialer(target, this.#pool);
+    return new SshDialer(target, pool);
   }
 }

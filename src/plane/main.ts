@@ -18,6 +18,7 @@ function run(): void {
     probe: (params, signal) => plane.handlers.probe(params, signal),
     watch: (params, signal) => plane.handlers.watch(params, signal),
     connections: (params, signal) => plane.handlers.connections(params, signal),
+    diagnose: (params, signal) => plane.handlers.diagnose(params, signal),
     shutdown: (params, signal) => plane.handlers.shutdown(params, signal),
   });
   const services: PlaneServices = { control: endpoint, clock: systemClock };

@@ -1,4 +1,6 @@
+import type { HopFact } from '../core/diagnosis.ts';
 import type { Clock } from '../core/ports.ts';
+import type { SshHop } from '../core/sshTarget.ts';
 import type { ControlRequests, LogLevel, PlaneEvents, PlaneRequests } from '../protocol/messages.ts';
 import type { RpcEndpoint } from '../protocol/rpc.ts';
 
@@ -12,6 +14,8 @@ export type Control = Pick<RpcEndpoint<PlaneRequests, ControlRequests, PlaneEven
 export interface PlaneServices {
   readonly control: Control;
   readonly clock: Clock;
+  /** Is told what happens on the way to a server, where somebody wants to know. */
+  readonly trace?: (hop: SshHop, fact: HopFact) => void;
 }
 
 /** Writes a line to the log of the control side; the text must not hold secrets and is one line. */

@@ -59,11 +59,11 @@ export function connectTcp(options: TcpConnectOptions, signal: AbortSignal): Pro
   });
 }
 
-/** Every address of one family that a name has, or the address itself; rejects with `ENOTFOUND` and the like. */
-export async function addressesOf(host: string, family: 4 | 6): Promise<readonly string[]> {
+/** Every address that a name has, of one family where that is given, or the address itself; rejects with `ENOTFOUND` and the like. */
+export async function addressesOf(host: string, family: 4 | 6 | undefined): Promise<readonly string[]> {
   if (isOfOtherFamily(host, family)) throw withoutAddress(host, family);
   return new Promise((resolve, reject) => {
-    lookup(host, { all: true, family }, (error: Error | null, addresses: readonly LookupAddress[]) => {
+    lookup(host, { all: true, family: family ?? 0 }, (error: Error | null, addresses: readonly LookupAddress[]) => {
       if (error === null) resolve(addresses.map(({ address }) => address));
       else reject(error);
     });

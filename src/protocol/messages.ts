@@ -1,4 +1,5 @@
 import type { Endpoint, HostPort } from '../core/address.ts';
+import type { DiagnosisFact, HostKeyTrust } from '../core/diagnosis.ts';
 import type { Failure } from '../core/failure.ts';
 import type { Connection, Traffic } from '../core/forward.ts';
 import type { Bound, Progress } from '../core/forwardState.ts';
@@ -22,6 +23,11 @@ export interface PlaneRequests {
   /** Turns the `traffic` events on or off, for all forwards; turning on sends one of each at once. */
   watch: { params: { isWatching: boolean }; result: undefined };
   connections: { params: { id: string }; result: readonly Connection[] };
+  /**
+   * Walks the way of a forward once, over an SSH connection of its own, and closes everything; what is found out arrives as
+   * `diagnosis` events before the reply. Rejects with the failure that it came to.
+   */
+  diagnose: { params: DiagnoseForward; result: undefined };
   /** Stops everything; settles when nothing is left. */
   shutdown: { params: undefined; result: undefined };
 }
@@ -54,6 +60,8 @@ export interface PlaneEvents {
   /** This run is over. With `isUnbound` nothing listens any more, else the listener is still there. */
   lost: { id: string; generation: number; failure: Failure; isUnbound: boolean };
   traffic: { id: string; traffic: Traffic };
+  /** Something was found out; `hop` counts the target's hops from 0, where it concerns one. */
+  diagnosis: { id: string; at: number; hop?: number; fact: DiagnosisFact };
   /** A server let the user in: secrets that were to be remembered have proved right. */
   loggedIn: Login;
   /** A server told which keys it has, and proved it. */
@@ -89,6 +97,12 @@ export interface StartForward {
 export interface ParkingLimits {
   readonly maxCount: number;
   readonly maxMs: number;
+}
+
+/** A forward to be diagnosed; the id is that of the diagnosis. */
+export interface DiagnoseForward extends Omit<StartForward, 'generation'> {
+  /** The forward runs: what it listens on is its own, and is not tried. */
+  readonly isListening: boolean;
 }
 
 /**
@@ -148,7 +162,7 @@ export interface HostKeyAnnouncement extends HostKeyQuestion {
   readonly keys: readonly string[];
 }
 
-export type HostKeyAnswer = { readonly isAccepted: true } | { readonly isAccepted: false; readonly failure: Failure };
+export type HostKeyAnswer = { readonly isAccepted: true; readonly trust?: HostKeyTrust } | { readonly isAccepted: false; readonly failure: Failure };
 
 export interface SecretQuestion {
   readonly kind: 'password' | 'passphrase' | 'keyboard-interactive';

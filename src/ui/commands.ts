@@ -11,6 +11,7 @@ import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
 import { copyAs } from './copyAsFlow.ts';
+import type { DiagnosisView } from './diagnosisView.ts';
 import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
 import { formatCount, withoutLinks } from './format.ts';
@@ -30,6 +31,7 @@ export interface CommandOptions {
   readonly flowContext: () => Promise<FlowContext>;
   /** Shows a forward in the view, selected and unfolded. */
   readonly reveal: (forwardId: string) => Promise<void>;
+  readonly diagnosis: Pick<DiagnosisView, 'show' | 'forwardIdOf' | 'copyReport'>;
   readonly showLog: () => void;
   readonly proxyLogins: ProxyLogins;
   readonly remedyActions: RemedyActions;
@@ -203,7 +205,7 @@ async function confirmRemoval(forwards: readonly Forward[]): Promise<boolean> {
   return chosen === 'Remove';
 }
 
-function outwardActions({ model, picker, showLog, remedyActions, forgetSecrets, forgetAllSecrets }: CommandOptions): Record<string, Action> {
+function outwardActions({ model, picker, diagnosis, showLog, remedyActions, forgetSecrets, forgetAllSecrets }: CommandOptions): Record<string, Action> {
   return {
     [COMMANDS.copyAddress]: async (...args) => {
       const forwards = await picker.resolve(args, isAny, 'Copy Local Address');
@@ -227,6 +229,12 @@ function outwardActions({ model, picker, showLog, remedyActions, forgetSecrets, 
         else void vscode.window.showInformationMessage(withoutLinks(`${titleOf({ definition, state })}: nothing is known to be wrong.`));
       }
     },
+    [COMMANDS.diagnose]: async (...args) => {
+      // The title bar of a report gives its document.
+      const shown = diagnosis.forwardIdOf(args[0]);
+      for (const { definition } of await picker.resolve(shown === undefined ? args : [shown], isAny, 'Why Doesn\'t It Work?')) await diagnosis.show(definition.id);
+    },
+    [COMMANDS.copyReport]: (uri) => diagnosis.copyReport(uri),
     [COMMANDS.openInConfig]: async (...args) => {
       const [forward] = await picker.resolve(args, isOffered, 'Open in ssh_config');
       const source = forward?.definition.source;

@@ -15,6 +15,8 @@ export const COMMANDS = {
   openInBrowser: 'culvert.openInBrowser',
   copySshCommand: 'culvert.copySshCommand',
   explain: 'culvert.explain',
+  diagnose: 'culvert.diagnose',
+  copyReport: 'culvert.copyReport',
   showLog: 'culvert.showLog',
   startAll: 'culvert.startAll',
   stopAll: 'culvert.stopAll',
@@ -28,6 +30,9 @@ export const COMMANDS = {
 } as const;
 
 export const VIEWS = { forwards: 'culvert.forwards' } as const;
+
+/** Of the documents that say why a forward does not work. */
+export const DIAGNOSIS_SCHEME = 'culvert-diagnosis';
 
 export const VIEW_CONTAINER = 'culvert';
 

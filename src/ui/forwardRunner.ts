@@ -171,6 +171,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
       case 'loggedIn':
       case 'hostKeys':
       case 'passwordAnswered':
+      case 'diagnosis':
         return;
     }
   }
@@ -197,7 +198,8 @@ function complaintOfProxy(failure: Failure, { kind }: ForwardSpec): Failure | un
   return failure.code === 'forwarding-prohibited' && kind === 'dynamic' ? { ...failure, context: { ...failure.context, isProxy: true } } : undefined;
 }
 
-function listenPole(spec: ForwardSpec): ListenPole {
+/** Where the plane is to listen. */
+export function listenPole(spec: ForwardSpec): ListenPole {
   const portCount = portCountOf(spec);
   const range = portCount === 1 ? {} : { portCount };
   if (listensOnServer(spec)) return { side: 'server', address: spec.listen, ...range };
@@ -208,7 +210,7 @@ function listenPole(spec: ForwardSpec): ListenPole {
 }
 
 /** The server's programs go only where the user's PermitRemoteOpen lets them; from here, the server's PermitOpen decides. */
-function connectPole(spec: ForwardSpec, target: SshTarget | undefined, credentials: ProxyCredentials | undefined): ConnectPole {
+export function connectPole(spec: ForwardSpec, target: SshTarget | undefined, credentials?: ProxyCredentials): ConnectPole {
   if (!isProxy(spec)) return fixedPole(spec);
   const permitted = spec.kind === 'remote-dynamic' ? target?.permitRemoteOpen : undefined;
   return { kind: 'asked', ...(permitted === undefined ? {} : { permitted }), ...(credentials === undefined ? {} : { credentials }) };

@@ -1,3 +1,4 @@
+import type { HostKeyTrust } from '../core/diagnosis.ts';
 import { ForwardError, toFailure, type FailureCode, type FailureContext } from '../core/failure.ts';
 import { appendHostKey } from '../openssh/hostKeyAppend.ts';
 import { checkHostKey, type HostKeyVerdict } from '../openssh/hostKeyCheck.ts';
@@ -9,8 +10,6 @@ import type { PromptQueue } from './promptQueue.ts';
 
 /** Asks the user whether an unknown key is to be trusted; false for no and for no answer. */
 export type AskTrust = (question: HostKeyQuestion, verdict: HostKeyVerdict, signal: AbortSignal) => Promise<boolean>;
-
-const ACCEPTED: HostKeyAnswer = { isAccepted: true };
 
 /** Decides about host keys: known_hosts first, then StrictHostKeyChecking, then the user. Nothing accepts a changed key. */
 export class HostKeyQuestions {
@@ -71,8 +70,9 @@ export class HostKeyQuestions {
     const verdict = await this.#check(question);
     const settled = decideByFile(question, verdict);
     if (settled !== undefined) return settled;
-    await this.#remember(question, verdict);
-    return ACCEPTED;
+    const isKept = await this.#remember(question, verdict);
+    const { appendTo: file } = verdict;
+    return { isAccepted: true, trust: { status: 'unknown', ...(isKept && file !== undefined ? { file } : {}) } };
   }
 
   #tellAuthorities({ name, authorities }: HostKeyVerdict): void {
@@ -85,19 +85,21 @@ export class HostKeyQuestions {
     return checkHostKey(question, this.#policies.find(question));
   }
 
-  /** What is new: the key of an unknown host, a new address. The key is trusted for this connection even where it cannot be written down; ssh does the same, with a warning. */
-  async #remember(question: HostKeyQuestion, verdict: HostKeyVerdict): Promise<void> {
+  /** Writes down what is new, the key of an unknown host, a new address, and says whether it could. The key is trusted for this connection even where it cannot be written down; ssh does the same, with a warning. */
+  async #remember(question: HostKeyQuestion, verdict: HostKeyVerdict): Promise<boolean> {
     const { appendTo, isHashed, keyType } = verdict;
-    if (appendTo === undefined) return;
+    if (appendTo === undefined) return false;
     const names = [...(verdict.status === 'unknown' ? [verdict.name] : []), ...(verdict.newAddress === undefined ? [] : [verdict.newAddress])];
     try {
       for (const name of names) {
         await appendHostKey(appendTo, { name, key: question.key, isHashed });
         this.#log.write('info', `Added ${name} (${keyType}) to ${appendTo}.`);
       }
+      return true;
     } catch (error) {
       if (!(error instanceof ForwardError)) throw error;
       this.#log.write('warn', `The host key of ${verdict.name} will be asked for again: ${error.message}`);
+      return false;
     }
   }
 }
@@ -106,7 +108,7 @@ export class HostKeyQuestions {
 function decideByFile(question: HostKeyQuestion, verdict: HostKeyVerdict): HostKeyAnswer | undefined {
   switch (verdict.status) {
     case 'known':
-      return ACCEPTED;
+      return { isAccepted: true, trust: trustOf(verdict) };
     case 'mismatch':
       return refuse('host-key-mismatch', question, verdict);
     case 'revoked':
@@ -114,6 +116,10 @@ function decideByFile(question: HostKeyQuestion, verdict: HostKeyVerdict): HostK
     case 'unknown':
       return undefined;
   }
+}
+
+function trustOf({ file, line }: HostKeyVerdict): HostKeyTrust {
+  return { status: 'known', ...(file === undefined ? {} : { file }), ...(line === undefined ? {} : { line }) };
 }
 
 function refuse(code: FailureCode, question: HostKeyQuestion, verdict: HostKeyVerdict): HostKeyAnswer {

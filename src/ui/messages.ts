@@ -15,6 +15,7 @@ export type Remedy =
   | { readonly kind: 'remove-socket'; readonly path: string }
   | { readonly kind: 'open-file'; readonly title: string; readonly path: string; readonly line?: number }
   | { readonly kind: 'copy'; readonly title: string; readonly text: string }
+  | { readonly kind: 'diagnose' }
   | { readonly kind: 'show-log' };
 
 /** A failure in words: what happened, where, and what to do. */

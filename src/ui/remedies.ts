@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { isSocketPath } from '../core/address.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
-import { toFailure, type Failure } from '../core/failure.ts';
+import { toFailure, type Failure, type FailureCode } from '../core/failure.ts';
 import { formatPorts } from '../core/portRange.ts';
 import { COMMANDS } from './contributions.ts';
 import { withoutLinks } from './format.ts';
@@ -15,12 +15,19 @@ export interface RemedyActions {
   removeStaleSocket(path: string): Promise<void>;
 }
 
+/** What is plain from its sentence, or passes by itself: walking the whole way would tell nothing more. */
+const PLAIN: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  'invalid-forward', 'config-invalid', 'config-unsupported', 'address-in-use', 'running-elsewhere', 'permission-denied', 'address-not-available', 'bind-not-allowed',
+  'host-key-mismatch', 'host-key-revoked', 'host-key-rejected', 'known-hosts-unreadable', 'auth-cancelled', 'cancelled', 'plane-crashed', 'internal',
+]);
+
 /** Says why a forward failed and offers what can be done; settles when the user has chosen or closed it. Never rejects. */
 export async function showFailure(model: ForwardModel, forwardId: string, failure: Failure, actions: RemedyActions): Promise<void> {
   const forward = model.get(forwardId);
   if (forward === undefined) return;
   const { sentence, remedies } = explain(failure);
-  const buttons = remediesFor(forward.definition, remedies).map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
+  const offered: readonly Remedy[] = PLAIN.has(failure.code) ? remedies : [...remedies, { kind: 'diagnose' }];
+  const buttons = remediesFor(forward.definition, offered).map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
   try {
     const chosen = await vscode.window.showErrorMessage(withoutLinks(`${titleOf(forward)}: ${sentence}`), ...buttons);
     if (chosen !== undefined) await applyRemedy(model, forwardId, chosen.remedy, actions);
@@ -29,7 +36,8 @@ export async function showFailure(model: ForwardModel, forwardId: string, failur
   }
 }
 
-function titleOfRemedy(remedy: Remedy): string {
+/** The title of its button. */
+export function titleOfRemedy(remedy: Remedy): string {
   switch (remedy.kind) {
     case 'retry':
       return 'Start Again';
@@ -42,12 +50,15 @@ function titleOfRemedy(remedy: Remedy): string {
     case 'open-file':
     case 'copy':
       return remedy.title;
+    case 'diagnose':
+      return 'Why Doesn\'t It Work?';
     case 'show-log':
       return 'Show Log';
   }
 }
 
-async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remedy, actions: RemedyActions): Promise<void> {
+/** Does what its button says. */
+export async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remedy, actions: RemedyActions): Promise<void> {
   switch (remedy.kind) {
     case 'retry':
       await vscode.commands.executeCommand(COMMANDS.start, forwardId);
@@ -67,6 +78,9 @@ async function applyRemedy(model: ForwardModel, forwardId: string, remedy: Remed
       return;
     case 'copy':
       await vscode.env.clipboard.writeText(remedy.text);
+      return;
+    case 'diagnose':
+      await vscode.commands.executeCommand(COMMANDS.diagnose, forwardId);
       return;
     case 'show-log':
       await vscode.commands.executeCommand(COMMANDS.showLog);

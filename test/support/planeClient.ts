@@ -72,8 +72,8 @@ export class PlaneClient {
     return new PlaneClient(worker, answers);
   }
 
-  request<K extends keyof PlaneRequests>(method: K, params: PlaneRequests[K]['params']): Promise<PlaneRequests[K]['result']> {
-    return this.endpoint.request(method, params);
+  request<K extends keyof PlaneRequests>(method: K, params: PlaneRequests[K]['params'], signal?: AbortSignal): Promise<PlaneRequests[K]['result']> {
+    return this.endpoint.request(method, params, signal);
   }
 
   /** Starts a forward and waits until it is up. */

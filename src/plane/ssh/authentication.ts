@@ -84,9 +84,11 @@ class Login {
         continue;
       }
       this.#note(attempt.value.name);
+      this.#session.trace({ kind: 'offered', name: attempt.value.name });
       const refusal = yield* this.#submit(attempt.value);
       this.#methods = refusal.methods;
       if (!refusal.isPartial) continue;
+      this.#session.trace({ kind: 'factor' });
       partialSuccesses += 1;
       if (partialSuccesses > FACTORS_MAX) return;
       // The next factor: a password refused for the factor before says nothing about it.

@@ -133,12 +133,18 @@ export class SshConnection {
       await gone;
       signal.throwIfAborted();
     }
+    this.#traceTransport(hop, transport);
     this.#budget.add(transport.stream);
     const session = new HopSession(hop, transport, this.#services);
     this.#sessions.push(session);
     session.onOver = (error) => { this.#lose(error); };
     await session.open(onStep);
     log(this.#services, 'info', `${hop.name}: logged in as ${hop.user}`);
+  }
+
+  #traceTransport(hop: SshHop, { address }: Transport): void {
+    const via = this.#sessions.at(-1)?.hop.name;
+    this.#services.trace?.(hop, { kind: 'connected', ...(address === undefined ? {} : { address }), ...(via === undefined ? {} : { via }) });
   }
 
   async #openTransport(hop: SshHop, signal: AbortSignal): Promise<Transport> {

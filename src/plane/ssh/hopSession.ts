@@ -1,16 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { Client, type ClientChannel, type ParsedKey } from 'ssh2';
+import type { HopFact } from '../../core/diagnosis.ts';
 import { ForwardError, toFailure, untrustedText } from '../../core/failure.ts';
 import { isSocketPath, type Endpoint, type HostPort } from '../../core/address.ts';
 import type { StartStep } from '../../core/forwardState.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
-import type { ControlRequests, HostKeyQuestion, LogLevel, SecretQuestion } from '../../protocol/messages.ts';
+import type { ControlRequests, HostKeyAnswer, HostKeyQuestion, LogLevel, SecretQuestion } from '../../protocol/messages.ts';
 import { log, type PlaneServices } from '../services.ts';
 import { offeredAlgorithms } from './algorithms.ts';
 import { authHandler } from './authentication.ts';
-import { hostVerifier } from './hostKey.ts';
-import { Identification } from './identification.ts';
-import { onServerRemark, ping, watchProtocol } from './internals.ts';
+import { fingerprintOf, hostVerifier } from './hostKey.ts';
+import { Identification, identificationIn } from './identification.ts';
+import { negotiatedBy, onServerRemark, ping, watchProtocol } from './internals.ts';
 import { answersOf, PasswordWatch, type LoginSession } from './loginSession.ts';
 import { PhaseTimer } from './phaseTimer.ts';
 import { clientFailure, closedFailure, hopFailure, isGoodbye, silentFailure, type ClientError, type SshPhase } from './sshFailure.ts';
@@ -175,6 +176,10 @@ export class HopSession implements LoginSession {
     log(this.#services, level, `${this.hop.name}: ${text}`);
   }
 
+  trace(fact: HopFact): void {
+    this.#services.trace?.(this.hop, fact);
+  }
+
   #listen(onStep: (step: StartStep) => void): void {
     const client = this.#client;
     client.on('error', (error: ClientError) => {
@@ -223,7 +228,7 @@ export class HopSession implements LoginSession {
         ask: (question) => {
           onStep('checking-host-key');
           this.#shown = question;
-          return this.ask('verifyHostKey', question);
+          return this.#askTrust(question);
         },
         decide: (refusal, verify) => { this.#decide(refusal, verify); },
       }),
@@ -238,7 +243,7 @@ export class HopSession implements LoginSession {
 
   #watch(): void {
     watchProtocol(this.#client, {
-      takeHeader: (chunk) => this.#identification.take(chunk),
+      takeHeader: (chunk) => this.#takeHeader(chunk),
       onDisconnect: (text) => { this.#lastWords = untrustedText(text); },
     });
     onServerRemark(this.#client, (text) => {
@@ -246,6 +251,21 @@ export class HopSession implements LoginSession {
       this.#tell(OVERRIDE.test(remark) ? 'warn' : 'debug', `remark: ${remark}`);
       if (REFUSAL.test(remark)) this.refusalRemark = remark;
     });
+  }
+
+  #takeHeader(chunk: Buffer): Buffer | undefined {
+    const header = this.#identification.take(chunk);
+    if (header !== undefined) this.trace({ kind: 'identified', text: identificationIn(header) });
+    return header;
+  }
+
+  async #askTrust(question: HostKeyQuestion): Promise<HostKeyAnswer> {
+    const negotiated = negotiatedBy(this.#client);
+    if (negotiated !== undefined) this.trace({ kind: 'negotiated', ...negotiated });
+    this.trace({ kind: 'key-shown', keyType: untrustedText(question.keyType), fingerprint: fingerprintOf(Buffer.from(question.key, 'base64')) });
+    const answer = await this.ask('verifyHostKey', question);
+    if (answer.isAccepted) this.trace({ kind: 'key-trusted', ...(answer.trust === undefined ? {} : { trust: answer.trust }) });
+    return answer;
   }
 
   /** Texts of the server, bounded in number. */
@@ -279,6 +299,7 @@ export class HopSession implements LoginSession {
     this.#timer.stop();
     const { name: hop, user, host, port } = this.hop;
     this.passwords.answered('accepted');
+    this.trace({ kind: 'logged-in' });
     this.#services.control.emit('loggedIn', { hop, user, host, port });
     this.#settle?.resolve();
   }

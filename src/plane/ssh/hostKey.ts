@@ -41,7 +41,8 @@ function changedWithin(hop: SshHop, accepted: Buffer, key: Buffer): ForwardError
   return hopFailure(hop, 'host-key-mismatch', `the server changed its key within the connection, to ${context.fingerprint}`, { context });
 }
 
-function fingerprintOf(key: Buffer): string {
+/** `SHA256:…`, as OpenSSH writes it. */
+export function fingerprintOf(key: Buffer): string {
   return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 }
 

@@ -18,6 +18,11 @@ const FOREIGN: readonly { readonly speaks: string; readonly begins: RegExp }[] =
   { speaks: 'Telnet', begins: /^\xff[\xfb-\xfe]/ },
 ];
 
+/** The identification line that what a server sends begins with, cleaned, for people. */
+export function identificationIn(header: Buffer): string {
+  return untrustedText(header.toString('utf8', 0, header.indexOf(LINE_FEED)), SAID_MAX_LENGTH);
+}
+
 /**
  * The beginning of what a server sends: lines of any text and then the identification (RFC 4253 section 4.2). Stands in
  * front of ssh2's parser, which loses bytes of a beginning that arrives in more than two pieces. Keeps one line at most.

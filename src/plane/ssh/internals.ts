@@ -48,6 +48,27 @@ export function withInternals<T extends Channel>(channel: T): T & ChannelInterna
   return candidate as T & ChannelInternals;
 }
 
+/** What both sides agreed on, in their own names. */
+export interface Negotiated {
+  readonly keyExchange: string;
+  readonly hostKey: string;
+  readonly cipher: string;
+  /** Empty for a cipher that authenticates by itself. */
+  readonly mac: string;
+}
+
+interface NegotiationInternals {
+  readonly _protocol?: { readonly _kex?: { readonly negotiated?: { readonly kex?: unknown; readonly serverHostKey?: unknown; readonly cs?: { readonly cipher?: unknown; readonly mac?: unknown } } } };
+}
+
+/** The algorithms of the key exchange under way, which ssh2 tells only when it is over; undefined where this ssh2 is not as expected. */
+export function negotiatedBy(client: Client): Negotiated | undefined {
+  const negotiated = (client as unknown as NegotiationInternals)._protocol?._kex?.negotiated;
+  const { kex, serverHostKey, cs } = negotiated ?? {};
+  if (typeof kex !== 'string' || typeof serverHostKey !== 'string' || typeof cs?.cipher !== 'string') return undefined;
+  return { keyExchange: kex, hostKey: serverHostKey, cipher: cs.cipher, mac: typeof cs.mac === 'string' ? cs.mac : '' };
+}
+
 /** The part of ssh2's client that hands over messages which it has no event for. */
 interface ClientInternals {
   readonly _protocol: { readonly _handlers: Record<string, unknown> };

@@ -1,3 +1,4 @@
+import type { HopFact } from '../../core/diagnosis.ts';
 import type { ForwardError } from '../../core/failure.ts';
 import type { Clock } from '../../core/ports.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
@@ -19,6 +20,8 @@ export interface LoginSession {
   /** Asks a person; rejects with `auth-cancelled` when they decline. */
   askSecret(question: Omit<SecretQuestion, 'hop' | 'user' | 'host' | 'port'>): Promise<readonly string[]>;
   log(level: LogLevel, text: string): void;
+  /** Tells whoever wants to know how far it has come. */
+  trace(fact: HopFact): void;
   /** Ends the SSH connection with this failure. */
   fail(error: ForwardError): void;
 }

@@ -120,6 +120,8 @@ function socketReason(reason: unknown, said: string): string {
 export function nextHopFailure(hop: SshHop, before: SshHop, error: ForwardError | undefined): ForwardError {
   const codes: Partial<Record<FailureCode, FailureCode>> = { 'destination-refused': 'connect-refused', 'destination-unreachable': 'host-unreachable' };
   const code = error?.code ?? 'internal';
+  // It is the one before that forbids, and not everything.
+  if (code === 'forwarding-prohibited') return hopFailure(before, code, error?.message ?? '', { cause: error, context: { ...error?.context, isProxy: true } });
   return hopFailure(hop, codes[code] ?? code, `from ${before.name}: ${error?.message ?? 'no channel'}`, { cause: error });
 }
 

@@ -37,11 +37,15 @@ vi.mock('vscode', async () => {
   };
 });
 
+/** What the title bar of a report gives to its commands. */
+const REPORT = { scheme: 'culvert-diagnosis' };
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function setup() {
   const world = createModel();
   const revealed: string[] = [];
+  const diagnosed: string[] = [];
   // The picker as if the user had chosen by the argument; whom a command wants is decided by the commands.
   const idOf = (chosen: unknown): unknown => (typeof chosen === 'object' && chosen !== null && 'forwardId' in chosen ? chosen.forwardId : chosen);
   const picker = {
@@ -58,11 +62,12 @@ function setup() {
   registerCommands({
     proxyLogins,
     model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, remedyActions: { removeStaleSocket: async () => undefined },
+    diagnosis: { show: async (id) => { diagnosed.push(id); }, forwardIdOf: (uri) => (uri === REPORT ? 'a' : undefined), copyReport: async () => undefined },
     forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
     flowContext: async () => ({ hosts: [{ alias: 'bastion', detail: '' }], recent: [], portHint: () => undefined, proposePort: async (port) => port }),
   });
   const texts = (): string[] => world.model.forwards.map(({ definition: { spec }, state }) => `${formatForward(spec)} ${state.phase}`);
-  return { ...world, revealed, texts, passwords };
+  return { ...world, revealed, diagnosed, texts, passwords };
 }
 
 /** Runs a command and answers its boxes one after the other. */
@@ -252,5 +257,15 @@ describe('what a forward gives to other programs', () => {
     await run(COMMANDS.openInBrowser, ['a']);
     expect(editor.opened).toEqual(pages);
     expect(editor.said).toHaveLength(pages.length === 0 ? 1 : 0);
+  });
+});
+
+describe('Why Doesn\'t It Work', () => {
+  it.each<[string, readonly unknown[]]>([['a row', ['a']], ['the title bar of its report', [REPORT]]])('looks at the forward of %s', async (_, args) => {
+    const { model, diagnosed } = setup();
+    model.put(define('a', { spec: LOCAL }));
+    model.put(define('b', { spec: RELAY }));
+    await run(COMMANDS.diagnose, args);
+    expect(diagnosed).toEqual(['a']);
   });
 });

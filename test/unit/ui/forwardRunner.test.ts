@@ -1,68 +1,18 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EventEmitter } from '../../../src/core/event.ts';
 import { ForwardError, type Failure, type FailureCode } from '../../../src/core/failure.ts';
 import { NO_TRAFFIC } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import { ForwardModel } from '../../../src/core/forwardModel.ts';
 import type { ForwardEvent } from '../../../src/core/forwardState.ts';
-import type { RunnerEvent } from '../../../src/core/ports.ts';
 import type { SshTarget } from '../../../src/core/sshTarget.ts';
 import type { PlaneEvents } from '../../../src/protocol/messages.ts';
 import type { RpcEvent } from '../../../src/protocol/rpc.ts';
-import { PlaneRunner, type Preparation } from '../../../src/ui/forwardRunner.ts';
-import type { PlaneHost } from '../../../src/ui/planeHost.ts';
-import { FakeClock } from '../../support/fakeClock.ts';
+import type { Preparation } from '../../../src/ui/forwardRunner.ts';
 import { asked, fixed, here, onServer } from '../../support/poles.ts';
-import { deferred, define, DYNAMIC, FAILOVER, failure, FakeLog, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
-
-const TARGET: SshTarget = { key: 'k', hops: [] };
-const PARKING = { maxCount: 3, maxMs: 7_000 };
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** Stands in for the worker: takes down requests, and dies when the test says so. */
-class FakeHost {
-  readonly requests: { readonly method: string; readonly params: unknown }[] = [];
-  readonly events = new EventEmitter<RpcEvent<PlaneEvents>>();
-  readonly starts = new EventEmitter<void>();
-  readonly crashes = new EventEmitter<ForwardError>();
-  readonly onEvent = this.events.event;
-  readonly onDidStart = this.starts.event;
-  readonly onDidCrash = this.crashes.event;
-  isRunning = false;
-  answer: (method: string) => Promise<undefined> = async () => undefined;
-
-  request(method: string, params: unknown): Promise<undefined> {
-    if (!this.isRunning) {
-      this.isRunning = true;
-      this.starts.fire();
-    }
-    this.requests.push({ method, params });
-    return this.answer(method);
-  }
-
-  crash(): void {
-    this.isRunning = false;
-    this.crashes.fire(new ForwardError('plane-crashed', 'the plane ended with code 1'));
-  }
-}
-
-function setup(changes: Partial<Preparation> = {}) {
-  const host = new FakeHost();
-  const log = new FakeLog();
-  const clock = new FakeClock(NOW);
-  const preparation: Preparation = {
-    allowBind: async () => undefined, resolveTarget: async () => TARGET, proxyCredentials: async () => undefined, explain: async (given) => given,
-    limits: () => ({ parking: PARKING, idleMs: 300_000 }), ...changes,
-  };
-  const runner = new PlaneRunner(host as unknown as PlaneHost, preparation, clock, log);
-  const events: RunnerEvent[] = [];
-  runner.onEvent((event) => events.push(event));
-  const methods = (): string[] => host.requests.map(({ method }) => method);
-  const types = (): string[] => events.map(({ id, event }) => `${id} ${event.type} ${String(event.generation)}`);
-  return { host, log, clock, runner, events, methods, types };
-}
+import { deferred, define, DYNAMIC, FAILOVER, failure, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
+import { PARKING, setup, TARGET, turn } from './runnerSetup.ts';
 
 const lost = (generation: number, isUnbound = false, given: Failure = failure('connection-lost')): RpcEvent<PlaneEvents> => (
   { name: 'lost', payload: { id: 'a', generation, failure: given, isUnbound } });

@@ -67,7 +67,7 @@ describe('a known key', () => {
   it('passes without a question, and nothing is written', async () => {
     await write(knownHostsLine(HOST, 22, right));
     const { questions, asked } = setup(no);
-    expect(await questions.answer(question(), never)).toEqual({ isAccepted: true });
+    expect(await questions.answer(question(), never)).toEqual({ isAccepted: true, trust: { status: 'known', file, line: 1 } });
     expect(asked).toEqual([]);
     expect(await written()).toBe(knownHostsLine(HOST, 22, right));
   });
@@ -140,7 +140,7 @@ describe('RequiredRSASize', () => {
 describe('an unknown key', () => {
   it('is asked about with its fingerprint, and the line is added', async () => {
     const { questions, asked, log } = setup(yes);
-    expect(await questions.answer(question(), never)).toEqual({ isAccepted: true });
+    expect(await questions.answer(question(), never)).toEqual({ isAccepted: true, trust: { status: 'unknown', file } });
     expect(asked).toMatchObject([{ status: 'unknown', fingerprint: right.fingerprint, keyType: 'ssh-ed25519', appendTo: file }]);
     expect(await written()).toBe(knownHostsLine(HOST, 22, right));
     expect(log.lines.join('\n')).toContain(right.fingerprint);
@@ -219,13 +219,13 @@ describe('an unknown key', () => {
   it('is trusted this once where it cannot be written down, and the log says so', async () => {
     await writeFile(folder.join('ssh'), 'a file in the way of the folder');
     const { questions, log } = setup(yes);
-    expect(await questions.answer(question(), never)).toEqual({ isAccepted: true });
+    expect(await questions.answer(question(), never)).toEqual({ isAccepted: true, trust: { status: 'unknown' } });
     expect(log.lines.some((line) => line.startsWith('warn ') && line.includes('asked for again'))).toBe(true);
   });
 
   it('is trusted this once where known_hosts is "none"', async () => {
     const { questions, asked } = setup(yes, { userFiles: [] });
-    expect(await questions.answer(question(), never)).toEqual({ isAccepted: true });
+    expect(await questions.answer(question(), never)).toEqual({ isAccepted: true, trust: { status: 'unknown' } });
     expect(asked[0]?.appendTo).toBeUndefined();
   });
 });
