@@ -32,7 +32,8 @@ const WINDOW_BYTES = 2 * 1024 * 1024;
 export function acknowledge(channel: Channel): void {
   const { incoming, outgoing, _client: client } = channel as unknown as WindowInternals;
   const protocol = client?._protocol;
-  if (outgoing.state !== 'open' || typeof outgoing.id !== 'number' || typeof incoming.window !== 'number') return;
+  // After our own end the server still sends; after a close nothing may follow.
+  if ((outgoing.state !== 'open' && outgoing.state !== 'eof') || typeof outgoing.id !== 'number' || typeof incoming.window !== 'number') return;
   if (typeof protocol?.channelWindowAdjust !== 'function') return;
   const credit = Math.max(0, WINDOW_BYTES - incoming.window);
   incoming.window += credit;
