@@ -217,7 +217,7 @@ describe('the ladder stops', () => {
   it.each<[string, ForwardSpec | undefined]>([['a tunnel', undefined], ['a proxy', { kind: 'dynamic', listen: LISTEN, target: TARGET }]])('at forwarding, where the server forbids it (%s)', async (_, spec) => {
     const { step, code, words } = await stopsAt(() => ({}), ['AllowTcpForwarding no'], spec ?? local());
     expect({ step, code }).toEqual({ step: 'forwarding', code: 'forwarding-prohibited' });
-    expect(words).toContain('In its sshd_config, AllowTcpForwarding and PermitOpen decide.');
+    expect(words).toContain('In its sshd_config, AllowTcpForwarding and PermitOpen decide');
     expect(words).toMatch(/✓ Login \d+ ms/);
   });
 
