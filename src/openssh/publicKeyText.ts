@@ -1,3 +1,4 @@
+import { parsePuttyFile } from '../core/puttyFile.ts';
 import { decodeBase64, keyTypeOf, readBlobString } from './keyBlob.ts';
 
 /** A public key as found in a file. */
@@ -21,8 +22,15 @@ export function parsePublicKeyText(text: string): PublicKey | undefined {
 
 const MAGIC = 'openssh-key-v1\0';
 
-/** The public key in the unencrypted head of a private key file in OpenSSH's own format (PROTOCOL.key). */
+/** The public key in the unencrypted part of a private key file in OpenSSH's own format (PROTOCOL.key) or PuTTY's. */
 export function publicKeyOfPrivateKey(text: string): PublicKey | undefined {
+  const putty = parsePuttyFile(text);
+  const blob = putty === undefined ? publicBlobOfOpenssh(text) : decodeBase64(putty.publicKey);
+  const type = blob === undefined ? undefined : keyTypeOf(blob);
+  return blob === undefined || type === undefined ? undefined : { type, key: blob.toString('base64') };
+}
+
+function publicBlobOfOpenssh(text: string): Buffer | undefined {
   const found = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END OPENSSH PRIVATE KEY-----/.exec(text);
   const bytes = Buffer.from(found?.[1] ?? '', 'base64');
   if (bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined;
@@ -33,7 +41,5 @@ export function publicKeyOfPrivateKey(text: string): PublicKey | undefined {
     at = skipped.end;
   }
   // Four bytes count the keys; there is always one.
-  const blob = readBlobString(bytes, at + 4)?.value;
-  const type = blob === undefined ? undefined : keyTypeOf(blob);
-  return blob === undefined || type === undefined ? undefined : { type, key: blob.toString('base64') };
+  return readBlobString(bytes, at + 4)?.value;
 }

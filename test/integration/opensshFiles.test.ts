@@ -14,6 +14,7 @@ import { listHosts } from '../../src/openssh/listHosts.ts';
 import { systemSshEnvironment, type SshEnvironment } from '../../src/openssh/sshEnvironment.ts';
 import { watchHosts } from '../../src/openssh/watchHosts.ts';
 import { run } from '../support/processes.ts';
+import { createPuttyKey } from '../support/puttyKeys.ts';
 import { createSshKey } from '../support/sshKeys.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 
@@ -173,6 +174,19 @@ describe('findIdentities', () => {
     expect((await find('pem')).identities[0]?.publicKey).toBe(blobOf(await readFile(folder.join('pem.pub'), 'utf8')));
     await unlink(folder.join('pem.pub'));
     expect((await find('pem')).identities).toEqual([{ path: folder.join('pem') }]);
+  });
+
+  it('reads the public key of a file of PuTTY, encrypted or not, and says why one cannot be used', async () => {
+    for (const [index, passphrase] of ['', 'secret phrase'].entries()) {
+      const { path, publicKey } = await createPuttyKey(folder.join(`mine${index}.ppk`), { passphrase, parameters: [`version=${index + 2}`] });
+      expect((await find(`mine${index}.ppk`)).identities).toEqual([{ path, publicKey: blobOf(publicKey) }]);
+    }
+    await createPuttyKey(folder.join('new.ppk'), { type: 'ed448', passphrase: 'secret phrase' });
+    await createPuttyKey(folder.join('old.ppk'), { type: 'dsa' });
+    expect((await find('new.ppk', 'old.ppk')).unusable.map((each) => each.replace(folder.path, ''))).toEqual([
+      '/new.ppk: keys of the type ssh-ed448 are not supported',
+      '/old.ppk: it is a DSA key, which servers no longer accept',
+    ]);
   });
 
   it('marks what only an agent can use', async () => {

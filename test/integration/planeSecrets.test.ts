@@ -10,8 +10,9 @@ import { PlaneClient } from '../support/planeClient.ts';
 import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
 import { fixed, here } from '../support/poles.ts';
 import { run } from '../support/processes.ts';
+import { createPuttyKey, type PuttyKeyFile } from '../support/puttyKeys.ts';
 import { Sshd, type SshdOptions } from '../support/sshd.ts';
-import { createSshKey } from '../support/sshKeys.ts';
+import { createSshKey, type SshKeyFile } from '../support/sshKeys.ts';
 import { dial, serve, type TestServer } from '../support/tcpPeers.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 import { canCreateTestUser, createTestUser, type TestUser } from '../support/testUser.ts';
@@ -145,10 +146,17 @@ describe('a passphrase', () => {
   beforeAll(async () => { echo = await serve((socket) => { socket.pipe(socket); }); });
   afterAll(() => echo.close());
 
-  it('is stretched while bytes of other forwards go on', async () => {
+  async function bcryptKey(): Promise<Pick<SshKeyFile, 'path' | 'publicKey'>> {
+    const key = await createSshKey(folder.join('locked'), 'ed25519', PASSPHRASE);
+    await run('ssh-keygen', ['-q', '-p', '-a', '40', '-P', PASSPHRASE, '-N', PASSPHRASE, '-f', key.path]);
+    return key;
+  }
+
+  const argon2Key = (): Promise<PuttyKeyFile> => createPuttyKey(folder.join('locked.ppk'), { passphrase: PASSPHRASE, parameters: ['memory=8192', 'passes=34'] });
+
+  it.each([['bcrypt', bcryptKey], ['Argon2', argon2Key]] as const)('is stretched with %s while bytes of other forwards go on', async (_name, createLocked) => {
     const open = await createSshKey(folder.join('open'));
-    const locked = await createSshKey(folder.join('locked'), 'ed25519', PASSPHRASE);
-    await run('ssh-keygen', ['-q', '-p', '-a', '40', '-P', PASSPHRASE, '-N', PASSPHRASE, '-f', locked.path]);
+    const locked = await createLocked();
     await startServer({ authorizedKeys: [open.publicKey, locked.publicKey] });
     const { port } = await plane.forward({ host: '127.0.0.1', port: echo.port }, targetOf(hopTo(sshd, { identities: [identityOf(open)] })));
     const socket = await dial(port);
@@ -157,7 +165,7 @@ describe('a passphrase', () => {
       happened.push(`asked ${String(attempt)}`);
       return { isCancelled: false, answers: [attempt === 1 ? 'wrong' : PASSPHRASE] };
     };
-    const second = await plane.begin({ connect: fixed({ host: '127.0.0.1', port: echo.port }), listen: LISTEN, target: targetOf(hopTo(sshd, { identities: [identityOf(locked)] })) });
+    const second = await plane.begin({ connect: fixed({ host: '127.0.0.1', port: echo.port }), listen: LISTEN, target: targetOf(hopTo(sshd, { identities: [{ path: locked.path, publicKey: locked.publicKey.split(' ')[1]! }] })) });
     await plane.until(() => happened.length === 1);
     for (let round = 1; round <= 20; round += 1) {
       socket.write('ping');

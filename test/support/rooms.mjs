@@ -80,6 +80,7 @@ export const ROOMS = {
  */
 const EXCEPTIONS = [
   { importers: /^src\/plane\/ssh\//, imports: /^ssh2$/ },
+  { importers: /^src\/plane\/ssh\/puttyDerivation\.ts$/, imports: /^@noble\/hashes\/argon2\.js$/ },
   { importers: /^src\/plane\/ssh\/proxyCommand\.ts$/, imports: /^node:child_process$/ },
   { importers: /^src\/plane\//, imports: /^src\/system\/clock\.ts$/ },
   { importers: /^src\/system\/socketProbe\.ts$/, imports: /^node:net$/ },

@@ -1,6 +1,8 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { utils, type ParsedKey } from 'ssh2';
+import { puttyVersionOf, parsePuttyFile } from '../../core/puttyFile.ts';
 import { framed, Reader } from './agent.ts';
+import { isSlowPuttyKey, readPuttyKey } from './puttyKey.ts';
 
 /** The outcome of reading a private key's text. */
 export type PrivateKey =
@@ -10,15 +12,14 @@ export type PrivateKey =
   | { readonly kind: 'unusable'; readonly reason: string };
 
 /**
- * Reads a private key: OpenSSH's own format, PEM (PKCS#1, SEC1), PKCS#8 (RFC 5958), and PuTTY's second version for RSA.
- * Slow with a passphrase for OpenSSH's own format: `isSlowToUnlock()`.
+ * Reads a private key: OpenSSH's own format, PEM (PKCS#1, SEC1), PKCS#8 (RFC 5958), and PuTTY's, versions 2 and 3.
+ * Slow with a passphrase for some: `isSlowToUnlock()`.
  */
 export function readPrivateKey(text: string, passphrase?: string): PrivateKey {
   if (PKCS8.test(text)) return readPkcs8(text, passphrase);
+  if (puttyVersionOf(text) !== undefined) return readPutty(text, passphrase);
   const key = passphrase === undefined ? utils.parseKey(text) : utils.parseKey(text, passphrase);
   if (key instanceof Error) {
-    const reason = puttyReason(text);
-    if (reason !== undefined) return { kind: 'unusable', reason };
     // Given a passphrase, every failure to read what could be read far enough to ask for one is the passphrase's.
     const isLocked = passphrase !== undefined || key.message.includes('no passphrase given');
     return isLocked ? { kind: 'locked' } : { kind: 'unusable', reason: key.message };
@@ -26,9 +27,9 @@ export function readPrivateKey(text: string, passphrase?: string): PrivateKey {
   return key.isPrivateKey() ? { kind: 'open', key } : { kind: 'unusable', reason: 'it holds no private key' };
 }
 
-/** Whether a passphrase is stretched with bcrypt, which blocks the thread for as long as the key's author chose. */
+/** Whether a passphrase is stretched with bcrypt or Argon2, which blocks the thread for as long as the key's author chose. */
 export function isSlowToUnlock(text: string): boolean {
-  return OPENSSH_KEY.test(text.trim());
+  return OPENSSH_KEY.test(text.trim()) || isSlowPuttyKey(text);
 }
 
 /** The public key that a usable blob (RFC 4253 section 6.6) stands for. */
@@ -40,8 +41,10 @@ export function readPublicKey(blob: Buffer): ParsedKey | undefined {
 const OPENSSH_KEY = /^-----BEGIN OPENSSH PRIVATE KEY-----\s([\s\S]+)-----END OPENSSH PRIVATE KEY-----\s*$/;
 const OPENSSH_MAGIC = 'openssh-key-v1\0';
 
-/** The public key blob that OpenSSH's own format carries outside the encrypted part (PROTOCOL.key, section 1). */
+/** The public key blob that OpenSSH's own format (PROTOCOL.key, section 1) and PuTTY's carry outside the encrypted part. */
 export function publicKeyOfLocked(text: string): Buffer | undefined {
+  const putty = parsePuttyFile(text);
+  if (putty !== undefined) return Buffer.from(putty.publicKey, 'base64');
   const base64 = OPENSSH_KEY.exec(text.trim())?.[1];
   if (base64 === undefined) return undefined;
   const bytes = Buffer.from(base64, 'base64');
@@ -57,7 +60,6 @@ export function publicKeyOfLocked(text: string): Buffer | undefined {
 
 const PKCS8 = /^\s*-----BEGIN (?<encrypted>ENCRYPTED )?PRIVATE KEY-----/;
 
-/** ssh2 does not know PKCS#8, so the key is written anew in a format that it does. */
 function readPkcs8(text: string, passphrase: string | undefined): PrivateKey {
   const isEncrypted = PKCS8.exec(text)?.groups?.['encrypted'] !== undefined;
   if (isEncrypted && passphrase === undefined) return { kind: 'locked' };
@@ -67,6 +69,16 @@ function readPkcs8(text: string, passphrase: string | undefined): PrivateKey {
   } catch (error) {
     return isEncrypted ? { kind: 'locked' } : { kind: 'unusable', reason: error instanceof Error ? error.message : String(error) };
   }
+  return rewritten(key);
+}
+
+function readPutty(text: string, passphrase: string | undefined): PrivateKey {
+  const read = readPuttyKey(text, passphrase);
+  return read.kind === 'open' ? rewritten(read.key) : read;
+}
+
+/** ssh2 knows neither PKCS#8 nor all of PuTTY's, so a key is written anew in a format that it does. */
+function rewritten(key: KeyObject): PrivateKey {
   switch (key.asymmetricKeyType) {
     case 'rsa':
       return readPrivateKey(key.export({ type: 'pkcs1', format: 'pem' }).toString());
@@ -92,14 +104,4 @@ function opensshEd25519(key: KeyObject): string {
   const blob = framed(Buffer.concat([framed(type), framed(publicKey)]));
   const bytes = Buffer.concat([Buffer.from(OPENSSH_MAGIC), none, none, empty, one, blob, framed(Buffer.concat([secret, padding]))]);
   return `-----BEGIN OPENSSH PRIVATE KEY-----\n${bytes.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`;
-}
-
-const PUTTY_KEY = /^PuTTY-User-Key-File-(?<version>\d+): (?<type>\S+)/;
-
-/** Why a file of PuTTY's own format cannot be read: ssh2 knows its second version alone, and there RSA and DSA. */
-function puttyReason(text: string): string | undefined {
-  const { version, type } = PUTTY_KEY.exec(text)?.groups ?? {};
-  if (version === undefined || type === undefined || (version === '2' && type === 'ssh-rsa')) return undefined;
-  const what = version === '2' ? `a PuTTY key of the type ${type}` : `in version ${version} of PuTTY's format`;
-  return `it is ${what}, which cannot be read here; convert it with "puttygen FILE -O private-openssh -o NEWFILE", or in PuTTYgen with Conversions, Export OpenSSH key`;
 }

@@ -12,8 +12,8 @@ export interface UnlockOrder {
 type UnlockAnswer = { readonly kind: 'open'; readonly pem: string } | Exclude<PrivateKey, { readonly kind: 'open' }>;
 
 /**
- * Opens a private key with a passphrase. bcrypt takes up to seconds, in which every forward would stand still, so it runs
- * in a thread of its own, which ends with `signal`. Rejects when the thread has no answer.
+ * Opens a private key with a passphrase. bcrypt and Argon2 take seconds, in which every forward would stand still, so they
+ * run in a thread of their own, which ends with `signal`. Rejects when the thread has no answer.
  */
 export async function unlockPrivateKey(text: string, passphrase: string, signal: AbortSignal): Promise<PrivateKey> {
   if (!isSlowToUnlock(text)) return readPrivateKey(text, passphrase);

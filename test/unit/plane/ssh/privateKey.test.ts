@@ -81,30 +81,6 @@ describe('a private key of other programs', () => {
     expectKey(text, await publicLine(pair.publicKey), 'ed25519');
   });
 
-  it.each([[2, ''], [2, PASSPHRASE]] as const)('of PuTTY, RSA in version %i with the passphrase "%s", opens', async (version, passphrase) => {
-    const { text, publicKey } = await puttyKey('rsa', version, passphrase);
-    expectKey(text, publicKey, 'rsa', passphrase === '' ? undefined : passphrase);
-  });
-
-  it.each([['rsa', 3, ''], ['rsa', 3, PASSPHRASE], ['ed25519', 2, '']] as const)(
-    'of PuTTY, %s in version %i with the passphrase "%s", is refused with the way to convert it',
-    async (type, version, passphrase) => {
-      const { text } = await puttyKey(type, version, passphrase);
-      const reason = expect.stringContaining('puttygen FILE -O private-openssh -o NEWFILE') as string;
-      expect(readPrivateKey(text)).toEqual({ kind: 'unusable', reason });
-      expect(readPrivateKey(text, PASSPHRASE)).toEqual({ kind: 'unusable', reason });
-    },
-  );
-
-  async function puttyKey(type: SshKeyType, version: number, passphrase: string): Promise<{ text: string; publicKey: string }> {
-    const path = folder.join(`putty${String(made += 1)}`);
-    const key = await createSshKey(path, type);
-    await writeFile(`${path}.phrase`, passphrase);
-    const options = ['--ppk-param', `version=${String(version)}`, '--new-passphrase', `${path}.phrase`, '-O', 'private', '-o', `${path}.ppk`];
-    await run('puttygen', [path, ...options]);
-    return { text: await readFile(`${path}.ppk`, 'latin1'), publicKey: key.publicKey };
-  }
-
   it.each(['', 'no key at all', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n'])('that is none is refused: %j', (text) => {
     expect(readPrivateKey(text)).toMatchObject({ kind: 'unusable', reason: expect.any(String) as string });
   });
