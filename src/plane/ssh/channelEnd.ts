@@ -1,6 +1,7 @@
 import type { ClientChannel } from 'ssh2';
 import type { End, EndClose, EndListener } from '../end.ts';
 import { acknowledge, withInternals, type ChannelInternals } from './internals.ts';
+import { ReceiveWindow, type ReceiveWindowOptions } from './receiveWindow.ts';
 import type { WriteBudget } from './writeBudget.ts';
 
 /** What may wait in a channel for the server's window before the relay is asked to stop. */
@@ -13,6 +14,7 @@ const SMALL_BYTES = 16 * 1024;
 export class ChannelEnd implements End {
   readonly #channel: ClientChannel & ChannelInternals;
   readonly #budget: WriteBudget;
+  readonly #window: ReceiveWindow;
   #listener: EndListener | undefined;
   #isFull = false;
   #queuedMaxBytes = QUEUED_MAX_BYTES;
@@ -20,8 +22,9 @@ export class ChannelEnd implements End {
   #closedBy: EndClose | undefined;
 
   /** `onGone` is called once ssh2 has forgotten the channel. */
-  constructor(channel: ClientChannel, budget: WriteBudget, onGone: () => void) {
+  constructor(channel: ClientChannel, budget: WriteBudget, window: ReceiveWindowOptions, onGone: () => void) {
     this.#channel = withInternals(channel);
+    this.#window = new ReceiveWindow(channel, window);
     this.#budget = budget;
     channel.on('error', () => { this.#close('reset'); });
     // Before anybody else listens: ssh2 tells 'close' from its own listener for 'end'.
@@ -95,6 +98,7 @@ export class ChannelEnd implements End {
   #onData(listener: EndListener, chunk: Buffer): void {
     if (this.#closedBy !== undefined) return;
     listener.onData(chunk);
+    this.#window.took(chunk.length);
     if (chunk.length < SMALL_BYTES) acknowledge(this.#channel);
   }
 

@@ -11,6 +11,7 @@ import { HopSession } from './hopSession.ts';
 import { ServerPorts, type ServerPort } from './serverPorts.ts';
 import { channelFailure, hopFailure, nextHopFailure } from './sshFailure.ts';
 import { openTransport, type Transport } from './transport.ts';
+import { ReceiveWindow, WindowBudget, type ReceiveWindowOptions } from './receiveWindow.ts';
 import { WriteBudget } from './writeBudget.ts';
 
 /** How long a server may take to open a channel: it dials the destination meanwhile. */
@@ -30,6 +31,7 @@ export class SshConnection {
   readonly #services: PlaneServices;
   readonly #sessions: HopSession[] = [];
   readonly #budget = new WriteBudget();
+  readonly #windows = new WindowBudget();
   readonly #channels = new Set<ChannelEnd>();
   #ports: ServerPorts | undefined;
   #failure: ForwardError | undefined;
@@ -116,12 +118,23 @@ export class SshConnection {
   }
 
   #adopt(channel: ClientChannel): ChannelEnd {
-    const end: ChannelEnd = new ChannelEnd(channel, this.#budget, () => {
+    const end: ChannelEnd = new ChannelEnd(channel, this.#budget, this.#windowOptions(this.#sessions.at(-1)), () => {
       this.#channels.delete(end);
       this.#onChannelGone?.();
     });
     this.#channels.add(end);
     return end;
+  }
+
+  #windowOptions(session: HopSession | undefined): ReceiveWindowOptions {
+    return { clock: this.#services.clock, budget: this.#windows, roundTripMs: () => session?.roundTripMs };
+  }
+
+  /** The way to a hop behind another one is a channel, too, and carries all of that hop's; it must be flowing by now. */
+  #widen({ channel }: Transport, before: HopSession | undefined): void {
+    if (channel === undefined) return;
+    const window = new ReceiveWindow(channel, this.#windowOptions(before));
+    channel.on('data', (chunk: Buffer) => { window.took(chunk.length); });
   }
 
   async #addHop(hop: SshHop, onStep: (step: Progress['step']) => void, signal: AbortSignal): Promise<void> {
@@ -135,10 +148,12 @@ export class SshConnection {
     }
     this.#traceTransport(hop, transport);
     this.#budget.add(transport.stream);
+    const before = this.#sessions.at(-1);
     const session = new HopSession(hop, transport, this.#services);
     this.#sessions.push(session);
     session.onOver = (error) => { this.#lose(error); };
     await session.open(onStep);
+    this.#widen(transport, before);
     log(this.#services, 'info', `${hop.name}: logged in as ${hop.user}`);
   }
 
@@ -153,7 +168,7 @@ export class SshConnection {
     return new Promise((resolve, reject) => {
       const asked = { origin: OURSELVES, connect: { host: hop.host, port: hop.port }, timeoutMs: hop.connectTimeoutMs };
       this.#openChannel(before, asked, signal, (error, channel) => {
-        if (channel !== undefined) resolve({ stream: channel });
+        if (channel !== undefined) resolve({ stream: channel, channel });
         else reject(nextHopFailure(hop, before.hop, error));
       });
     });
@@ -169,7 +184,7 @@ export class SshConnection {
     let isSettled = false;
     const settle = (error: ForwardError | undefined, channel?: ClientChannel): void => {
       if (isSettled) {
-        if (channel !== undefined) new ChannelEnd(channel, this.#budget, () => undefined).reset();
+        if (channel !== undefined) new ChannelEnd(channel, this.#budget, this.#windowOptions(session), () => undefined).reset();
         return;
       }
       isSettled = true;

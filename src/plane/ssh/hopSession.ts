@@ -32,6 +32,9 @@ const REFUSAL = /forwarding refused|disabled (?:port|streamlocal) forwarding/i;
 /** What sshd says when it listens on other addresses than it was asked to. */
 const OVERRIDE = /overridden by server GatewayPorts/i;
 
+/** The quickest of so many answers is the way to the server and back; others met a busy machine. */
+const ROUND_TRIPS_MEASURED = 3;
+
 /** How long a server may take to answer a probe: a network that has just come back needs a moment. */
 const PROBE_MS = 5_000;
 
@@ -71,6 +74,8 @@ export class HopSession implements LoginSession {
   #told = 0;
   #failure: ForwardError | undefined;
   #settle: { readonly resolve: () => void; readonly reject: (error: ForwardError) => void } | undefined;
+  /** Milliseconds to the server and back; undefined until an answer has come. */
+  roundTripMs: number | undefined;
   /** Called once, when a session that was ready breaks or is closed. */
   onOver: ((error: ForwardError) => void) | undefined;
   /** Called with every channel that the server opens for what it listens on for us. */
@@ -301,7 +306,19 @@ export class HopSession implements LoginSession {
     this.passwords.answered('accepted');
     this.trace({ kind: 'logged-in' });
     this.#services.control.emit('loggedIn', { hop, user, host, port });
+    this.#measureRoundTrip(ROUND_TRIPS_MEASURED);
     this.#settle?.resolve();
+  }
+
+  /** Now, while nothing else is on the way: later an answer waits behind what is transferred. */
+  #measureRoundTrip(times: number): void {
+    const { clock } = this.#services;
+    const asked = clock.now();
+    if (times === 0 || this.#failure !== undefined) return;
+    ping(this.#client, () => {
+      this.roundTripMs = Math.min(this.roundTripMs ?? Infinity, clock.now() - asked);
+      this.#measureRoundTrip(times - 1);
+    });
   }
 
   /** ssh2 has had the server prove that it holds these keys (PROTOCOL of OpenSSH, section 2.5). */

@@ -21,7 +21,7 @@ interface WindowInternals {
 }
 
 /** The window that ssh2 grants for a channel (MAX_WINDOW of its Channel.js). */
-const WINDOW_BYTES = 2 * 1024 * 1024;
+export const WINDOW_BYTES = 2 * 1024 * 1024;
 
 /**
  * Gives the server back at once what it may send (RFC 4254 section 5.2), be it nothing, where ssh2 would wait for half the
@@ -30,14 +30,25 @@ const WINDOW_BYTES = 2 * 1024 * 1024;
  * behind the last answer, until our system's delayed acknowledgement, 40 ms later. Does nothing where ssh2 is not as expected.
  */
 export function acknowledge(channel: Channel): void {
+  credit(channel, (window) => Math.max(0, WINDOW_BYTES - window));
+}
+
+/** Lets the server have this much on its way to us, once it has used up half of it; nothing where ssh2 is not as expected. */
+export function grantWindow(channel: Channel, sizeBytes: number): void {
+  credit(channel, (window) => (window > sizeBytes / 2 ? undefined : sizeBytes - window));
+}
+
+/** `bytesFor` says from the present window how much to add to it; undefined sends nothing. */
+function credit(channel: Channel, bytesFor: (window: number) => number | undefined): void {
   const { incoming, outgoing, _client: client } = channel as unknown as WindowInternals;
   const protocol = client?._protocol;
   // After our own end the server still sends; after a close nothing may follow.
   if ((outgoing.state !== 'open' && outgoing.state !== 'eof') || typeof outgoing.id !== 'number' || typeof incoming.window !== 'number') return;
   if (typeof protocol?.channelWindowAdjust !== 'function') return;
-  const credit = Math.max(0, WINDOW_BYTES - incoming.window);
-  incoming.window += credit;
-  protocol.channelWindowAdjust(outgoing.id, credit);
+  const bytes = bytesFor(incoming.window);
+  if (bytes === undefined) return;
+  incoming.window += bytes;
+  protocol.channelWindowAdjust(outgoing.id, bytes);
 }
 
 /** The channel with its internals; throws when this ssh2 has others than 1.17. */

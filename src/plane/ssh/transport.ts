@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { ClientChannel } from 'ssh2';
 import type { SshHop } from '../../core/sshTarget.ts';
 import { log, type PlaneServices } from '../services.ts';
 import { dialFirstHop } from './firstHop.ts';
@@ -9,6 +10,8 @@ import { connectFailure } from './sshFailure.ts';
 /** What carries an SSH connection: a TCP socket, a ProxyCommand, or a channel of the hop before. */
 export interface Transport {
   readonly stream: Duplex;
+  /** The same as a channel, where it is one. */
+  readonly channel?: ClientChannel;
   /** The address that was reached, where there is one. */
   readonly address?: string;
   /** Why the stream ended, where it can tell. */

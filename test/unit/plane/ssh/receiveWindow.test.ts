@@ -1,0 +1,82 @@
+import { EventEmitter } from 'node:events';
+import type { Channel } from 'ssh2';
+import { describe, expect, it } from 'vitest';
+import { ReceiveWindow, WindowBudget } from '../../../../src/plane/ssh/receiveWindow.ts';
+import { FakeClock } from '../../../support/fakeClock.ts';
+
+const MiB = 1024 * 1024;
+
+/** A channel as ssh2 1.17 has it, as far as its window goes; the server always has something to send. */
+class FakeChannel extends EventEmitter {
+  readonly incoming = { window: 2 * MiB, state: 'open' };
+  readonly outgoing = { id: 7, state: 'open' };
+  readonly credits: number[] = [];
+  readonly _client = { _protocol: { channelWindowAdjust: (_id: number, bytes: number) => { this.credits.push(bytes); } } };
+
+  /** Takes what comes within a while and hands it on; gives how much that was. */
+  receive(window: ReceiveWindow, bytes: number): void {
+    this.incoming.window -= bytes;
+    // What ssh2 does by itself.
+    if (this.incoming.window <= MiB) this.incoming.window = Math.max(this.incoming.window, 2 * MiB);
+    window.took(bytes);
+  }
+}
+
+function setup(roundTripMs: number | undefined, budget = new WindowBudget()) {
+  const clock = new FakeClock();
+  const channel = new FakeChannel();
+  const window = new ReceiveWindow(channel as unknown as Channel, { clock, budget, roundTripMs: () => roundTripMs });
+  /** A transfer at a rate for a time. */
+  const transfer = (bytesPerMs: number, spanMs: number): void => {
+    for (let passedMs = 0; passedMs < spanMs; passedMs += 5) {
+      clock.advance(5);
+      channel.receive(window, bytesPerMs * 5);
+    }
+  };
+  return { channel, transfer };
+}
+
+describe('the window of a channel', () => {
+  it('grows to the most that it may have while a transfer fills it within each round trip', () => {
+    const { channel, transfer } = setup(50);
+    transfer(2 * MiB / 50, 100);
+    expect(channel.incoming.window).toBeGreaterThan(2 * MiB);
+    transfer(32 * MiB / 50, 2_000);
+    expect(channel.incoming.window).toBeGreaterThan(12 * MiB);
+    expect(channel.incoming.window).toBeLessThanOrEqual(32 * MiB);
+  });
+
+  it('stays as it is where the link is short, however fast it is', () => {
+    const { channel, transfer } = setup(1);
+    transfer(500_000, 2_000);
+    expect(channel.incoming.window).toBeLessThanOrEqual(2 * MiB);
+    expect(channel.credits).toEqual([]);
+  });
+
+  it('stays as it is for a transfer that does not fill it, and as long as nobody knows how far the server is', () => {
+    for (const [roundTripMs, rate] of [[50, 0.5 * MiB / 50], [undefined, 2 * MiB / 50]] as const) {
+      const { channel, transfer } = setup(roundTripMs);
+      transfer(rate, 2_000);
+      expect(channel.credits).toEqual([]);
+    }
+  });
+
+  it('takes from what all channels of a connection have together, and gives it back', () => {
+    const budget = new WindowBudget();
+    const channels = Array.from({ length: 4 }, () => setup(50, budget));
+    for (const { transfer } of channels) transfer(32 * MiB / 50, 4_000);
+    const sizes = channels.map(({ channel }) => channel.incoming.window);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(4 * 2 * MiB + 64 * MiB);
+    expect(budget.take(32 * MiB)).toBe(false);
+    for (const { channel } of channels) channel.emit('close');
+    expect(budget.take(64 * MiB)).toBe(true);
+    expect(budget.take(1)).toBe(false);
+  });
+
+  it('is ssh2\'s own where ssh2 is not as expected', () => {
+    const { channel, transfer } = setup(50);
+    Reflect.deleteProperty(channel._client._protocol, 'channelWindowAdjust');
+    transfer(2 * MiB / 50, 500);
+    expect(channel.incoming.window).toBeLessThanOrEqual(2 * MiB);
+  });
+});
