@@ -88,9 +88,16 @@ describe('a channel whose server behaves as OpenSSH\'s does not', () => {
   });
 
   it('resets the client when the SSH connection breaks before the destination ended', async () => {
-    const port = await startWith((open, connection) => { open().write('half of it', () => { destroyTransport(connection); }); });
+    const connections: object[] = [];
+    const port = await startWith((open, connection) => {
+      connections.push(connection);
+      open().write('half of it');
+    });
     const client = await dial(port);
-    expect(await outcome(client)).toBe('reset');
+    await once(client, 'data');
+    const seen = outcome(client);
+    for (const connection of connections) destroyTransport(connection);
+    expect(await seen).toBe('reset');
     expect((await plane.untilLost(forward)).failure.code).toBe('connection-lost');
     expect((await plane.connections(forward))[0]).toMatchObject({ closeReason: 'tunnel-lost' });
   });
