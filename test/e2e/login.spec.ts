@@ -137,7 +137,7 @@ test('a password that stays wrong fails with a clear sentence, and is not tried 
   await workbench.quickInput.waitUntilClosed();
   const { message, buttons } = await workbench.notifications.waitFor('did not accept');
   expect(message).toContain(`vault (${SSH_HOST}:${String(sshd.port)}) did not accept the login of ${user.name}. Tried: password.`);
-  expect(buttons).toEqual(['Start Again', 'Edit…', 'Show Log']);
+  expect(buttons).toEqual(['Start Again', 'Edit…', 'Show Log', 'Why Doesn\'t It Work?']);
   await workbench.forwards.waitForRow((row) => row.description.includes('login failed') && row.icon === 'error', PROMPTLY_MS);
   expect((await workbench.statusBar.waitForCulvert('1 failed')).hasWarningBackground).toBe(true);
   await workbench.screenshot('login-failed');
