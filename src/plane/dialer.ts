@@ -7,6 +7,8 @@ import type { End } from './end.ts';
 export interface Dialer {
   /** Opens what all connections share; rejects with a `ForwardError`. Called once. */
   open(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<void>;
+  /** What somebody connected to, where that is why it is opened; set before `open`. */
+  onDemandAt?: string;
   /** Opens one connection to `destination` on behalf of `origin`; rejects with a `ForwardError`, `connection-lost` when the shared part is gone. */
   dial(origin: Endpoint, destination: Endpoint, signal: AbortSignal): Promise<End>;
   /** True where dialling proves nothing (datagrams): `onDestination` tells. */

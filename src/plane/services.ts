@@ -14,6 +14,8 @@ export type Control = Pick<RpcEndpoint<PlaneRequests, ControlRequests, PlaneEven
 export interface PlaneServices {
   readonly control: Control;
   readonly clock: Clock;
+  /** What a program has connected to, where an SSH connection is made for that alone. */
+  readonly onDemandAt?: string;
   /** Is told what happens on the way to a server, where somebody wants to know. */
   readonly trace?: (hop: SshHop, fact: HopFact) => void;
 }

@@ -174,6 +174,8 @@ export interface SecretQuestion {
   readonly attempt: number;
   /** The key file, for a passphrase. */
   readonly path?: string;
+  /** What a program has connected to, where that is why the login happens now. */
+  readonly onDemandAt?: string;
   /** The server's own words, for keyboard-interactive: untrusted. */
   readonly name?: string;
   readonly instructions?: string;

@@ -118,8 +118,13 @@ interface BoxContext {
 
 function boxFor(question: SecretQuestion, index: number, { canRemember, doubt }: BoxContext): SecretOptions {
   const { prompt = '', isEchoed = false } = question.prompts[index] ?? {};
-  const before = doubt === undefined ? (question.attempt > 1 ? 'That was not accepted. ' : '') : doubtAbout(question, doubt);
+  const before = doubt === undefined ? (question.attempt > 1 ? 'That was not accepted. ' : occasionOf(question)) : doubtAbout(question, doubt);
   return { title: titleFor(question), prompt: before + promptFor(question, shown(prompt)), isHidden: !isEchoed, canRemember };
+}
+
+/** Why somebody is asked who has not just started anything. */
+function occasionOf({ onDemandAt }: SecretQuestion): string {
+  return onDemandAt === undefined ? '' : `A program has connected to ${onDemandAt}, which opens this tunnel on demand. `;
 }
 
 function doubtAbout({ kind }: SecretQuestion, doubt: Doubt): string {

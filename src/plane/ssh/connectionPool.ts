@@ -15,6 +15,8 @@ export interface Lease {
 interface Holder {
   onProgress(progress: Progress): void;
   onLost(error: ForwardError): void;
+  /** What somebody connected to, where that is why the server is needed. */
+  readonly onDemandAt?: string;
 }
 
 /** One attempt to connect and what came of it. */
@@ -40,7 +42,7 @@ export class ConnectionPool {
    */
   async acquire(target: SshTarget, holder: Holder, signal: AbortSignal): Promise<Lease> {
     signal.throwIfAborted();
-    const entry = this.#entries.get(target.key) ?? this.#begin(target);
+    const entry = this.#entries.get(target.key) ?? this.#begin(target, holder.onDemandAt);
     entry.holders.add(holder);
     if (entry.last.progress !== undefined) holder.onProgress(entry.last.progress);
     let releasing: Promise<void> | undefined;
@@ -58,11 +60,11 @@ export class ConnectionPool {
     for (const { opening } of this.#entries.values()) opening.then((connection) => { connection.probe(); }, () => undefined);
   }
 
-  #begin(target: SshTarget): Entry {
+  #begin(target: SshTarget, onDemandAt: string | undefined): Entry {
     const controller = new AbortController();
     const holders = new Set<Holder>();
     const last: Entry['last'] = { progress: undefined };
-    const opening = SshConnection.open(target, this.#services, (progress) => {
+    const opening = SshConnection.open(target, onDemandAt === undefined ? this.#services : { ...this.#services, onDemandAt }, (progress) => {
       last.progress = progress;
       for (const holder of holders) holder.onProgress(progress);
     }, controller.signal);

@@ -174,7 +174,9 @@ export class HopSession implements LoginSession {
   }
 
   askSecret(question: Omit<SecretQuestion, 'hop' | 'user' | 'host' | 'port'>): Promise<readonly string[]> {
-    return answersOf(this.hop, question, (whole) => this.ask('needSecret', whole));
+    const { onDemandAt } = this.#services;
+    const occasion = onDemandAt === undefined ? {} : { onDemandAt };
+    return answersOf(this.hop, { ...question, ...occasion }, (whole) => this.ask('needSecret', whole));
   }
 
   log(level: LogLevel, text: string): void {

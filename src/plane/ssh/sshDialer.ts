@@ -13,6 +13,7 @@ export class SshDialer implements Dialer {
   #opening: Promise<Lease> | undefined;
   #lease: Lease | undefined;
   onLost: Dialer['onLost'];
+  onDemandAt?: string;
 
   constructor(target: SshTarget, pool: ConnectionPool) {
     this.#target = target;
@@ -20,7 +21,9 @@ export class SshDialer implements Dialer {
   }
 
   async open(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<void> {
-    this.#opening = this.#pool.acquire(this.#target, { onProgress, onLost: (error) => this.onLost?.(error) }, signal);
+    this.#opening = this.#pool.acquire(this.#target, {
+      onProgress, onLost: (error) => this.onLost?.(error), ...(this.onDemandAt === undefined ? {} : { onDemandAt: this.onDemandAt }),
+    }, signal);
     this.#lease = await this.#opening;
   }
 
