@@ -293,8 +293,13 @@ export class Forwarder {
 
   #park(accepted: Accepted): void {
     accepted.row.phase = 'parked';
+    if (this.#isStopped) {
+      this.#refuse(accepted, 'stopped', 'connection-lost');
+      return;
+    }
+    // For one that may not wait, too, so that the next one need not.
+    if (this.#run?.isIdle === true) this.#wake(this.#run);
     if (!this.#parking.park(accepted)) this.#refuse(accepted, 'not-served', 'connection-lost');
-    else if (this.#run?.isIdle === true) this.#wake(this.#run);
   }
 
   async #dial(accepted: Accepted, run: Run): Promise<void> {
