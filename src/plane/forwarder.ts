@@ -186,7 +186,8 @@ export class Forwarder {
     this.#services.control.emit('idle', { id: run.request.id, generation: run.generation });
   }
 
-  #wake(run: Run): void {
+  #wake(run: Run, { row }: Accepted): void {
+    run.dialer.onDemandAt = formatEndpoint(row.accepted);
     run.isIdle = false;
     this.#services.control.emit('waking', { id: run.request.id, generation: run.generation });
     this.#openFarSide(run).catch((error: unknown) => { if (!run.controller.signal.aborted) this.#lose(run, error, false); });
@@ -293,8 +294,13 @@ export class Forwarder {
 
   #park(accepted: Accepted): void {
     accepted.row.phase = 'parked';
+    if (this.#isStopped) {
+      this.#refuse(accepted, 'stopped', 'connection-lost');
+      return;
+    }
+    // For one that may not wait, too, so that the next one need not.
+    if (this.#run?.isIdle === true) this.#wake(this.#run, accepted);
     if (!this.#parking.park(accepted)) this.#refuse(accepted, 'not-served', 'connection-lost');
-    else if (this.#run?.isIdle === true) this.#wake(this.#run);
   }
 
   async #dial(accepted: Accepted, run: Run): Promise<void> {

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { ForwardError } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
-import { listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
+import { isProxy, listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
 import { formatDestination, formatForward } from '../core/forwardText.ts';
 import { formatEndpoints } from '../core/portRange.ts';
 import { formatDestinations, isWide } from './describeSpec.ts';
@@ -33,12 +33,13 @@ export class BindConsent {
   async #ask(definition: ForwardDefinition): Promise<boolean> {
     if (this.#isAllowed(definition)) return true;
     if (!(await ask(definition))) return false;
-    await this.#state.update(MEMENTO_KEY, [...this.#allowed(), keyOf(definition)]);
+    await this.#state.update(MEMENTO_KEY, [...this.#allowed(), keyOf(definition, hasLogin(definition))]);
     return true;
   }
 
   #isAllowed(definition: ForwardDefinition): boolean {
-    return this.#allowed().includes(keyOf(definition));
+    const allowed = this.#allowed();
+    return allowed.includes(keyOf(definition, false)) || (hasLogin(definition) && allowed.includes(keyOf(definition, true)));
   }
 
   #allowed(): readonly string[] {
@@ -46,15 +47,20 @@ export class BindConsent {
   }
 }
 
-/** The consent is for this forward with these poles; another address or destination asks anew. */
-function keyOf({ id, spec }: ForwardDefinition): string {
-  return JSON.stringify([id, spec]);
+/** The consent is for this forward with these poles; another address or destination asks anew, and so does a proxy that lets in everybody after one with a login. */
+function keyOf({ id, spec }: ForwardDefinition, isWithLogin: boolean): string {
+  return JSON.stringify(isWithLogin ? [id, spec, 'login'] : [id, spec]);
 }
 
-async function ask({ name, spec }: ForwardDefinition): Promise<boolean> {
+function hasLogin({ spec, login }: ForwardDefinition): boolean {
+  return login !== undefined && isProxy(spec);
+}
+
+async function ask(definition: ForwardDefinition): Promise<boolean> {
+  const { name, spec } = definition;
   const chosen = await vscode.window.showWarningMessage(
     `${name === '' ? formatForward(spec) : name} will be reachable from other machines on ${placeOf(spec)}.`,
-    { modal: true, detail: describeRisk(spec) },
+    { modal: true, detail: describeRisk(spec, hasLogin(definition) ? ' and knows its login' : '') },
     'Allow for This Forward',
   );
   return chosen !== undefined;
@@ -65,7 +71,7 @@ function placeOf(spec: ForwardSpec): string {
   return listensOnServer(spec) ? `${address} of ${formatDestination(spec.target)}` : address;
 }
 
-function describeRisk(spec: ForwardSpec): string {
+function describeRisk(spec: ForwardSpec, condition: string): string {
   switch (spec.kind) {
     case 'local':
     case 'relay':
@@ -73,10 +79,10 @@ function describeRisk(spec: ForwardSpec): string {
     case 'udp':
       return `Anyone who can reach this computer over the network can then send datagrams through it to ${formatDestinations(spec)}, and the senders' addresses can be forged. Without an address, only programs on this computer can.`;
     case 'dynamic':
-      return 'Anyone who can reach this computer over the network can then go through the server to wherever it can connect. Without an address, only programs on this computer can.';
+      return `Anyone who can reach this computer over the network${condition} can then go through the server to wherever it can connect. Without an address, only programs on this computer can.`;
     case 'remote':
       return `Anyone who can reach the server can then connect to ${formatDestinations(spec)} from this computer, if GatewayPorts in its sshd_config allows it. Without an address, only programs on the server can.`;
     case 'remote-dynamic':
-      return 'Anyone who can reach the server can then go out through this computer, into your own network too, if GatewayPorts in its sshd_config allows it. Without an address, only programs on the server can.';
+      return `Anyone who can reach the server${condition} can then go out through this computer, into your own network too, if GatewayPorts in its sshd_config allows it. Without an address, only programs on the server can.`;
   }
 }

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { formatEndpoint, isSocketPath } from '../core/address.ts';
-import { isActive } from '../core/forwardState.ts';
+import { isActive, isListening } from '../core/forwardState.ts';
 import { toFailure } from '../core/failure.ts';
 import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
@@ -219,7 +219,7 @@ function outwardActions({ model, picker, diagnosis, showLog, remedyActions, forg
     },
     [COMMANDS.copyAs]: async (...args) => { await copyAs(await picker.resolve(args, isAny, 'Copy As')); },
     [COMMANDS.openInBrowser]: async (...args) => {
-      const isOpenable = ({ definition, state }: Forward): boolean => state.phase === 'listening' && canOpen(definition.spec);
+      const isOpenable = ({ definition, state }: Forward): boolean => isListening(state) && canOpen(definition.spec);
       for (const forward of await picker.resolve(args, isOpenable, 'Open in Browser')) await openInBrowser(forward);
     },
     [COMMANDS.explain]: async (...args) => {

@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { dial, outcome, outcomeOfDialling, readAll } from '../support/tcpPeers.ts';
+import { PlaneClient } from '../support/planeClient.ts';
 import { Route, type RouteKind } from '../support/planeRoutes.ts';
+import { ignoreRequests, scriptedSshServer, targetAt, type ChannelScript } from '../support/scriptedSshServer.ts';
 import { serve, type TestServer } from '../support/tcpPeers.ts';
 import { Tunnels } from '../support/tunnels.ts';
 
@@ -69,6 +71,27 @@ describe('after the machine has slept', () => {
     expect(plane.of('lost', one.forward)).toEqual([]);
     frozen.thaw();
     await tunnels.close();
+  });
+
+  it('a server that has more to send than its line carries in seconds is there, as long as it comes', async () => {
+    const plane = await PlaneClient.start({ verifyHostKey: async () => ({ isAccepted: true }) });
+    let ticking: NodeJS.Timeout | undefined;
+    const talks: ChannelScript = (open) => {
+      const channel = open();
+      ticking = setInterval(() => { channel.write('more'); }, 200);
+    };
+    // What is asked of them waits behind what they send.
+    const [busy, mute] = [await scriptedSshServer(talks, ignoreRequests), await scriptedSshServer((open) => { open(); }, ignoreRequests)];
+    const [one, other] = [await plane.forward({ host: 'db', port: 1 }, targetAt(busy)), await plane.forward({ host: 'db', port: 1 }, { ...targetAt(mute), key: 'mute' })];
+    const client = await dial(one.port);
+    await once(client, 'data');
+    await plane.request('probe', undefined);
+    expect((await plane.untilLost(other.forward)).failure).toMatchObject({ code: 'keepalive-timeout' });
+    expect(plane.of('lost', one.forward)).toEqual([]);
+    await once(client, 'data');
+    client.destroy();
+    clearInterval(ticking);
+    await Promise.all([plane.close(), busy.close(), mute.close()]);
   });
 
   it('answers to probes are not mistaken for other answers of the server', async () => {

@@ -6,6 +6,7 @@ import { targetOf } from '../support/planeTargets.ts';
 import { fixed, here } from '../support/poles.ts';
 import type { Sshd } from '../support/sshd.ts';
 import { dial, outcome, outcomeOfDialling, readAll } from '../support/tcpPeers.ts';
+import { createTestUser } from '../support/testUser.ts';
 import { Tunnels } from '../support/tunnels.ts';
 
 const ANY_PORT = { host: '127.0.0.1', port: 0 };
@@ -93,6 +94,27 @@ describe('a forward on demand', () => {
     sshd.thaw();
     await expect(dial(port)).rejects.toThrow('ECONNREFUSED');
     expect(plane.of('lost', forward)).toEqual([]);
+  });
+});
+
+describe('a login that a program\'s connection brings about', () => {
+  it('says what was connected to; one that was started by hand does not', async () => {
+    const user = await createTestUser();
+    const asking = await tunnels.startServer({ allowsPasswords: true, authorizedKeys: [] });
+    plane.answers = { ...plane.answers, needSecret: async () => ({ isCancelled: false, answers: [user.password] }) };
+    const target = targetOf(tunnels.hop(asking, { user: user.name, authenticationMethods: ['password'] }));
+    const asked = (): unknown[] => plane.questions.filter(({ method }) => method === 'needSecret').map(({ params }) => (params as { onDemandAt?: string }).onDemandAt);
+    const forward = await plane.begin({ connect: fixed(tunnels.echo), listen: here(ANY_PORT), target, onDemand: { idleMs: 60_000 } });
+    await rests(forward, 1);
+    const { port } = plane.boundOf(forward).addresses[0] as { port: number };
+    expect(await tunnels.echoThrough(port)).toBe('hello');
+    expect(asked()).toEqual([`127.0.0.1:${String(port)}`]);
+    await plane.stop(forward);
+    const byHand = await plane.begin({ connect: fixed(tunnels.echo), listen: here(ANY_PORT), target });
+    await plane.untilUp(byHand);
+    expect(asked()).toEqual([`127.0.0.1:${String(port)}`, undefined]);
+    await plane.stop(byHand);
+    await user.remove();
   });
 });
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { curl } from '../support/curl.ts';
 import { eventually } from '../support/eventually.ts';
@@ -100,6 +100,25 @@ describe('a proxy with a login', () => {
     expect((await curl('--socks5', proxy, '--proxy-user', LOGIN, url)).code).not.toBe(0);
     expect((await curl('--socks5', proxy, '--proxy-user', 'me:geheimer', url)).code).toBe(0);
     await plane.stop(next.forward);
+  });
+
+  it('shows neither itself nor a request for another server to one that keeps its connection open against the request', async () => {
+    const { forward, proxy } = await start();
+    const heard: string[] = [];
+    const greedy = createTcpServer((socket) => {
+      socket.on('data', (chunk) => {
+        heard.push(chunk.toString('latin1'));
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: keep-alive\r\nProxy-Connection: keep-alive\r\n\r\ngreedy');
+      });
+      socket.on('error', () => undefined);
+    }).listen(0, '127.0.0.1');
+    await once(greedy, 'listening');
+    const first = `http://127.0.0.1:${String((greedy.address() as AddressInfo).port)}/`;
+    const { code, text } = await curl('--proxy', `http://${proxy}`, '--proxy-user', LOGIN, '--data', 'x=1', first, '--next', '--proxy', `http://${proxy}`, '--proxy-user', LOGIN, '--header', 'Cookie: mine', url);
+    expect({ code, text }).toEqual({ code: 0, text: 'greedya page' });
+    expect(heard.join('')).not.toMatch(/Authorization|mine/);
+    greedy.close();
+    await plane.stop(forward);
   });
 
   it('tells the log nothing of it', () => {

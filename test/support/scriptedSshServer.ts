@@ -31,7 +31,7 @@ interface ConnectionInternals {
   readonly _protocol: {
     readonly _packetRW: { readonly write: { readonly allocStart: number; alloc(length: number): Buffer; finalize(packet: Buffer): Buffer } };
     readonly _cipher: { encrypt(packet: Buffer): void };
-    readonly _handlers: { CHANNEL_OPEN(protocol: unknown, info: { readonly sender: number }): void };
+    readonly _handlers: { CHANNEL_OPEN(protocol: unknown, info: { readonly sender: number }): void; GLOBAL_REQUEST(): void };
     channelOpenFail(channel: number, reason: number, text: string): void;
   };
 }
@@ -49,6 +49,11 @@ export function sendBanner(connection: Connection, text: string): void {
   packet.set(words, start + 5);
   packet.writeUInt32BE(0, start + 5 + words.length);
   cipher.encrypt(write.finalize(packet));
+}
+
+/** Answers no global request of this connection from now on. */
+export function ignoreRequests(connection: Connection): void {
+  (connection as Connection & ConnectionInternals)._protocol._handlers.GLOBAL_REQUEST = () => undefined;
 }
 
 /** `onReady` is called with every connection that has logged in. */

@@ -39,6 +39,8 @@ export class AskingCaller implements Caller, End, EndListener {
   #listener: EndListener | undefined;
   #isTurnedAway = false;
   #hasEnded = false;
+  /** The client wants more than it asked for, and has been cut off. */
+  #isCutOff = false;
   #closedBy: EndClose | undefined;
 
   constructor(end: End, options: AskingOptions) {
@@ -73,9 +75,9 @@ export class AskingCaller implements Caller, End, EndListener {
     this.#listener = listener;
     // The end delivers later; what it held back comes first, and may be answered with a pause.
     if (this.#closedBy === undefined) this.#end.resume();
-    if (this.#early.length > 0) listener.onData(this.#early);
+    if (this.#early.length > 0) this.#pass(listener, this.#early);
     this.#early = NOTHING;
-    if (this.#hasEnded) listener.onEnd();
+    if (this.#hasEnded && !this.#isCutOff) listener.onEnd();
     if (this.#closedBy !== undefined) listener.onClose(this.#closedBy);
   }
 
@@ -104,7 +106,7 @@ export class AskingCaller implements Caller, End, EndListener {
   }
 
   onData(chunk: Buffer, isBorrowed?: boolean): void {
-    if (this.#listener !== undefined) this.#listener.onData(chunk, isBorrowed);
+    if (this.#listener !== undefined) this.#pass(this.#listener, chunk, isBorrowed);
     else if (this.#isTurnedAway) return;
     else if (this.#request !== undefined) this.#early = Buffer.concat([this.#early, chunk]);
     // Parts of a request are kept until it is whole, so they must be our own.
@@ -117,6 +119,7 @@ export class AskingCaller implements Caller, End, EndListener {
 
   onEnd(): void {
     this.#hasEnded = true;
+    if (this.#isCutOff) return;
     if (this.#listener !== undefined) this.#listener.onEnd();
     else if (this.#request === undefined && !this.#isTurnedAway) this.#giveUp('the client ended before its request did');
   }
@@ -126,6 +129,25 @@ export class AskingCaller implements Caller, End, EndListener {
     this.#answer(GONE);
     this.#listener?.onClose(how);
     this.#options.onGone();
+  }
+
+  /**
+   * What comes behind a request for a page is another one, perhaps for another server, and may hold the login: who sends it is
+   * cut off, and repeats it through a new connection.
+   */
+  #pass(listener: EndListener, chunk: Buffer, isBorrowed?: boolean): void {
+    if (this.#isCutOff) return;
+    const length = this.#request?.end?.take(chunk) ?? chunk.length;
+    if (length === chunk.length) {
+      listener.onData(chunk, isBorrowed);
+      return;
+    }
+    if (length > 0) listener.onData(chunk.subarray(0, length), isBorrowed);
+    // RFC 9112 section 2.2: some clients send an empty line behind a body.
+    if (chunk.subarray(length).every((byte) => byte === 0x0d || byte === 0x0a)) return;
+    this.#isCutOff = true;
+    listener.onEnd();
+    this.#end.reset();
   }
 
   #take({ answer, outcome }: HandshakeStep): void {

@@ -4,6 +4,7 @@ import type { ProxyCredentials } from '../../protocol/messages.ts';
 import { parseAuthority } from './hostText.ts';
 import { errorResponse, failureResponse, loginRequired, whatThisIs } from './httpResponses.ts';
 import { isUserPass } from './login.ts';
+import { bodyLengthOf, MessageEnd, type BodyLength } from './messageEnd.ts';
 import { MORE, NOTHING, refused, type ProxyRequest, type Reader, type Reading } from './reading.ts';
 
 /** As much as Node's own server takes. */
@@ -34,6 +35,7 @@ interface Head {
   readonly target: string;
   readonly version: string;
   readonly fields: readonly Field[];
+  readonly body: BodyLength;
 }
 
 interface Field {
@@ -69,7 +71,13 @@ function parseHead(text: string): Head | undefined {
     const name = FIELD_LINE.exec(line)?.[1];
     return name === undefined ? undefined : { name: name.toLowerCase(), line };
   });
-  return fields.every((field) => field !== undefined) ? { method, target, version, fields } : undefined;
+  if (!fields.every((field) => field !== undefined)) return undefined;
+  const body = bodyLengthOf(valuesOf(fields, 'content-length'), valuesOf(fields, 'transfer-encoding'));
+  return body === undefined ? undefined : { method, target, version, fields, body };
+}
+
+function valuesOf(fields: readonly Field[], name: string): readonly string[] {
+  return fields.filter((field) => field.name === name).map(({ line }) => line.slice(name.length + 1).trim());
 }
 
 function tunnel({ target }: Head, early: Buffer): ProxyRequest | undefined {
@@ -78,7 +86,10 @@ function tunnel({ target }: Head, early: Buffer): ProxyRequest | undefined {
   return { destination, granted: Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n'), refusal, early };
 }
 
-/** The request goes on in the words that a web server expects, for this one page: the next may be on another server. */
+/**
+ * The request goes on in the words that a web server expects, for this one page: the next may be on another server. That the
+ * connection ends behind it is only asked of the server, so nothing behind it is passed on.
+ */
 function page(head: Head, body: Buffer): ProxyRequest | undefined {
   const [, authority = '', path = ''] = /^http:\/\/([^/?#]+)([^#]*)$/i.exec(head.target) ?? [];
   const destination = parseAuthority(authority, HTTP_PORT);
@@ -89,7 +100,8 @@ function page(head: Head, body: Buffer): ProxyRequest | undefined {
     ...endToEnd(head.fields),
     'Connection: close',
   ];
-  return { destination, granted: NOTHING, refusal, early: Buffer.concat([Buffer.from(lines.join('\r\n') + HEAD_END, 'latin1'), body]) };
+  const headBytes = Buffer.from(lines.join('\r\n') + HEAD_END, 'latin1');
+  return { destination, granted: NOTHING, refusal, early: Buffer.concat([headBytes, body]), end: new MessageEnd(headBytes.length, head.body) };
 }
 
 function hostField(destination: HostPort): string {
@@ -99,7 +111,7 @@ function hostField(destination: HostPort): string {
 
 /** The lines that concern the web server, without those that the client means for the proxy. */
 function endToEnd(fields: readonly Field[]): readonly string[] {
-  const named = fields.filter(({ name }) => name === 'connection').flatMap(({ line }) => line.slice('connection:'.length).toLowerCase().split(','));
+  const named = valuesOf(fields, 'connection').flatMap((value) => value.toLowerCase().split(','));
   const dropped = new Set([...named.map((name) => name.trim()).filter((name) => !FRAMING.includes(name)), ...HOP_BY_HOP]);
   return fields.filter(({ name }) => !dropped.has(name)).map(({ line }) => line);
 }

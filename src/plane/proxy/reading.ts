@@ -1,6 +1,7 @@
 import type { HostPort } from '../../core/address.ts';
 import type { FailureCode } from '../../core/failure.ts';
 import type { CloseReason } from '../../core/forward.ts';
+import type { MessageEnd } from './messageEnd.ts';
 
 /** What a client asked of the proxy, and how to answer it in its own protocol. */
 export interface ProxyRequest {
@@ -11,6 +12,8 @@ export interface ProxyRequest {
   refusal(code: FailureCode): Buffer;
   /** For the destination, before everything that still comes: what came behind the request, or was made of it. */
   readonly early: Buffer;
+  /** Where that ends which may be passed on, `early` included; absent for what has no end of its own. */
+  readonly end?: MessageEnd;
 }
 
 /** What the bytes so far amount to. */

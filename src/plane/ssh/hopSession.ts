@@ -14,6 +14,7 @@ import { Identification, identificationIn } from './identification.ts';
 import { negotiatedBy, onServerRemark, ping, watchProtocol } from './internals.ts';
 import { answersOf, PasswordWatch, type LoginSession } from './loginSession.ts';
 import { PhaseTimer } from './phaseTimer.ts';
+import { listenForSilence, SILENCE_MS } from './silence.ts';
 import { clientFailure, closedFailure, hopFailure, isGoodbye, silentFailure, type ClientError, type SshPhase } from './sshFailure.ts';
 import type { Transport } from './transport.ts';
 
@@ -34,9 +35,6 @@ const OVERRIDE = /overridden by server GatewayPorts/i;
 
 /** The quickest of so many answers is the way to the server and back; others met a busy machine. */
 const ROUND_TRIPS_MEASURED = 3;
-
-/** How long a server may take to answer a probe: a network that has just come back needs a moment. */
-const PROBE_MS = 5_000;
 
 /** How long a closing SSH connection may take to say goodbye. */
 const FAREWELL_MS = 500;
@@ -130,12 +128,11 @@ export class HopSession implements LoginSession {
     else this.#client.unforwardIn(address.host, address.port, callback);
   }
 
-  /** Asks the server whether it is still there, and ends the session with `keepalive-timeout` if it does not say so in time. */
+  /** Asks the server whether it is still there, and ends the session with `keepalive-timeout` when it is silent. */
   probe(): void {
     if (this.#phase !== 'ready' || this.#failure !== undefined) return;
-    const deadline = this.#services.clock.after(PROBE_MS, () => { this.fail(hopFailure(this.hop, 'keepalive-timeout', `no answer within ${String(PROBE_MS)} ms`)); });
-    this.#over.signal.addEventListener('abort', () => { deadline.dispose(); }, { once: true });
-    if (!ping(this.#client, () => { deadline.dispose(); })) deadline.dispose();
+    const listening = { stream: this.#transport.stream, clock: this.clock, signal: this.signal, ask: (onAnswer: () => void) => ping(this.#client, onAnswer) };
+    listenForSilence(listening, () => { this.fail(hopFailure(this.hop, 'keepalive-timeout', `nothing came within ${String(SILENCE_MS)} ms`)); });
   }
 
   /** Says goodbye and settles when the transport is gone, at the latest after a short wait. Idempotent. */

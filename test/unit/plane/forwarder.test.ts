@@ -98,4 +98,34 @@ describe('a forwarder', () => {
     expect(destinations()).toHaveLength(2);
     expect(destinations()[1]).not.toHaveProperty('failure');
   });
+
+  it('lets nobody wait for a tunnel once it stops after its connections', async () => {
+    bind.resolve({ addresses: [{ host: '127.0.0.1', port: 8000 }] });
+    await turns();
+    let fail: (error: Error) => void = () => undefined;
+    dialer.dial = () => new Promise((_resolve, reject) => { fail = reject; });
+    const dialling = arrival(8000);
+    arrive(dialling.arrival);
+    await turns();
+    let isDrained = false;
+    void forwarder.drain(60_000).then(() => { isDrained = true; });
+    fail(new ForwardError('connection-lost', 'the SSH connection is gone'));
+    await turns();
+    expect(dialling.refused()).toBe(true);
+    expect(isDrained).toBe(true);
+  });
+
+  it('wakes for one that may not wait, so that the next one need not', async () => {
+    forwarder.start({ ...REQUEST, generation: 2, onDemand: { idleMs: 1_000 }, parking: { maxCount: 0, maxMs: 30_000 } }, Promise.resolve());
+    bind.resolve({ addresses: [{ host: '127.0.0.1', port: 8000 }] });
+    await turns();
+    const [first, second] = [arrival(8000), arrival(8000)];
+    arrive(first.arrival);
+    await turns();
+    expect(first.refused()).toBe(true);
+    expect(told.map(({ name }) => name)).toEqual(['bound', 'idle', 'waking', 'up']);
+    arrive(second.arrival);
+    await turns();
+    expect(second.refused()).toBe(false);
+  });
 });

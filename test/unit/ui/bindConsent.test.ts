@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ForwardDefinition } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import { BindConsent } from '../../../src/ui/bindConsent.ts';
 import { PromptQueue } from '../../../src/ui/promptQueue.ts';
@@ -19,7 +20,7 @@ function setup() {
   const kept = new Map<string, unknown>();
   const state = { get: (key: string, missing: unknown) => kept.get(key) ?? missing, update: async (key: string, value: unknown) => { kept.set(key, value); } };
   const consent = new BindConsent(state as never, new PromptQueue());
-  return (spec: ForwardSpec, id = 'a'): Promise<void> => consent.require(define(id, { spec }), new AbortController().signal);
+  return (spec: ForwardSpec, id = 'a', changes: Partial<ForwardDefinition> = {}): Promise<void> => consent.require(define(id, { spec, ...changes }), new AbortController().signal);
 }
 
 beforeEach(() => {
@@ -51,6 +52,22 @@ describe('listening where other machines can connect', () => {
     // Another forward, another direction: other questions.
     await require(spec, 'b');
     expect(user.questions).toHaveLength(2);
+  });
+
+  it.each([DYNAMIC, REMOTE_DYNAMIC])('is asked about anew for a proxy whose login is gone, and not for one that got a login: $kind', async (proxy) => {
+    const require = setup();
+    const spec = { ...proxy, listen: everywhere };
+    await require(spec, 'a', { login: 'me' });
+    expect(user.questions).toEqual([expect.stringMatching(/Anyone who can reach (?:this computer over the network|the server) and knows its login can then go /)]);
+    await require(spec, 'a', { login: 'you' });
+    expect(user.questions).toHaveLength(1);
+    await require(spec);
+    expect(user.questions).toHaveLength(2);
+    expect(user.questions[1]).not.toContain('login');
+    await require(spec);
+    await require(spec, 'b');
+    await require(spec, 'b', { login: 'me' });
+    expect(user.questions).toHaveLength(3);
   });
 
   it('is refused by who says no, and asked about anew', async () => {

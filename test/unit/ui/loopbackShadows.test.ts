@@ -82,6 +82,15 @@ describe('a forward that has one loopback', () => {
     expect(shadows.warningOf('b')).toBe('localhost may lead to your forward a, which has 127.0.0.1:5432');
   });
 
+  it('is warned while its tunnel rests, too', async () => {
+    const { shadows, listen, say } = setup();
+    machine.listeners = [V4, V6];
+    await listen('a', V4);
+    say('a', { type: 'idle' });
+    await turn();
+    expect(shadows.warningOf('a')).toContain('[::1]:5432');
+  });
+
   it('is warned of nothing once it is stopped', async () => {
     const { shadows, listen, model } = setup();
     machine.listeners = [V4, V6];

@@ -55,6 +55,16 @@ describe('a question for a secret', () => {
     }]);
   });
 
+  it('says why it is asked where nobody has just started anything', async () => {
+    const { questions, boxes } = setup([typed('x'), typed('x')]);
+    await questions.answer({ ...PASSWORD, onDemandAt: '127.0.0.1:5432' }, never);
+    await questions.answer({ ...PASSWORD, onDemandAt: '127.0.0.1:5432', attempt: 2 }, never);
+    expect(boxes.map(({ prompt }) => prompt)).toEqual([
+      'A program has connected to 127.0.0.1:5432, which opens this tunnel on demand. It goes to this server only, through the encrypted connection.',
+      'That was not accepted. It goes to this server only, through the encrypted connection.',
+    ]);
+  });
+
   it('names the key for a passphrase', async () => {
     const { questions, boxes } = setup([typed('x')]);
     await questions.answer({ ...PASSPHRASE, hop: 'bastion.example' }, never);

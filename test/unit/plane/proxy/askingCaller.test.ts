@@ -137,6 +137,26 @@ describe('a caller that asks', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it.each([
+    ['behind its request', [Buffer.concat([http('POST http://a/ HTTP/1.1', 'Content-Length: 5'), Buffer.from('hello\r\n'), http('GET http://b/ HTTP/1.1')])], []],
+    ['later', [http('POST http://a/ HTTP/1.1', 'Content-Length: 5')], ['hel', 'lo', '\r\n', http('GET http://b/ HTTP/1.1').toString()]],
+  ])('that wants another page, %s, is cut off, and the server hears nothing of that', async (_, first, later) => {
+    const { caller, wish } = ask();
+    for (const bytes of first) end.receives(bytes);
+    await wish;
+    const relay = new FakeListener();
+    caller.join().attach(relay);
+    for (const text of later) end.says(text);
+    expect(end.asked.at(-1)).toBe('reset');
+    end.says('GET http://c/ HTTP/1.1');
+    end.ends();
+    end.closes('ended');
+    const told = relay.told.join();
+    expect(told).toContain('POST / HTTP/1.1');
+    expect(told).not.toContain('GET');
+    expect(told.split('\r\n\r\n')[1]!.replaceAll(/,|data |\s/g, '')).toBe('helloendcloseended');
+  });
+
   it('can be reset at any time', async () => {
     const { caller, wish } = ask();
     caller.abort();
