@@ -8,6 +8,8 @@ import { expect, test } from './fixtures.ts';
 import { startKeyHost } from './sshHost.ts';
 
 const ROUNDS = 100;
+/** A hundred rounds that each kept a key, a channel and its buffers would be far above this. */
+const KEPT_MAX_BYTES = 60_000_000;
 
 test('another extension gets a tunnel, sees it, shares it and lets it go', async ({ workbench, own }) => {
   const { vsCode } = workbench;
@@ -46,7 +48,7 @@ test('what cannot be had rejects with a code and a sentence, and is not left beh
 });
 
 test(`starting and stopping one forward ${String(ROUNDS)} times leaves descriptors, sockets, sessions and memory where they were`, async ({ workbench, own }) => {
-  test.setTimeout(240_000);
+  test.setTimeout(360_000);
   const { vsCode } = workbench;
   const sshd = await startKeyHost(vsCode, own, { alias: 'server' });
   const server = own(await serve((socket) => { socket.resume().end('x'); }), (it) => it.close());
@@ -73,12 +75,17 @@ test(`starting and stopping one forward ${String(ROUNDS)} times leaves descripto
   // The first rounds load code and fill pools.
   await rounds(20);
   const [pid = 0] = vsCode.extensionHostPids();
-  const before = { descriptors: descriptorsOf(pid), memory: memoryOf(pid) };
-  await rounds(ROUNDS);
-  await eventually(() => isBackTo(before.descriptors, descriptorsOf(pid)), { explain: () => JSON.stringify({ before, now: descriptorsOf(pid) }) });
+  const before = descriptorsOf(pid);
+  const grownBytes: number[] = [];
+  // What a round keeps, every hundred of them keeps again; what waits for the next collection is there once.
+  do {
+    const memory = memoryOf(pid);
+    await rounds(ROUNDS);
+    grownBytes.push(memoryOf(pid) - memory);
+  } while (grownBytes.at(-1)! >= KEPT_MAX_BYTES && grownBytes.length < 4);
+  await eventually(() => isBackTo(before, descriptorsOf(pid)), { explain: () => JSON.stringify({ before, now: descriptorsOf(pid) }) });
   await eventually(() => descendantsOf(sshd.pid).length === 0);
-  // 100 rounds that each kept a key, a channel and its buffers would be far above this.
-  expect(memoryOf(pid) - before.memory).toBeLessThan(60_000_000);
+  expect(grownBytes.at(-1), `grown by ${grownBytes.join(', ')} bytes`).toBeLessThan(KEPT_MAX_BYTES);
   await vsCode.waitUntilNothingIsOpen();
   await workbench.forwards.waitForRow((row) => row.level === 1 && row.description.endsWith('stopped'), 2_000);
   expect(workbench.problems()).toEqual([]);
