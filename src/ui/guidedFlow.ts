@@ -1,11 +1,11 @@
 import type * as vscode from 'vscode';
-import { isSocketPath, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
+import { isSocketPath, LOOPBACK_HOST, type Endpoint } from '../core/address.ts';
 import { listensOnServer, type ForwardKind, type ForwardSpec, type SshDestination, type SshRule } from '../core/forwardSpec.ts';
 import { parseDestination, withTarget } from '../core/forwardParser.ts';
 import { formatDestination } from '../core/forwardText.ts';
 import { formatPorts } from '../core/portRange.ts';
 import type { KnownHost } from './forwardPortBox.ts';
-import { describeChoices, leadsToItself, naturalPort, problemOfPort, readDestination, type GuidedDestination } from './guidedPoles.ts';
+import { describeChoices, leadsToItself, naturalPort, mayListenOnSocket, readDestination, readListen, type GuidedDestination } from './guidedPoles.ts';
 import type { PortNeed } from './localPorts.ts';
 import { askText, pickOne, type Step } from './quickInput.ts';
 
@@ -83,7 +83,9 @@ async function guideRule(kind: SshRule['kind'], guided: Guided): Promise<Step<Ss
     return step.kind === 'value' ? valueStep({ kind, ...step.value }) : step;
   }
   const step = await askListen(guided, undefined);
-  return step.kind === 'value' ? valueStep({ kind, listen: step.value }) : step;
+  if (step.kind !== 'value') return step;
+  // A proxy has no other place to listen than a port.
+  return isSocketPath(step.value) ? BACK : valueStep({ kind, listen: step.value });
 }
 
 interface GuidedPoles extends GuidedDestination {
@@ -121,35 +123,55 @@ async function askDestination({ guide, target, hasBack }: Guided): Promise<Step<
 /** The usual port of a SOCKS proxy, RFC 1928 section 3. */
 const SOCKS_PORT = 1080;
 
-async function askListen(guided: Guided, destination: GuidedDestination | undefined): Promise<Step<HostPort>> {
+async function askListen(guided: Guided, destination: GuidedDestination | undefined): Promise<Step<Endpoint>> {
   const { guide, target, hasBack } = guided;
   if (target === undefined || !listensOnServer({ kind: guide })) return askHere(guided, destination);
   const portCount = destination?.portCount;
   const step = await askText({
     title: `${titleOf(guide, STEPS[guide])}: Port on the Server`,
     prompt: portCount === undefined
-      ? `The port of ${formatDestination(target)} that its own programs will connect to; 0 lets the server choose.`
+      ? `The port of ${formatDestination(target)} that its own programs will connect to${orSocket(guide, portCount)}; 0 lets the server choose.`
       : `The first of the ${String(portCount)} ports of ${formatDestination(target)} that its own programs will connect to.`,
     value: String(destination === undefined ? SOCKS_PORT : naturalPort(destination)),
     hasBack,
-    validate: (text) => problemOfPort(text, portCount),
+    validate: (text) => problemOfListen(readListen(guide, text.trim(), portCount)),
   });
-  return step.kind === 'value' ? valueStep({ host: LOOPBACK_HOST, port: Number(step.value) }) : step;
+  return asListen(guide, step, portCount);
 }
 
-async function askHere({ guide, hasBack, options }: Guided, destination: GuidedDestination | undefined): Promise<Step<HostPort>> {
+/** Where a socket would do as well as a port. */
+function orSocket(guide: ForwardKind, portCount: number | undefined): string {
+  return mayListenOnSocket(guide, portCount) ? ', or the path of a socket' : '';
+}
+
+function problemOfListen(listen: Endpoint | string): string | undefined {
+  return typeof listen === 'string' ? listen : undefined;
+}
+
+function asListen(guide: ForwardKind, step: Step<string>, portCount: number | undefined): Step<Endpoint> {
+  if (step.kind !== 'value') return step;
+  const listen = readListen(guide, step.value.trim(), portCount);
+  return typeof listen === 'string' ? BACK : valueStep(listen);
+}
+
+async function askHere({ guide, hasBack, options }: Guided, destination: GuidedDestination | undefined): Promise<Step<Endpoint>> {
   const wanted = destination === undefined ? SOCKS_PORT : naturalPort(destination);
   const portCount = destination?.portCount ?? 1;
   const isUdp = guide === 'udp';
-  const isItself = (port: number): boolean => (guide === 'relay' || isUdp) && destination !== undefined && leadsToItself({ host: LOOPBACK_HOST, port }, destination);
+  const isItselfAt = (listen: Endpoint): boolean => (guide === 'relay' || isUdp) && destination !== undefined && leadsToItself(listen, destination);
+  const isItself = (port: number): boolean => isItselfAt({ host: LOOPBACK_HOST, port });
   const proposed = await options.proposePort(isItself(wanted) ? wanted + portCount : wanted, { portCount, isUdp });
   const taken = proposed === wanted ? '' : ` (${formatPorts(wanted, portCount)} ${portCount === 1 ? 'is' : 'are'} taken or reserved)`;
   const step = await askText({
     title: `${titleOf(guide, STEPS[guide])}: Port Here`,
-    prompt: `${portCount === 1 ? 'The port' : `The first of the ${String(portCount)} ports`} of this computer that programs will ${isUdp ? 'send' : 'connect'} to${taken}.`,
+    prompt: `${portCount === 1 ? 'The port' : `The first of the ${String(portCount)} ports`} of this computer that programs will ${isUdp ? 'send' : 'connect'} to${taken}${orSocket(guide, portCount)}.`,
     value: String(proposed),
     hasBack,
-    validate: (text) => problemOfPort(text, portCount) ?? (isItself(Number(text)) ? 'That is the destination itself: choose another port.' : undefined),
+    validate: (text) => {
+      const listen = readListen(guide, text.trim(), portCount);
+      if (typeof listen === 'string') return listen;
+      return isItselfAt(listen) ? 'That is the destination itself: choose another place to listen.' : undefined;
+    },
   });
-  return step.kind === 'value' ? valueStep({ host: LOOPBACK_HOST, port: Number(step.value) }) : step;
+  return asListen(guide, step, portCount);
 }

@@ -1,4 +1,4 @@
-import { isSocketPath, LOOPBACK_HOST, MAX_PORT, type Endpoint, type HostPort } from '../core/address.ts';
+import { isSocketPath, LOOPBACK_HOST, MAX_PORT, type Endpoint } from '../core/address.ts';
 import { parseForward } from '../core/forwardParser.ts';
 import { isProxy, portCountOf, type ForwardKind } from '../core/forwardSpec.ts';
 import { connectsToItself } from '../core/forwardText.ts';
@@ -60,8 +60,8 @@ export function naturalPort({ connect }: GuidedDestination): number {
 const PORT_FOR_SOCKET = 8080;
 
 /** True when a relay that listens there would connect to itself; of a range, each port or none does. */
-export function leadsToItself(listen: HostPort, { connect, fallbacks = [] }: GuidedDestination): boolean {
-  return [connect, ...fallbacks].some((endpoint) => !isSocketPath(endpoint) && connectsToItself(listen, endpoint));
+export function leadsToItself(listen: Endpoint, { connect, fallbacks = [] }: GuidedDestination): boolean {
+  return [connect, ...fallbacks].some((endpoint) => connectsToItself(listen, endpoint));
 }
 
 /** The problem with what was typed for a port to listen on, the first of `portCount`. */
@@ -72,4 +72,20 @@ export function problemOfPort(text: string, portCount = 1): string | undefined {
   if (portCount === 1) return undefined;
   if (Number(typed) === 0) return 'A range needs a first port.';
   return Number(typed) + portCount - 1 > MAX_PORT ? `${String(portCount)} ports from ${typed} on would end above ${String(MAX_PORT)}.` : undefined;
+}
+
+/** What comes before a path to make a forward of it, for the kinds that may listen on a socket. */
+const BEFORE_PATH: Partial<Record<ForwardKind, string>> = { local: '-L ', remote: '-R ', relay: '' };
+
+export function mayListenOnSocket(guide: ForwardKind, portCount: number | undefined): boolean {
+  return BEFORE_PATH[guide] !== undefined && (portCount ?? 1) === 1;
+}
+
+/** Where to listen, as it was typed: a port of the loopback, or the path of a socket; or why it is neither. */
+export function readListen(guide: ForwardKind, text: string, portCount: number | undefined): Endpoint | string {
+  if (!mayListenOnSocket(guide, portCount) || !/[/\\]/.test(text)) return problemOfPort(text, portCount) ?? { host: LOOPBACK_HOST, port: Number(text) };
+  const parsed = parseForward(`${BEFORE_PATH[guide] ?? ''}${text}:localhost:1${guide === 'relay' ? '' : ' server'}`, { sshHosts: new Set() });
+  if (!parsed.isValid) return parsed.problem.message;
+  const [reading] = parsed.readings;
+  return reading.kind === 'forward' ? reading.spec.listen : 'Write a port, or the path of a socket.';
 }

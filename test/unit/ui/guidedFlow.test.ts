@@ -48,6 +48,10 @@ describe('step by step', () => {
     ['relay', ['db1:5432,db2:5432,/run/db.sock', ''], '5432:db1:5432,db2:5432,/run/db.sock', []],
     ['relay', ['far:9000-9010', '8000'], '8000-8010:far:9000-9010', []],
     ['relay', ['9000-9010', ''], '9011-9021:localhost:9000-9010', []],
+    ['relay', ['far:80', '/tmp/web.sock'], '/tmp/web.sock:far:80', []],
+    ['relay', ['/run/app.sock', '~/app.sock'], '~/app.sock:/run/app.sock', []],
+    ['local', ['remhost', 'db:5432', '/tmp/db.sock'], '/tmp/db.sock:db:5432 remhost', []],
+    ['remote', ['remhost', '3000', '/run/web.sock'], '-R /run/web.sock:localhost:3000 remhost', []],
     ['udp', ['10.0.0.2:53', ''], 'udp:53:10.0.0.2:53', ['Forward Port (1/2): Destination', 'Forward Port (2/2): Port Here']],
     ['udp', ['[::1]:53', '5353'], 'udp:5353:[::1]:53', []],
     ['local', ['remhost', '/run/postgresql/.s.PGSQL.5433', ''], '5433:/run/postgresql/.s.PGSQL.5433 remhost', []],
@@ -70,6 +74,7 @@ describe('step by step', () => {
     ['udp', ['/run/app.sock']], ['udp', ['h:1-2']], ['udp', ['a:1,b:2']],
     // A range needs room, and a first port.
     ['relay', ['h:9000-9010', '65530']], ['relay', ['h:9000-9010', '0']], ['remote', ['remhost', 'h:9000-9010', '0']],
+    ['relay', ['/run/a.sock', '/run/a.sock']], ['relay', ['far:80', './a.sock']], ['udp', ['far:53', '/run/a.sock']], ['remote', ['remhost', '3000', '~/a.sock']],
     ['relay', ['localhost:80-85', '80']], ['relay', ['far:80,localhost:81', '81']], ['udp', ['localhost:53', '53']],
   ])('%s takes no %j', async (guide, answers) => {
     const { spec } = await walk(guide, ...answers);
