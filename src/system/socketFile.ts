@@ -65,8 +65,9 @@ export class SocketFiles {
     if (!this.#folders.has(folder)) throw new ForwardError('internal', `${bindPath} was not prepared`);
     try {
       await chmod(bindPath, 0o777 & ~mask);
+      // Of the file in the private folder: at the path there may be another one as soon as it has appeared.
+      const identity = await identityOf(bindPath);
       await this.#link(bindPath, path, replacesStale);
-      const identity = await identityOf(path);
       if (this.#folders.has(folder)) this.#published.set(path, { bindPath, identity });
       else await removeIfSame(path, identity);
     } catch (error) {

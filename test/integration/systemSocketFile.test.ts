@@ -1,4 +1,5 @@
 import { chown, lstat, mkdir, readdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises';
+import { existsSync, renameSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -23,6 +24,19 @@ afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
   await folder.remove();
 });
+
+/** Puts `other` in the place of `path` as soon as that is there, while whoever made it has had no turn to look. */
+async function replaceAtOnce(other: string): Promise<void> {
+  for (;;) {
+    const until = performance.now() + 5;
+    while (performance.now() < until) {
+      if (!existsSync(path)) continue;
+      renameSync(other, path);
+      return;
+    }
+    await new Promise((resolve) => { setImmediate(resolve); });
+  }
+}
 
 /** Binds as the plane does. */
 async function bind(at = path): Promise<{ readonly path: string; readonly bindPath: string }> {
@@ -87,6 +101,15 @@ describe('a socket file', () => {
     await writeFile(path, 'mine');
     await files.withdraw(again);
     expect(await readFile(path, 'utf8')).toBe('mine');
+  });
+
+  it('is not taken for what replaces it the moment it appears', async () => {
+    await writeFile(folder.join('theirs'), 'theirs');
+    const bound = await bind();
+    const [, replaced] = await Promise.allSettled([files.publish({ ...bound, replacesStale: false }), replaceAtOnce(folder.join('theirs'))]);
+    expect(replaced.status).toBe('fulfilled');
+    await files.withdraw(bound);
+    expect(await readFile(path, 'utf8')).toBe('theirs');
   });
 
   it('goes with the plane, which may bind anew', async () => {
