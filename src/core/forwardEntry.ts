@@ -127,13 +127,15 @@ function readEntry(raw: unknown): WithoutId | string {
   return typeof lasting === 'string' ? lasting : { name, spec, autoStart, origin: 'user', ...asked, ...lasting };
 }
 
-/** RFC 1929 section 2: a user name has 1 to 255 bytes. */
-const MAX_LOGIN_BYTES = 255;
+/** RFC 1929 section 2: a user name has 1 to 255 bytes, and so has a password. */
+export const MAX_LOGIN_BYTES = 255;
 
 function readLogin(login: unknown, spec: ForwardSpec): { readonly login: string } | string {
   if (typeof login !== 'string' || login === '') return '"login" must be a text: the user name that clients of the proxy log in with.';
   if (!isProxy(spec)) return '"login" is for proxies alone: for -D, and for -R without a destination.';
   if (/[\p{Cc}\p{Cs}]/u.test(login)) return '"login" cannot contain a control character.';
+  // RFC 7617 section 2.
+  if (login.includes(':')) return '"login" cannot contain a colon: over HTTP, the password would begin there.';
   return utf8Length(login) > MAX_LOGIN_BYTES ? `"login" has at most ${String(MAX_LOGIN_BYTES)} bytes.` : { login };
 }
 

@@ -1,5 +1,5 @@
 import { chmod, link, lstat, mkdtemp, rmdir, unlink } from 'node:fs/promises';
-import { dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { ForwardError, type FailureCode, type FailureContext } from '../core/failure.ts';
 import { socketPathLimit } from '../core/socketPathLimit.ts';
 import { probeSocket } from './socketProbe.ts';
@@ -9,7 +9,7 @@ const DEFAULT_MASK = 0o177;
 
 /** Short: the path of the private folder's socket has the same limit as any other. mkdtemp(3) adds six characters. */
 const PREFIX = '.c';
-const NAME = 's';
+const NAME_LENGTH = 5;
 
 /** Where the plane binds before anybody can see it. */
 export interface PreparedSocket {
@@ -50,10 +50,10 @@ export class SocketFiles {
   async prepare(path: string): Promise<PreparedSocket> {
     await this.#removing;
     assertUsable(path);
-    assertFits(join(dirname(path), `${PREFIX}XXXXXX`, NAME), path);
+    assertFits(bindPathIn(join(dirname(path), `${PREFIX}XXXXXX`)), path);
     const folder = await mkdtemp(join(dirname(path), PREFIX)).catch((error: unknown) => { throw systemFailure(error, path); });
     this.#folders.add(folder);
-    return { bindPath: join(folder, NAME) };
+    return { bindPath: bindPathIn(folder) };
   }
 
   /**
@@ -65,8 +65,9 @@ export class SocketFiles {
     if (!this.#folders.has(folder)) throw new ForwardError('internal', `${bindPath} was not prepared`);
     try {
       await chmod(bindPath, 0o777 & ~mask);
+      // Of the file in the private folder: at the path there may be another one as soon as it has appeared.
+      const identity = await identityOf(bindPath);
       await this.#link(bindPath, path, replacesStale);
-      const identity = await identityOf(path);
       if (this.#folders.has(folder)) this.#published.set(path, { bindPath, identity });
       else await removeIfSame(path, identity);
     } catch (error) {
@@ -93,7 +94,7 @@ export class SocketFiles {
     const removing = Promise.all([
       this.#removing,
       ...published.map(([path, { identity }]) => removeIfSame(path, identity)),
-      ...folders.map((folder) => this.#removeFolder(join(folder, NAME))),
+      ...folders.map((folder) => this.#removeFolder(bindPathIn(folder))),
     ]);
     return this.#removing = removing.then(() => undefined);
   }
@@ -118,6 +119,14 @@ export class SocketFiles {
     await unlink(bindPath).catch(() => undefined);
     await rmdir(folder).catch(() => undefined);
   }
+}
+
+/**
+ * By chance, like the folder's: libuv removes what is at this path when the listener closes (uv__pipe_close), and by then another user
+ * may have put a link to anywhere in the place of the folder.
+ */
+function bindPathIn(folder: string): string {
+  return join(folder, basename(folder).slice(-NAME_LENGTH));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ForwardError, toFailure } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
+import { MAX_LOGIN_BYTES } from '../core/forwardEntry.ts';
 import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
 import type { ProxyCredentials } from '../protocol/messages.ts';
@@ -8,9 +9,6 @@ import type { PromptQueue } from './promptQueue.ts';
 import type { SecretOptions } from './quickInput.ts';
 import type { AskSecret } from './secretQuestions.ts';
 import type { SecretVault } from './secretVault.ts';
-
-/** RFC 1929 section 2: a length has one byte. */
-const MAX_BYTES = 255;
 
 const KEY_PREFIX = 'proxy password for ';
 
@@ -85,7 +83,7 @@ export function forwardOfSecret(key: string): string | undefined {
 }
 
 function problemOf(text: string): string | undefined {
-  if (Buffer.byteLength(text) > MAX_BYTES) return `It is longer than ${String(MAX_BYTES)} bytes, which SOCKS cannot carry.`;
+  if (Buffer.byteLength(text) > MAX_LOGIN_BYTES) return `It is longer than ${String(MAX_LOGIN_BYTES)} bytes, which SOCKS cannot carry.`;
   return /\p{Cc}/u.test(text) ? 'It has a control character.' : undefined;
 }
 

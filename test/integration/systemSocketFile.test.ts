@@ -1,5 +1,7 @@
 import { chown, lstat, mkdir, readdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises';
+import { existsSync, renameSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { basename } from 'node:path';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { removeStaleSocket, SocketFiles, type SocketPublication } from '../../src/system/socketFile.ts';
@@ -23,6 +25,19 @@ afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
   await folder.remove();
 });
+
+/** Puts `other` in the place of `path` as soon as that is there, while whoever made it has had no turn to look. */
+async function replaceAtOnce(other: string): Promise<void> {
+  for (;;) {
+    const until = performance.now() + 5;
+    while (performance.now() < until) {
+      if (!existsSync(path)) continue;
+      renameSync(other, path);
+      return;
+    }
+    await new Promise((resolve) => { setImmediate(resolve); });
+  }
+}
 
 /** Binds as the plane does. */
 async function bind(at = path): Promise<{ readonly path: string; readonly bindPath: string }> {
@@ -87,6 +102,21 @@ describe('a socket file', () => {
     await writeFile(path, 'mine');
     await files.withdraw(again);
     expect(await readFile(path, 'utf8')).toBe('mine');
+  });
+
+  it('is not taken for what replaces it the moment it appears', async () => {
+    await writeFile(folder.join('theirs'), 'theirs');
+    const bound = await bind();
+    const [, replaced] = await Promise.allSettled([files.publish({ ...bound, replacesStale: false }), replaceAtOnce(folder.join('theirs'))]);
+    expect(replaced.status).toBe('fulfilled');
+    await files.withdraw(bound);
+    expect(await readFile(path, 'utf8')).toBe('theirs');
+  });
+
+  it('is bound under a name that no other file has: Node removes what has it when it closes, whoever owns the folder by then', async () => {
+    const names = await Promise.all([1, 2, 3].map(async () => basename((await bind()).bindPath)));
+    expect(new Set(names).size).toBe(3);
+    for (const name of names) expect(name).toMatch(/^\w{5}$/);
   });
 
   it('goes with the plane, which may bind anew', async () => {
@@ -195,17 +225,17 @@ describe('a place for a socket', () => {
     await expect(files.prepare('a.sock')).rejects.toMatchObject({ code: 'address-not-available', context: { path: 'a.sock' } });
   });
 
-  it.runIf(process.platform === 'linux')('takes 107 bytes, a name of ten at least among them, and no more', async () => {
-    const deep = folder.join('d'.repeat(106 - 10 - folder.path.length - 1));
+  it.runIf(process.platform === 'linux')('takes 107 bytes, a name of fourteen at least among them, and no more', async () => {
+    const deep = folder.join('d'.repeat(106 - 14 - folder.path.length - 1));
     await mkdir(deep);
-    const longest = `${deep}/${'n'.repeat(10)}`;
+    const longest = `${deep}/${'n'.repeat(14)}`;
     expect(longest).toHaveLength(107);
     await publish({ path: longest });
     (await dialPath(longest)).destroy();
     const tooLong = { code: 'address-not-available', context: { limitBytes: 107 } };
     await expect(files.prepare(`${longest}n`)).rejects.toMatchObject(tooLong);
     await expect(files.prepare(`${deep}dd/n`)).rejects.toMatchObject(tooLong);
-    expect(await readdir(deep)).toEqual(['n'.repeat(10)]);
+    expect(await readdir(deep)).toEqual(['n'.repeat(14)]);
   });
 });
 

@@ -77,6 +77,7 @@ describe('an entry of the settings', () => {
     ['an empty login', { forward: '-D 1080 a', login: '' }, '"login" must be a text: the user name that clients of the proxy log in with.', '-D 1080 a'],
     ['a login that is too long', { forward: '-D 1080 a', login: 'é'.repeat(128) }, '"login" has at most 255 bytes.', '-D 1080 a'],
     ['a login that hides something', { forward: '-D 1080 a', login: 'a\0b' }, '"login" cannot contain a control character.', '-D 1080 a'],
+    ['a login with a colon', { forward: '-D 1080 a', login: 'a:b' }, '"login" cannot contain a colon: over HTTP, the password would begin there.', '-D 1080 a'],
     ['a login for what is no proxy', { forward: '2323:23', login: 'me' }, '"login" is for proxies alone: for -D, and for -R without a destination.', '2323:23'],
     ['a name that forges the display', { name: 'a\u202eb\nc', forward: 'x' }, '"forward": "x" is not a port: a port is a number from 1 to 65535.', 'a b c'],
   ])('with %s is reported by its place, and its neighbours work', (_, raw, message, label) => {
