@@ -30,6 +30,7 @@ import { HostKeyQuestions } from './ui/hostKeyQuestions.ts';
 import { explainListenFailure, proposePort, readPortHint } from './ui/localPorts.ts';
 import { PlaneHost } from './ui/planeHost.ts';
 import { titleOf } from './ui/present.ts';
+import { reasonToAsk } from './ui/promptReason.ts';
 import { PromptQueue } from './ui/promptQueue.ts';
 import { ProxyLogins } from './ui/proxyLogins.ts';
 import { PublicApi } from './ui/publicApi.ts';
@@ -55,7 +56,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const queue = new PromptQueue();
   const policies = new HostKeyPolicies();
   const vault = new SecretVault(context.secrets);
-  const secrets = new SecretQuestions(vault, queue, askSecret);
+  const secrets = new SecretQuestions(vault, queue, askSecret, (hop) => reasonToAsk(model.forwards, hop));
   const trust = new HostKeyQuestions(policies, queue, askTrust, log);
   const sockets = new SocketFiles();
   const host = new PlaneHost(join(context.extensionPath, 'dist', 'plane.js'), {

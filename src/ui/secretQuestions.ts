@@ -18,15 +18,18 @@ export class SecretQuestions {
   readonly #automatic: AutomaticSecrets;
   readonly #queue: PromptQueue;
   readonly #ask: AskSecret;
+  readonly #reasonFor: (hop: string) => string;
   /** Secrets to remember once the login succeeds: login → key → secret. */
   readonly #pending = new Map<string, Map<string, string>>();
   /** The keys whose last answer came from the vault. */
   readonly #answeredByVault = new Set<string>();
 
-  constructor(vault: Vault, queue: PromptQueue, ask: AskSecret) {
+  /** `reasonFor` says why a server asks, where that is not plain; else it is empty. */
+  constructor(vault: Vault, queue: PromptQueue, ask: AskSecret, reasonFor: (hop: string) => string = () => '') {
     this.#automatic = new AutomaticSecrets(vault);
     this.#queue = queue;
     this.#ask = ask;
+    this.#reasonFor = reasonFor;
   }
 
   async answer(question: SecretQuestion, signal: AbortSignal): Promise<SecretAnswer> {
@@ -73,8 +76,9 @@ export class SecretQuestions {
     // Whatever was to be remembered of an earlier try was refused, or nobody would ask again.
     if (key !== undefined) this.#pending.get(loginOf(question))?.delete(key);
     const answers: string[] = [];
+    const context: BoxContext = { canRemember: key !== undefined, doubt, reason: this.#reasonFor(question.hop) };
     for (const [index, prompt] of question.prompts.entries()) {
-      const secret = await this.#ask(boxFor(question, index, { canRemember: key !== undefined, doubt }), signal);
+      const secret = await this.#ask(boxFor(question, index, context), signal);
       if (secret === undefined) return CANCELLED;
       answers.push(secret.text);
       if (key !== undefined && secret.isRemembered && !prompt.isEchoed) this.#rememberLater(question, key, secret.text);
@@ -114,12 +118,13 @@ function keyOf(question: SecretQuestion): string | undefined {
 interface BoxContext {
   readonly canRemember: boolean;
   readonly doubt: Doubt | undefined;
+  readonly reason: string;
 }
 
-function boxFor(question: SecretQuestion, index: number, { canRemember, doubt }: BoxContext): SecretOptions {
+function boxFor(question: SecretQuestion, index: number, { canRemember, doubt, reason }: BoxContext): SecretOptions {
   const { prompt = '', isEchoed = false } = question.prompts[index] ?? {};
   const before = doubt === undefined ? (question.attempt > 1 ? 'That was not accepted. ' : '') : doubtAbout(question, doubt);
-  return { title: titleFor(question), prompt: before + promptFor(question, shown(prompt)), isHidden: !isEchoed, canRemember };
+  return { title: titleFor(question), prompt: `${reason === '' ? '' : `${reason} `}${before}${promptFor(question, shown(prompt))}`, isHidden: !isEchoed, canRemember };
 }
 
 function doubtAbout({ kind }: SecretQuestion, doubt: Doubt): string {

@@ -55,6 +55,16 @@ describe('a question for a secret', () => {
     }]);
   });
 
+  it('begins with why it is asked, where that is not plain', async () => {
+    const boxes: SecretOptions[] = [];
+    const questions = new SecretQuestions(createVault(), new PromptQueue(), async (options) => { boxes.push(options); return typed('x'); }, (hop) => (hop === 'bastion' ? 'A program has connected.' : ''));
+    await questions.answer(PASSWORD, never);
+    await questions.answer({ ...PASSWORD, hop: 'other' }, never);
+    expect(boxes.map(({ prompt }) => prompt)).toEqual([
+      'A program has connected. It goes to this server only, through the encrypted connection.', 'It goes to this server only, through the encrypted connection.',
+    ]);
+  });
+
   it('names the key for a passphrase', async () => {
     const { questions, boxes } = setup([typed('x')]);
     await questions.answer({ ...PASSPHRASE, hop: 'bastion.example' }, never);
