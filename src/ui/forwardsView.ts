@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { ForwardChange, ForwardModel } from '../core/forwardModel.ts';
-import { isListening } from '../core/forwardState.ts';
+import { isListening, STOPPED } from '../core/forwardState.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { ConnectedPrograms } from './connectedPrograms.ts';
@@ -57,7 +57,7 @@ export class ForwardsView implements Disposable {
   async reveal(forwardId: string): Promise<void> {
     this.#toUnfold = forwardId;
     await this.#show(forwardId);
-    if (this.#options.model.get(forwardId)?.state.phase === 'listening') this.#toUnfold = undefined;
+    if (this.#isListening(forwardId)) this.#toUnfold = undefined;
   }
 
   dispose(): void {
@@ -77,9 +77,13 @@ export class ForwardsView implements Disposable {
   #onChange(change: ForwardChange): void {
     if (change.kind === 'traffic') return;
     this.#updateBadge();
-    if (change.kind !== 'state' || change.id !== this.#toUnfold || this.#options.model.get(change.id)?.state.phase !== 'listening') return;
+    if (change.kind !== 'state' || change.id !== this.#toUnfold || !this.#isListening(change.id)) return;
     this.#toUnfold = undefined;
     void this.#show(change.id);
+  }
+
+  #isListening(forwardId: string): boolean {
+    return isListening(this.#options.model.get(forwardId)?.state ?? STOPPED);
   }
 
   #setVisible(isVisible: boolean): void {

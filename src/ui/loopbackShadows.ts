@@ -3,7 +3,7 @@ import { EventEmitter, type Event } from '../core/event.ts';
 import type { Forward } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { listensOnServer } from '../core/forwardSpec.ts';
-import { boundOf } from '../core/forwardState.ts';
+import { boundOf, isListening } from '../core/forwardState.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { findLoopbackShadow, uncovered, type LoopbackShadow } from '../system/loopbackShadow.ts';
@@ -75,6 +75,6 @@ export class LoopbackShadows implements Disposable {
 
 /** The TCP addresses of this computer that the forward has. */
 function listeningHere({ definition: { spec }, state }: Forward): readonly HostPort[] {
-  if (spec.kind === 'udp' || listensOnServer(spec) || state.phase !== 'listening') return [];
+  if (spec.kind === 'udp' || listensOnServer(spec) || !isListening(state)) return [];
   return (boundOf(state)?.addresses ?? []).filter((address: Endpoint): address is HostPort => !isSocketPath(address));
 }

@@ -82,6 +82,17 @@ describe('a forward that has one loopback', () => {
     expect(shadows.warningOf('b')).toBe('localhost may lead to your forward a, which has 127.0.0.1:5432');
   });
 
+  it('is warned while its tunnel rests, too', async () => {
+    const { shadows, model, say } = setup();
+    machine.listeners = [V4, V6];
+    model.put(define('a', { spec: { ...LOCAL, listen: { host: '127.0.0.1', port: 5432 } }, isOnDemand: true }));
+    model.start('a');
+    say('a', { type: 'bound', bound: { addresses: [V4] } });
+    say('a', { type: 'idle' });
+    await turn();
+    expect(shadows.warningOf('a')).toContain('another program');
+  });
+
   it('is warned of nothing once it is stopped', async () => {
     const { shadows, listen, model } = setup();
     machine.listeners = [V4, V6];
