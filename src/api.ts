@@ -14,7 +14,8 @@ export interface CulvertApi {
   readonly onDidChangeForwards: (listener: () => void) => { dispose(): void };
   /**
    * Makes sure that a forward runs: the user's own if there is one that does the same, else a new one that lives until it
-   * is disposed of. Resolves when the port listens and the tunnel is up.
+   * is disposed of. Resolves when the port listens and the tunnel is up; of a forward of the user's that is on demand, when
+   * the port listens: connecting to it opens the tunnel.
    * @param forward the notation of Forward Port with the server after it, `5432:db:5432 me@bastion` or `-D 1080 me@bastion`, or the parts of it.
    * @throws {CulvertError} `code` is one of the failure codes; the forward is not left behind.
    */

@@ -63,7 +63,7 @@ export function toEntry({ id, name, spec, autoStart, login, isOnDemand, stopAfte
     forward: formatRule(spec),
     ...(isThroughSsh(spec) ? { target: formatDestination(spec.target) } : {}),
     ...(autoStart ? { autoStart } : {}),
-    ...(isOnDemand === true ? { onDemand: true } : {}),
+    ...(isOnDemand === true && canBeOnDemand(spec) ? { onDemand: true } : {}),
     ...(stopAfterMinutes === undefined ? {} : { stopAfterMinutes }),
     ...(login !== undefined && isProxy(spec) ? { login } : {}),
   };

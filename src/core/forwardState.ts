@@ -96,6 +96,12 @@ export function isListening({ phase }: ForwardState): boolean {
   return phase === 'listening' || phase === 'idle';
 }
 
+/** What is wrong in this state, if anything: why it failed or is tried again, or what its last connection could not reach. */
+export function failureOf(state: ForwardState): Failure | undefined {
+  if (state.phase === 'failed' || state.phase === 'retrying') return state.failure;
+  return state.phase === 'listening' ? state.complaint?.failure : undefined;
+}
+
 /** What the forward listens on in this state, if anything. */
 export function boundOf(state: ForwardState): Bound | undefined {
   return 'bound' in state ? state.bound : undefined;

@@ -1,16 +1,16 @@
 import * as vscode from 'vscode';
 import { formatEndpoint, isSocketPath } from '../core/address.ts';
-import { isActive, isListening } from '../core/forwardState.ts';
+import { failureOf, isActive, isListening } from '../core/forwardState.ts';
 import { toFailure } from '../core/failure.ts';
 import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { MAX_STOP_AFTER_MINUTES } from '../core/forwardEntry.ts';
 import { canBeOnDemand, isProxy, isThroughSsh, listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
-import { formatForward, formatSshCommand } from '../core/forwardText.ts';
+import { formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
-import { copyAs } from './copyAsFlow.ts';
+import { copyAs, sshCommandsFor } from './copyAsFlow.ts';
 import type { DiagnosisView } from './diagnosisView.ts';
 import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
@@ -49,7 +49,9 @@ export function registerCommands(options: CommandOptions): Disposable {
   return owned;
 }
 
-const isStoppable = ({ state }: Forward): boolean => isActive(state) && state.phase !== 'stopping';
+/** One that waits for its connections can still be stopped at once. */
+const isStoppable = ({ state }: Forward): boolean => isActive(state) && (state.phase !== 'stopping' || state.drainUntil !== undefined);
+const isUp = ({ state }: Forward): boolean => state.phase === 'listening';
 const isStartable = ({ state }: Forward): boolean => state.phase === 'stopped' || state.phase === 'failed' || state.phase === 'retrying';
 /** How long what is connected may take to finish. */
 const DRAIN_MS = 60_000;
@@ -84,7 +86,7 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
       for (const { definition } of await picker.resolve(args, isStoppable, 'Stop')) model.stop(definition.id);
     },
     [COMMANDS.drain]: async (...args) => {
-      for (const { definition } of await picker.resolve(args, isStoppable, 'Stop After Open Connections')) model.stop(definition.id, { drainMs: DRAIN_MS });
+      for (const { definition } of await picker.resolve(args, isUp, 'Stop When Connections End')) model.stop(definition.id, { drainMs: DRAIN_MS });
     },
     [COMMANDS.restart]: async (...args) => {
       for (const { definition } of await picker.resolve(args, isAny, 'Restart')) model.restart(definition.id);
@@ -101,17 +103,19 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
 
 function editingActions({ model, picker, flowContext, proxyLogins }: CommandOptions): Record<string, Action> {
   const resolveOwn = async (args: readonly unknown[], title: string): Promise<readonly Forward[]> => changeable(await picker.resolve(args, isOwn, title));
+  const resolveOneOwn = async (args: readonly unknown[], title: string): Promise<Forward | undefined> => changeable(await picker.resolveOne(args, isOwn, title))[0];
   return {
     [COMMANDS.edit]: async (...args) => {
-      const [forward] = await resolveOwn(args, 'Edit');
+      const forward = await resolveOneOwn(args, 'Edit');
       if (forward === undefined) return;
       const [spec] = await askForSpecs(`Edit ${titleOf(forward)}`, formatForward(forward.definition.spec), await flowContext(), true);
       const others = model.forwards.filter(({ definition }) => definition.id !== forward.definition.id);
       if (spec === undefined || refusesLoop(spec, others.map(({ definition }) => definition.spec))) return;
       change(model, forward.definition.id, { spec });
+      if (forward.definition.login !== undefined && !isProxy(spec)) await proxyLogins.forget(forward.definition.id);
     },
     [COMMANDS.rename]: async (...args) => {
-      const [forward] = await resolveOwn(args, 'Rename');
+      const forward = await resolveOneOwn(args, 'Rename');
       if (forward === undefined) return;
       const { definition } = forward;
       const name = await vscode.window.showInputBox({ title: 'Rename Forward', value: definition.name, prompt: `A name for ${formatForward(definition.spec)}; empty shows its ports.` });
@@ -130,7 +134,7 @@ function editingActions({ model, picker, flowContext, proxyLogins }: CommandOpti
     },
     ...lastingActions(model, resolveOwn),
     [COMMANDS.setProxyLogin]: async (...args) => {
-      const [forward] = changeable(await picker.resolve(args, (candidate) => isOwn(candidate) && isProxy(candidate.definition.spec), 'Set Proxy Login'));
+      const [forward] = changeable(await picker.resolveOne(args, (candidate) => isOwn(candidate) && isProxy(candidate.definition.spec), 'Set Proxy Login'));
       if (forward === undefined) return;
       if (isProxy(forward.definition.spec)) await setProxyLogin(model, proxyLogins, forward);
       else void vscode.window.showInformationMessage(withoutLinks(`${titleOf(forward)} is no proxy: what it leads to decides who may use it.`));
@@ -151,18 +155,25 @@ function lastingActions(model: ForwardModel, resolveOwn: (args: readonly unknown
       for (const { definition: { isOnDemand, ...definition } } of forwards) model.put(isOnDemand === true ? definition : { ...definition, isOnDemand: true });
     },
     [COMMANDS.stopAfter]: async (...args) => {
-      const [forward] = await resolveOwn(args, 'Stop After');
-      if (forward === undefined) return;
-      const { id, stopAfterMinutes: before } = forward.definition;
+      const forwards = await resolveOwn(args, 'Set Time Limit');
+      const [first] = forwards;
+      if (first === undefined) return;
+      const { stopAfterMinutes: before } = first.definition;
       const text = await vscode.window.showInputBox({
-        title: 'Stop After', value: before === undefined ? '' : String(before), prompt: 'Minutes of running after which it stops by itself; empty for no limit.', validateInput: problemOfMinutes,
+        title: forwards.length === 1 ? `Time Limit of ${titleOf(first)}` : `Time Limit of ${String(forwards.length)} Forwards`,
+        value: before === undefined ? '' : String(before), prompt: 'Minutes of running after which it stops by itself; empty for no limit.', validateInput: problemOfMinutes,
       });
-      const definition = model.get(id)?.definition;
-      if (text === undefined || definition === undefined) return;
-      const { stopAfterMinutes: _, ...unlimited } = definition;
-      model.put(text.trim() === '' ? unlimited : { ...unlimited, stopAfterMinutes: Number(text) });
+      if (text !== undefined) for (const { definition: { id } } of forwards) limit(model, id, text.trim() === '' ? undefined : Number(text));
     },
   };
+}
+
+/** While the user was asked, the forward may have been changed or removed elsewhere. */
+function limit(model: ForwardModel, id: string, minutes: number | undefined): void {
+  const definition = model.get(id)?.definition;
+  if (definition === undefined) return;
+  const { stopAfterMinutes: _, ...unlimited } = definition;
+  model.put(minutes === undefined ? unlimited : { ...unlimited, stopAfterMinutes: minutes });
 }
 
 function problemOfMinutes(text: string): string | undefined {
@@ -190,9 +201,9 @@ async function pointToConfig(title: string, { file, line }: FilePlace): Promise<
 function change(model: ForwardModel, id: string, changes: Partial<Pick<ForwardDefinition, 'name' | 'spec'>>): void {
   const definition = model.get(id)?.definition;
   if (definition === undefined) return;
-  const { login, ...rest } = { ...definition, ...changes };
-  // Only a proxy has a login.
-  model.put(login !== undefined && isProxy(rest.spec) ? { ...rest, login } : rest);
+  const { login, isOnDemand, ...rest } = { ...definition, ...changes };
+  // What the new kind cannot have would make its entry in the settings one that cannot be read.
+  model.put({ ...rest, ...(login !== undefined && isProxy(rest.spec) ? { login } : {}), ...(isOnDemand === true && canBeOnDemand(rest.spec) ? { isOnDemand } : {}) });
 }
 
 /** Removing several, or one that carries connections, asks first: it cannot be undone from the view. */
@@ -213,18 +224,19 @@ function outwardActions({ model, picker, diagnosis, showLog, remedyActions, forg
     },
     [COMMANDS.copySshCommand]: async (...args) => {
       const forwards = await picker.resolve(args, ({ definition }) => isThroughSsh(definition.spec), 'Copy as ssh Command');
-      const commands = forwards.flatMap(({ definition: { spec } }) => (isThroughSsh(spec) ? [formatSshCommand(spec)] : []));
+      const commands = sshCommandsFor(forwards);
       if (commands.length > 0) await copy(commands.join('\n'));
-      else if (forwards.length > 0) void vscode.window.showInformationMessage('A relay uses no SSH, so there is no ssh command for it.');
+      else if (forwards.length > 0) void vscode.window.showInformationMessage(reasonForNoSshCommand(forwards));
     },
     [COMMANDS.copyAs]: async (...args) => { await copyAs(await picker.resolve(args, isAny, 'Copy As')); },
     [COMMANDS.openInBrowser]: async (...args) => {
+      // The browser is as good as any program at waking a tunnel on demand.
       const isOpenable = ({ definition, state }: Forward): boolean => isListening(state) && canOpen(definition.spec);
       for (const forward of await picker.resolve(args, isOpenable, 'Open in Browser')) await openInBrowser(forward);
     },
     [COMMANDS.explain]: async (...args) => {
-      for (const { definition, state } of await picker.resolve(args, ({ state: { phase } }) => phase === 'failed' || phase === 'retrying', 'Explain')) {
-        const failure = 'failure' in state ? state.failure : state.phase === 'listening' ? state.complaint?.failure : undefined;
+      for (const { definition, state } of await picker.resolve(args, ({ state: candidate }) => failureOf(candidate) !== undefined, 'Show Last Failure')) {
+        const failure = failureOf(state);
         if (failure !== undefined) await showFailure(model, definition.id, failure, remedyActions);
         else void vscode.window.showInformationMessage(withoutLinks(`${titleOf({ definition, state })}: nothing is known to be wrong.`));
       }
@@ -236,7 +248,7 @@ function outwardActions({ model, picker, diagnosis, showLog, remedyActions, forg
     },
     [COMMANDS.copyReport]: (uri) => diagnosis.copyReport(uri),
     [COMMANDS.openInConfig]: async (...args) => {
-      const [forward] = await picker.resolve(args, isOffered, 'Open in ssh_config');
+      const [forward] = await picker.resolveOne(args, isOffered, 'Open in ssh_config');
       const source = forward?.definition.source;
       if (source !== undefined) await openFile(source.file, source.line);
     },
@@ -245,6 +257,11 @@ function outwardActions({ model, picker, diagnosis, showLog, remedyActions, forg
     [COMMANDS.forgetAllSecrets]: forgetAllSecrets,
     [COMMANDS.openSettings]: async () => { await vscode.commands.executeCommand('workbench.action.openSettingsJson', { revealSetting: { key: `${SECTION}.${SETTINGS.forwards}` } }); },
   };
+}
+
+function reasonForNoSshCommand(forwards: readonly Forward[]): string {
+  if (!forwards.some(({ definition }) => isThroughSsh(definition.spec))) return 'A relay uses no SSH, so there is no ssh command for it.';
+  return 'There is no ssh command that does the same. One that listens on any free port has to run first.';
 }
 
 async function copy(text: string): Promise<void> {

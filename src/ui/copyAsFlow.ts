@@ -27,6 +27,11 @@ export async function copyAs(forwards: readonly Forward[]): Promise<void> {
   vscode.window.setStatusBarMessage(`Copied the ${chosen.form.title}`, 5000);
 }
 
+/** The ssh commands that do the same as the forwards, of those that ssh can do. */
+export function sshCommandsFor(forwards: readonly Forward[]): string[] {
+  return forwards.flatMap((forward) => copyForms(withPortThatWasGot(forward), homedir())).filter(({ id }) => id === 'ssh').map(({ text }) => text);
+}
+
 /** Where any free port was asked for, the one that the forward has now. */
 function withPortThatWasGot({ definition: { spec }, state }: Forward): ForwardSpec {
   const [bound] = boundOf(state)?.addresses ?? [];

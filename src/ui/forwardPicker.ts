@@ -23,7 +23,15 @@ export class ForwardPicker {
     if (typeof first === 'string') return this.#existing([first]);
     const ids = this.rowsOf(args).flatMap((node) => this.#idsOf(node));
     if (ids.length > 0) return this.#existing([...new Set(ids)]);
-    return this.#ask(isWanted, title);
+    return this.#ask(isWanted, title, true);
+  }
+
+  /** As `resolve`, for what is done to one at a time: the row that was clicked, however many are selected. */
+  async resolveOne(args: readonly unknown[], isWanted: (forward: Forward) => boolean, title: string): Promise<readonly Forward[]> {
+    const [first] = args;
+    if (typeof first === 'string') return this.#existing([first]);
+    const [id] = this.rowsOf([first]).flatMap((node) => this.#idsOf(node));
+    return id === undefined ? this.#ask(isWanted, title, false) : this.#existing([id]);
   }
 
   /** The rows meant by a command's arguments; none for a forward's id. */
@@ -59,7 +67,7 @@ export class ForwardPicker {
     }
   }
 
-  async #ask(isWanted: (forward: Forward) => boolean, title: string): Promise<readonly Forward[]> {
+  async #ask(isWanted: (forward: Forward) => boolean, title: string, canPickMany: boolean): Promise<readonly Forward[]> {
     const candidates = this.#model.forwards.filter(isWanted);
     if (candidates.length === 0) {
       void vscode.window.showInformationMessage(this.#model.forwards.length === 0 ? 'There is no forward yet. "Forward Port…" makes one.' : `${title}: there is no forward that this fits now.`);
@@ -71,7 +79,9 @@ export class ForwardPicker {
       description: `${formatPoles(forward)}  ·  ${serverOf(forward.definition.spec)}  ·  ${describeState(forward, now)}`,
       forward,
     }));
-    const chosen = await vscode.window.showQuickPick(items, { title, matchOnDescription: true, canPickMany: true });
-    return chosen?.map(({ forward }) => forward) ?? [];
+    const options = { title, matchOnDescription: true };
+    if (canPickMany) return (await vscode.window.showQuickPick(items, { ...options, canPickMany }))?.map(({ forward }) => forward) ?? [];
+    const chosen = await vscode.window.showQuickPick(items, options);
+    return chosen === undefined ? [] : [chosen.forward];
   }
 }

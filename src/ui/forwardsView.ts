@@ -57,7 +57,7 @@ export class ForwardsView implements Disposable {
   async reveal(forwardId: string): Promise<void> {
     this.#toUnfold = forwardId;
     await this.#show(forwardId);
-    if (isListening(this.#options.model.get(forwardId)?.state ?? STOPPED)) this.#toUnfold = undefined;
+    if (this.#isListening(forwardId)) this.#toUnfold = undefined;
   }
 
   dispose(): void {
@@ -77,9 +77,13 @@ export class ForwardsView implements Disposable {
   #onChange(change: ForwardChange): void {
     if (change.kind === 'traffic') return;
     this.#updateBadge();
-    if (change.kind !== 'state' || change.id !== this.#toUnfold || !isListening(this.#options.model.get(change.id)?.state ?? STOPPED)) return;
+    if (change.kind !== 'state' || change.id !== this.#toUnfold || !this.#isListening(change.id)) return;
     this.#toUnfold = undefined;
     void this.#show(change.id);
+  }
+
+  #isListening(forwardId: string): boolean {
+    return isListening(this.#options.model.get(forwardId)?.state ?? STOPPED);
   }
 
   #setVisible(isVisible: boolean): void {

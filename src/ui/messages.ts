@@ -130,7 +130,7 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     remedies: [RETRY, EDIT, SHOW_LOG],
   }),
   'auth-cancelled': (facts) => (facts.has('proxy')
-    ? { summary: 'no password for the proxy', sentence: `Programs must log in to the proxy ${facts.text('proxy', '')}, and no password was given. It was not started, or anyone could use it.`, remedies: [RETRY] }
+    ? { summary: 'no password for the proxy', sentence: `Programs must log in to the proxy ${facts.text('proxy', '')}, and no password was given. Without one anyone could use it, so it was not started; start it again to give one.`, remedies: [RETRY] }
     : { summary: 'login cancelled', sentence: `The login to ${facts.server()} was cancelled.`, remedies: [RETRY] }),
   'login-expired': (facts) => ({
     summary: 'login took too long',

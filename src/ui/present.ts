@@ -110,7 +110,7 @@ export function describeState({ definition: { spec }, state, traffic }: Forward,
     case 'idle':
       return 'listening, connects on demand';
     case 'stopping':
-      return state.drainUntil === undefined || traffic.openConnections === 0 ? 'stopping' : `stopping, ${formatCount(traffic.openConnections, 'connection')} left`;
+      return state.drainUntil === undefined || traffic.openConnections === 0 ? 'stopping' : `stopping, ${formatCount(traffic.openConnections, connectionNoun(spec))} left`;
     case 'failed':
       return explain(state.failure).summary;
   }

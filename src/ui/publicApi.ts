@@ -8,7 +8,7 @@ import { readEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { parseForward } from '../core/forwardParser.ts';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
-import { boundOf, isActive } from '../core/forwardState.ts';
+import { boundOf, failureOf, isActive } from '../core/forwardState.ts';
 import { formatForward, quoted } from '../core/forwardText.ts';
 import { onDispose } from '../core/lifecycle.ts';
 import { explain } from './messages.ts';
@@ -151,7 +151,7 @@ function errorOf(failure: Failure): CulvertError {
 }
 
 function infoOf({ definition, state }: Forward): ForwardInfo {
-  const failure = 'failure' in state ? state.failure : state.phase === 'listening' ? state.complaint?.failure : undefined;
+  const failure = failureOf(state);
   return {
     id: definition.id, name: definition.name, kind: definition.spec.kind, text: formatForward(definition.spec), state: state.phase,
     bound: boundOf(state)?.addresses ?? [],

@@ -14,11 +14,16 @@ export function canOpen(spec: ForwardSpec): spec is (LocalSpec | RelaySpec) & { 
 }
 
 /**
- * `forward.<kind>.<phase>`, then `.http` for what a browser can probably show, `.socket` for what listens on no port, and
- * `.readonly` for what is not Culvert's to change; the manifest's menus match on it.
+ * `forward.<kind>.<phase>`, with `draining` for a stop that waits for connections; then `.http` for what a browser can probably
+ * show, `.socket` for what listens on no port, `.complaint` for what listens and could not reach its destination, and `.readonly`
+ * for what is not Culvert's to change. The manifest's menus match on it.
  */
 export function contextOf({ definition, state }: Forward): string {
   const { spec } = definition;
   const isWeb = canOpen(spec) && !isSocketPath(spec.connect) && looksLikeHttp(spec.connect.port);
-  return `forward.${spec.kind}.${state.phase}${isWeb ? '.http' : ''}${isSocketPath(spec.listen) ? '.socket' : ''}${isReadOnly(definition) ? '.readonly' : ''}`;
+  const phase = state.phase === 'stopping' && state.drainUntil !== undefined ? 'draining' : state.phase;
+  const hasComplaint = state.phase === 'listening' && state.complaint !== undefined;
+  return [
+    `forward.${spec.kind}.${phase}`, isWeb ? '.http' : '', isSocketPath(spec.listen) ? '.socket' : '', hasComplaint ? '.complaint' : '', isReadOnly(definition) ? '.readonly' : '',
+  ].join('');
 }

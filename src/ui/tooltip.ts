@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import type { Forward } from '../core/forward.ts';
-import { boundOf, type ForwardState } from '../core/forwardState.ts';
+import type { Forward, ForwardDefinition } from '../core/forward.ts';
+import { boundOf, failureOf, type ForwardState } from '../core/forwardState.ts';
 import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
@@ -35,7 +35,7 @@ export function tooltipOf(forward: Forward, now: number, warning?: string): vsco
   if (failure !== undefined) line(explain(failure).sentence);
   const { source } = definition;
   if (source !== undefined) line(`From ssh_config: ${source.file}, line ${String(source.line)}. It can be changed only there.`);
-  line(`Forward Port: ${formatForward(definition.spec)}${definition.autoStart ? '  (starts with the editor)' : ''}`);
+  line(`Forward Port: ${formatForward(definition.spec)}${describeHabits(definition)}`);
   return tooltip;
 }
 
@@ -43,7 +43,11 @@ function ageOf(state: ForwardState, now: number): string {
   return 'since' in state ? `, for ${formatDuration(now - state.since)}` : '';
 }
 
-function failureOf(state: ForwardState) {
-  if (state.phase === 'failed' || state.phase === 'retrying') return state.failure;
-  return state.phase === 'listening' ? state.complaint?.failure : undefined;
+/** What it does by itself, as it was asked to. */
+function describeHabits({ autoStart, isOnDemand, stopAfterMinutes }: ForwardDefinition): string {
+  const habits = [
+    autoStart ? 'starts with the editor' : '', isOnDemand === true ? 'connects on demand' : '',
+    stopAfterMinutes === undefined ? '' : `stops after ${String(stopAfterMinutes)} min`,
+  ].filter((habit) => habit !== '');
+  return habits.length === 0 ? '' : `  (${habits.join(', ')})`;
 }

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
+import { listenersOn } from '../support/listeners.ts';
 import { dial, readAll, serve } from '../support/tcpPeers.ts';
 import { expect, test, type Own } from './fixtures.ts';
 import { firstBytesFrom, GREETING, SSH_HOST, startGreeter, startKeyHost } from './sshHost.ts';
@@ -58,6 +59,8 @@ test('step by step: a host of ssh_config with what it resolves to, the port ther
   await workbench.forwards.waitForRow((row) => isListening(row) && row.label === `${String(port)} → localhost:${String(greeter.port)}`);
   expect(await firstBytesFrom(port)).toBe(GREETING);
 
+  // Removing one with an open connection would ask first.
+  await workbench.forwards.waitForRow('CLOSED');
   await workbench.forwards.press(isListening, 'Delete');
   await workbench.forwards.waitUntilEmpty();
   await workbench.runCommand('Culvert: Forward Port…');
@@ -83,7 +86,7 @@ test('a wider address asks first, once for that forward, and is marked', async (
   await workbench.dialog.waitFor(question);
   await workbench.screenshot('wider-bind-question');
   await workbench.dialog.press('Cancel');
-  await workbench.forwards.waitForRow((row) => row.level === 1 && row.icon === 'error', 2_000);
+  await workbench.forwards.waitForRow((row) => row.level === 1 && row.icon === 'error');
   await expect(dial(port)).rejects.toThrow('ECONNREFUSED');
   await workbench.notifications.dismissAll();
 
@@ -93,8 +96,13 @@ test('a wider address asks first, once for that forward, and is marked', async (
   const row = await workbench.forwards.waitForRow(isListening);
   expect(row.ariaLabel).toContain('other machines');
   expect((await readAll(await dial(port, SSH_HOST))).toString()).toBe('seen from afar');
+  const before = await listenersOn(port);
   await workbench.forwards.clickContextMenu(isListening, 'Restart');
-  await workbench.forwards.waitForRow(isListening);
+  // The row says that it listens before, too, and in between nobody does.
+  await eventually(async () => {
+    const now = await listenersOn(port);
+    return now.length === before.length && now.every(({ inode }) => before.every((other) => other.inode !== inode));
+  });
   expect((await readAll(await dial(port, SSH_HOST))).toString()).toBe('seen from afar');
   expect(await workbench.dialog.isOpen()).toBe(false);
   expect(workbench.problems()).toEqual([]);

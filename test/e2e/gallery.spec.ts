@@ -50,7 +50,7 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
   for (const theme of THEMES) {
     await workbench.setTheme(theme);
     await workbench.screenshot(`tree-${theme}`);
-    await workbench.forwards.clickContextMenu('mail', 'Explain the Failure');
+    await workbench.forwards.clickContextMenu('mail', 'Show Last Failure');
     await workbench.notifications.waitFor('No address was found');
     await workbench.screenshot(`failed-forward-${theme}`);
     await workbench.notifications.dismissAll();

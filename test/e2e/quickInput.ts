@@ -34,7 +34,7 @@ export class QuickInput {
     const options = { state: 'visible' as const, ...(timeout === undefined ? {} : { timeout }) };
     await this.widget.waitFor(options);
     await this.input.waitFor(options);
-    if (title !== undefined) await this.widget.locator('.quick-input-title', { hasText: title }).waitFor();
+    if (title !== undefined) await this.widget.locator('.quick-input-title', { hasText: title }).waitFor(options);
   }
 
   async waitUntilClosed(): Promise<void> {
@@ -119,10 +119,13 @@ export class QuickInput {
     await this.input.press('Enter');
   }
 
-  /** Escape, and the box is gone. */
+  /** Escape, and the box is gone. One that has just opened may not have the focus yet. */
   async cancel(): Promise<void> {
-    await this.page.keyboard.press('Escape');
-    await this.waitUntilClosed();
+    await eventually(async () => {
+      await this.page.keyboard.press('Escape');
+      await this.widget.waitFor({ state: 'hidden', ...BRIEFLY });
+      return true;
+    }, { deadlineMs: 20_000 });
   }
 
   /** Presses a button of the title bar or of the field by its tooltip. */

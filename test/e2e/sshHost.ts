@@ -76,12 +76,12 @@ export async function firstBytesFrom(port: number): Promise<string> {
 }
 
 /** Waits until nothing listens on the port. */
-export async function waitUntilFree(port: number, deadlineMs = 5_000): Promise<void> {
+export async function waitUntilFree(port: number, deadlineMs = 15_000): Promise<void> {
   await eventually(async () => (await listenersOn(port)).length === 0, { deadlineMs, explain: async () => JSON.stringify(await listenersOn(port)) });
 }
 
 /** Waits until the server has no client left. */
-export async function waitUntilDeserted(sshd: Sshd, deadlineMs = 10_000): Promise<void> {
+export async function waitUntilDeserted(sshd: Sshd, deadlineMs = 15_000): Promise<void> {
   await eventually(() => descendantsOf(sshd.pid).length === 0, { deadlineMs, explain: () => sshd.logText() });
 }
 

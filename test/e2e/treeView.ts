@@ -129,12 +129,17 @@ export class TreeView {
   async clickContextMenu(matcher: RowMatcher, title: string): Promise<void> {
     await this.openContextMenu(matcher, title);
     const entry = this.entry(title);
-    // A menu that has just opened takes no clicks for a tenth of a second.
+    let isClicked = false;
+    // A menu that has just opened takes no clicks for a tenth of a second, and one may be gone before it was clicked.
     await eventually(async () => {
-      if (await entry.isVisible()) await entry.click(BRIEFLY);
+      if (!isClicked && !(await entry.isVisible())) await this.openContextMenu(matcher, title);
+      if (await entry.isVisible()) {
+        await entry.click(BRIEFLY);
+        isClicked = true;
+      }
       await this.menu().waitFor({ state: 'hidden', timeout: 1_000 });
-      return true;
-    }, { deadlineMs: 20_000 });
+      return isClicked;
+    }, { deadlineMs: 30_000, explain: () => this.explain() });
   }
 
   /** Opens the menu of a row until it has this entry; a list that is drawn anew may close it, or what it is about may change. */
@@ -162,16 +167,15 @@ export class TreeView {
 
   /** The whole story of a row: its hover. */
   async tooltip(matcher: RowMatcher): Promise<string> {
-    const label = (await this.locate(matcher)).locator('.label-name');
     const hover = this.page.locator('.workbench-hover');
-    // A list that is drawn anew within the hover's delay forgets the pointer until it comes again.
-    await eventually(async () => {
+    // A list that is drawn anew within the hover's delay forgets the pointer until it comes again, and takes a hover away.
+    return eventually(async () => {
       await this.page.mouse.move(700, 400);
-      await label.hover({ position: { x: 8, y: 8 }, ...BRIEFLY });
+      await hover.waitFor({ state: 'hidden', ...BRIEFLY });
+      await (await this.locate(matcher)).locator('.label-name').hover({ position: { x: 8, y: 8 }, ...BRIEFLY });
       await hover.waitFor({ timeout: 2_500 });
-      return true;
-    }, { deadlineMs: 30_000 });
-    return plain(await hover.innerText());
+      return plain(await hover.innerText(BRIEFLY));
+    }, { deadlineMs: 30_000, explain: () => this.explain() });
   }
 
   private menu(): Locator {

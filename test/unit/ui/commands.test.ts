@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { readEntries, toEntry } from '../../../src/core/forwardEntry.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import { formatForward } from '../../../src/core/forwardText.ts';
 import { registerCommands } from '../../../src/ui/commands.ts';
@@ -7,14 +8,14 @@ import type { ForwardPicker } from '../../../src/ui/forwardPicker.ts';
 import { PromptQueue } from '../../../src/ui/promptQueue.ts';
 import { ProxyLogins } from '../../../src/ui/proxyLogins.ts';
 import type { FakeQuickInput } from './fakeQuickInput.ts';
-import { createModel, define, DYNAMIC, FakeLog, LOCAL, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
+import { createModel, define, DYNAMIC, FakeLog, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
 
 /** The editor as the commands meet it: what it runs, what was copied, opened and said. */
 const editor = vi.hoisted(() => ({
   input: undefined as FakeQuickInput | undefined,
   actions: new Map<string, (...args: unknown[]) => Promise<void> | void>(),
   copied: [] as string[], opened: [] as string[], said: [] as string[],
-  offered: [] as string[], choice: undefined as string | undefined,
+  offered: [] as string[], choice: undefined as string | undefined, typed: undefined as string | undefined,
 }));
 vi.mock('vscode', async () => {
   const { FakeQuickInput: Fake } = await import('./fakeQuickInput.ts');
@@ -23,7 +24,7 @@ vi.mock('vscode', async () => {
   const say = async (message: string): Promise<undefined> => { editor.said.push(message); return undefined; };
   return {
     ...input.api,
-    window: { ...input.api.window, setStatusBarMessage: () => ({ dispose: () => undefined }), showInformationMessage: say, showErrorMessage: say, showWarningMessage: say, showQuickPick: async (items: readonly { label: string; detail: string }[]) => {
+    window: { ...input.api.window, setStatusBarMessage: () => ({ dispose: () => undefined }), showInformationMessage: say, showErrorMessage: say, showWarningMessage: say, showInputBox: async () => editor.typed, showQuickPick: async (items: readonly { label: string; detail: string }[]) => {
       editor.offered = items.map(({ label, detail }) => `${label} | ${detail}`);
       return items.find(({ label }) => label === editor.choice);
     } },
@@ -48,8 +49,9 @@ function setup() {
   const diagnosed: string[] = [];
   // The picker as if the user had chosen by the argument; whom a command wants is decided by the commands.
   const idOf = (chosen: unknown): unknown => (typeof chosen === 'object' && chosen !== null && 'forwardId' in chosen ? chosen.forwardId : chosen);
+  const resolve = async (chosen: readonly unknown[]) => world.model.forwards.filter(({ definition }) => chosen.some((each) => definition.id === idOf(each)));
   const picker = {
-    resolve: async ([chosen]: readonly unknown[]) => world.model.forwards.filter(({ definition }) => definition.id === idOf(chosen)),
+    resolve, resolveOne: async ([chosen]: readonly unknown[]) => resolve([chosen]),
     rowsOf: ([chosen, all]: readonly unknown[]) => all ?? (typeof chosen === 'string' ? [] : [chosen]),
   } as unknown as ForwardPicker;
   const passwords = new Map<string, string>();
@@ -125,6 +127,45 @@ describe('Edit', () => {
     await done;
     expect(texts()).toEqual(['-R 9001:localhost:3000 me@bastion stopped']);
   });
+
+  it('takes from a forward what its new kind cannot have, so that its entry in the settings can be read again', async () => {
+    const { model } = setup();
+    model.put(define('a', { spec: DYNAMIC, isOnDemand: true, login: 'me' }));
+    await run(COMMANDS.edit, ['a'], '-D 1081 me@bastion');
+    expect(model.get('a')?.definition).toMatchObject({ isOnDemand: true, login: 'me' });
+    await run(COMMANDS.edit, ['a'], '-R 9000:localhost:3000 me@bastion');
+    expect(model.get('a')?.definition).toEqual(define('a', { spec: REMOTE }));
+    expect(readEntries([toEntry(model.get('a')!.definition)]).problems).toEqual([]);
+  });
+});
+
+describe('Set Time Limit', () => {
+  it('is for all that are selected, and an empty text takes it away', async () => {
+    const { model } = setup();
+    const limits = (): (number | undefined)[] => model.forwards.map(({ definition }) => definition.stopAfterMinutes);
+    for (const id of ['a', 'b', 'c']) model.put(define(id));
+    editor.typed = '30';
+    await run(COMMANDS.stopAfter, ['a', 'b']);
+    expect(limits()).toEqual([30, 30, undefined]);
+    editor.typed = ' ';
+    await run(COMMANDS.stopAfter, ['a']);
+    expect(limits()).toEqual([undefined, 30, undefined]);
+  });
+});
+
+describe('Stop', () => {
+  it('ends at once what waits for its connections', async () => {
+    const { model, runner, comeUp } = setup();
+    runner.stopsAtOnce = false;
+    model.put(define('a', { spec: LOCAL }));
+    model.start('a');
+    comeUp('a');
+    await run(COMMANDS.drain, ['a']);
+    expect(model.get('a')?.state).toMatchObject({ phase: 'stopping', drainUntil: NOW + 60_000 });
+    await run(COMMANDS.stop, ['a']);
+    expect(model.get('a')?.state).not.toHaveProperty('drainUntil');
+    expect(runner.orders).toEqual(['start a', 'stop a', 'stop a']);
+  });
 });
 
 describe('Set Proxy Login', () => {
@@ -185,7 +226,8 @@ describe('Set Proxy Login', () => {
     model.put(define('a', { spec: DYNAMIC, login: 'me' }));
     passwords.set('proxy password for a', 'geheim');
     await run(COMMANDS.edit, ['a'], '5432:db:5432 me@bastion');
-    expect(login(model)).toBeUndefined();
+    expect([login(model), passwords.size]).toEqual([undefined, 0]);
+    passwords.set('proxy password for a', 'geheim');
     model.put(define('a', { spec: DYNAMIC, login: 'me' }));
     await run(COMMANDS.remove, ['a']);
     expect(passwords.size).toBe(0);
@@ -226,12 +268,12 @@ describe('what a forward gives to other programs', () => {
     const { model, comeUp } = setup();
     model.put(define('a', { spec: { ...LOCAL, listen: { host: 'localhost', port: 0 } } }));
     editor.choice = 'ssh Command';
-    await run(COMMANDS.copyAs, ['a']);
-    expect(editor.said).toEqual([expect.stringContaining('has to run first')]);
+    for (const command of [COMMANDS.copyAs, COMMANDS.copySshCommand]) await run(command, ['a']);
+    expect(editor.said).toEqual([expect.stringContaining('has to run first'), expect.stringContaining('has to run first')]);
     model.start('a');
     comeUp('a', { addresses: [{ host: '127.0.0.1', port: 40_123 }] });
-    await run(COMMANDS.copyAs, ['a']);
-    expect(editor.copied).toEqual(['ssh -N -L 40123:db:5432 me@bastion\n']);
+    for (const command of [COMMANDS.copyAs, COMMANDS.copySshCommand]) await run(command, ['a']);
+    expect(editor.copied).toEqual(['ssh -N -L 40123:db:5432 me@bastion\n', 'ssh -N -L 40123:db:5432 me@bastion']);
   });
 
   it('of a port of a range, that port alone', async () => {

@@ -6,7 +6,7 @@ import { isProxy, type ForwardKind } from '../../../src/core/forwardSpec.ts';
 import type { ForwardState } from '../../../src/core/forwardState.ts';
 import { COMMANDS, ROW_CONTEXTS, SECTION, SETTINGS, VIEW_CONTAINER, VIEWS } from '../../../src/ui/contributions.ts';
 import { contextOf } from '../../../src/ui/rowContext.ts';
-import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, STATES, UDP } from './samples.ts';
+import { DYNAMIC, failure, forwardOf, LOCAL, NOW, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, STATES, UDP } from './samples.ts';
 
 interface MenuItem {
   readonly command: string;
@@ -112,11 +112,12 @@ describe('the menu of a forward\'s row', () => {
   });
 
   it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s offers the browser only where it listens, as an icon only for what looks like a web server', (phase) => {
-    const isOpen = phase === 'listening' || phase === 'idle';
-    expect(offers(context(phase, 80), COMMANDS.openInBrowser, 'inline')).toBe(isOpen);
+    // Opening wakes a tunnel on demand.
+    const isUp = phase === 'listening' || phase === 'idle';
+    expect(offers(context(phase, 80), COMMANDS.openInBrowser, 'inline')).toBe(isUp);
     expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'inline')).toBe(false);
-    expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'menu')).toBe(isOpen);
-    expect(offers(context(phase, 80, 'relay'), COMMANDS.openInBrowser, 'inline')).toBe(isOpen);
+    expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'menu')).toBe(isUp);
+    expect(offers(context(phase, 80, 'relay'), COMMANDS.openInBrowser, 'inline')).toBe(isUp);
     // A proxy leads nowhere of itself, the server's port is not this computer's, and no browser speaks to sockets or in datagrams.
     for (const row of [...(['remote', 'dynamic', 'remote-dynamic', 'udp'] as const).map((kind) => context(phase, 80, kind)), ...socketContexts]) expect(offeredOn(row).map(({ command }) => command)).not.toContain(COMMANDS.openInBrowser);
   });
@@ -136,9 +137,19 @@ describe('the menu of a forward\'s row', () => {
     }
   });
 
+  it('can be stopped at once while it waits for its connections to end', () => {
+    const draining = contextOf(forwardOf({ phase: 'stopping', generation: 1, since: NOW, drainUntil: NOW + 60_000 }));
+    for (const place of ['inline', 'menu'] as const) expect(offers(draining, COMMANDS.stop, place), place).toBe(true);
+    expect(offers(draining, COMMANDS.restart, 'menu')).toBe(true);
+    expect(offers(draining, COMMANDS.start, 'menu')).toBe(false);
+    expect(offers(draining, COMMANDS.drain, 'menu')).toBe(false);
+  });
+
   it('explains what went wrong', () => {
+    const listening = { ...STATES.listening, complaint: { failure: failure('destination-refused'), at: NOW } } as ForwardState;
+    for (const port of [80, 23]) expect(offers(contextOf(forwardOf(listening, { spec: { ...LOCAL, connect: { host: 'far', port } } })), COMMANDS.explain, 'inline')).toBe(true);
     for (const phase of ['failed', 'retrying'] as const) for (const kind of kinds) expect(offers(context(phase, 23, kind), COMMANDS.explain, 'inline')).toBe(true);
-    for (const phase of ['stopped', 'starting', 'stopping'] as const) expect(offeredOn(context(phase)).map(({ command }) => command)).not.toContain(COMMANDS.explain);
+    for (const phase of ['stopped', 'starting', 'listening', 'idle', 'stopping'] as const) expect(offeredOn(context(phase)).map(({ command }) => command)).not.toContain(COMMANDS.explain);
   });
 
   it('has a login only where it is a proxy', () => {

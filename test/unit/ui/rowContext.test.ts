@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { contextOf } from '../../../src/ui/rowContext.ts';
-import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, STATES, UDP } from './samples.ts';
+import { BOTH_LOOPBACKS, DYNAMIC, failure, forwardOf, LOCAL, NOW, RELAY, REMOTE, REMOTE_DYNAMIC, STATES, UDP } from './samples.ts';
 
 describe('the context of a row', () => {
   it.each(Object.entries(STATES))('names the kind and the phase: %s', (phase, state) => {
@@ -21,6 +21,14 @@ describe('the context of a row', () => {
     expect(specs.map((spec) => contextOf(forwardOf(STATES.listening, { spec })))).toEqual([
       'forward.relay.listening.socket', 'forward.local.listening.socket', 'forward.local.listening', 'forward.udp.listening',
     ]);
+  });
+
+  it('tells a stop that waits for connections from one that does not, and says what could not reach its destination', () => {
+    const complaint = { failure: failure('destination-refused'), at: NOW };
+    expect([
+      contextOf(forwardOf({ phase: 'stopping', generation: 1, since: NOW, drainUntil: NOW + 60_000 })),
+      contextOf(forwardOf({ phase: 'listening', generation: 1, since: NOW, bound: BOTH_LOOPBACKS, complaint }, { spec: { ...LOCAL, connect: { host: 'db', port: 80 } }, origin: 'ssh-config' })),
+    ]).toEqual(['forward.local.draining', 'forward.local.listening.http.complaint.readonly']);
   });
 
   it.each<[number, boolean]>([
