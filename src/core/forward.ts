@@ -1,5 +1,5 @@
 import type { Endpoint } from './address.ts';
-import type { ForwardSpec } from './forwardSpec.ts';
+import { isProxy, type ForwardSpec } from './forwardSpec.ts';
 import type { ForwardState } from './forwardState.ts';
 
 /**
@@ -36,6 +36,11 @@ export interface ForwardDefinition {
 /** True for a forward that Culvert shows and runs but never changes. */
 export function isReadOnly({ origin }: Pick<ForwardDefinition, 'origin'>): boolean {
   return origin === 'ssh-config';
+}
+
+/** True for a proxy that not everybody may use. */
+export function hasLogin({ spec, login }: Pick<ForwardDefinition, 'spec' | 'login'>): boolean {
+  return login !== undefined && isProxy(spec);
 }
 
 /** Why a connection is over, seen from the forward. */

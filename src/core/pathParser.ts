@@ -1,12 +1,10 @@
 import { untrustedText } from './failure.ts';
 import { quoted, TextError, type Piece } from './forwardText.ts';
+import { MAX_SOCKET_PATH_BYTES } from './socketPathLimit.ts';
 import { utf8Length } from './utf8.ts';
 
 /** The machine that a pole is on: this one or the SSH server. */
 export type Side = 'here' | 'server';
-
-/** sun_path of Linux without its final NUL (unix(7)); OpenSSH's parse_forward has the same limit. */
-const MAX_PATH_BYTES = 107;
 
 /** A named pipe of Windows as Win32 takes it, and what a text must begin with to be meant as one. */
 const PIPE = /^\\\\[.?]\\pipe\\(?!$)/i;
@@ -36,7 +34,7 @@ export function readPath(piece: Piece, side: Side): string {
   if (path.includes('\\') && text === piece.text) throw new TextError(String.raw`A path with "\" in it needs brackets, as in "[/run/a\b]".`, piece);
   if (path.endsWith('/')) throw new TextError(`${quoted(text)} is a folder: add the name of the socket.`, piece);
   const length = utf8Length(path);
-  if (length > MAX_PATH_BYTES) throw new TextError(`The path of a socket has at most ${String(MAX_PATH_BYTES)} bytes, and this one has ${String(length)}.`, piece);
+  if (length > MAX_SOCKET_PATH_BYTES) throw new TextError(`The path of a socket has at most ${String(MAX_SOCKET_PATH_BYTES)} bytes, and this one has ${String(length)}.`, piece);
   return path;
 }
 

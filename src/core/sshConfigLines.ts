@@ -1,5 +1,6 @@
 import { bracketed, formatHostPort, isSocketPath, LOOPBACK_HOST, type Endpoint } from './address.ts';
-import { isProxy, type SshSpec } from './forwardSpec.ts';
+import { isProxy, portCountOf, type SshSpec } from './forwardSpec.ts';
+import { nthEndpoint } from './portRange.ts';
 
 const KEYWORDS = { local: 'LocalForward', remote: 'RemoteForward', dynamic: 'DynamicForward', 'remote-dynamic': 'RemoteForward' } as const;
 
@@ -18,11 +19,7 @@ export function formatSshConfig(spec: SshSpec): string {
 /** One for each port: ssh_config has no ranges. */
 function forwardsOf(spec: SshSpec): string[] {
   if (isProxy(spec)) return [listenText(spec.listen)];
-  return Array.from({ length: spec.portCount ?? 1 }, (_, index) => `${listenText(shifted(spec.listen, index))} ${connectText(shifted(spec.connect, index))}`);
-}
-
-function shifted(endpoint: Endpoint, by: number): Endpoint {
-  return isSocketPath(endpoint) ? endpoint : { host: endpoint.host, port: endpoint.port + by };
+  return Array.from({ length: portCountOf(spec) }, (_, index) => `${listenText(nthEndpoint(spec.listen, index))} ${connectText(nthEndpoint(spec.connect, index))}`);
 }
 
 function listenText(listen: Endpoint): string {

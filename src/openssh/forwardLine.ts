@@ -1,3 +1,4 @@
+import { MAX_SOCKET_PATH_BYTES } from '../core/socketPathLimit.ts';
 import { expandTokens } from './tokens.ts';
 import type { SshEnvironment } from './sshEnvironment.ts';
 
@@ -10,9 +11,8 @@ export const FORWARD_KEYWORDS: Readonly<Record<string, ConfiguredForwardKind>> =
   dynamicforward: 'dynamic',
 };
 
-/** NI_MAXHOST and the length of sun_path on Linux: parse_forward of OpenSSH's readconf.c refuses longer ones. */
+/** NI_MAXHOST: parse_forward of OpenSSH's readconf.c refuses longer ones. */
 const MAX_HOST_LENGTH = 1024;
-const MAX_PATH_BYTES = 107;
 
 /** A Unix socket's path, or a host with a port; without a host the address is left to ssh. */
 export type ForwardPole = { readonly path: string } | { readonly host?: string; readonly port: number };
@@ -105,7 +105,7 @@ function isUsable({ listen, connect }: ForwardLine, kind: ConfiguredForwardKind)
 }
 
 function isShort(pole: ForwardPole): boolean {
-  return 'path' in pole ? Buffer.byteLength(pole.path) <= MAX_PATH_BYTES : (pole.host ?? '').length < MAX_HOST_LENGTH;
+  return 'path' in pole ? Buffer.byteLength(pole.path) <= MAX_SOCKET_PATH_BYTES : (pole.host ?? '').length < MAX_HOST_LENGTH;
 }
 
 /** What follows `-L`, `-R` or `-D` to mean the same (ssh(1)). */

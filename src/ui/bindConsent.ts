@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { ForwardError } from '../core/failure.ts';
-import type { ForwardDefinition } from '../core/forward.ts';
-import { isProxy, listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
+import { hasLogin, type ForwardDefinition } from '../core/forward.ts';
+import { listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
 import { formatDestination, formatForward } from '../core/forwardText.ts';
 import { formatEndpoints } from '../core/portRange.ts';
 import { formatDestinations, isWide } from './describeSpec.ts';
@@ -50,10 +50,6 @@ export class BindConsent {
 /** The consent is for this forward with these poles; another address or destination asks anew, and so does a proxy that lets in everybody after one with a login. */
 function keyOf({ id, spec }: ForwardDefinition, isWithLogin: boolean): string {
   return JSON.stringify(isWithLogin ? [id, spec, 'login'] : [id, spec]);
-}
-
-function hasLogin({ spec, login }: ForwardDefinition): boolean {
-  return login !== undefined && isProxy(spec);
 }
 
 async function ask(definition: ForwardDefinition): Promise<boolean> {

@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import { isSocketPath } from '../core/address.ts';
 import { copyForms } from '../core/copyAs.ts';
-import type { Forward } from '../core/forward.ts';
+import { hasLogin, type Forward } from '../core/forward.ts';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf } from '../core/forwardState.ts';
 import { titleOf } from './present.ts';
@@ -12,7 +12,8 @@ import { withoutLinks } from './format.ts';
 export async function copyAs(forwards: readonly Forward[]): Promise<void> {
   const [first] = forwards;
   if (first === undefined) return;
-  const forms = forwards.map((forward) => copyForms(withPortThatWasGot(forward), homedir()));
+  // None of them has a proxy with a login.
+  const forms = forwards.map((forward) => (hasLogin(forward.definition) ? [] : copyForms(withPortThatWasGot(forward), homedir())));
   const unique = [...new Map(forms.flat().map((form) => [form.id, form])).values()];
   const title = forwards.length === 1 ? titleOf(first) : `${String(forwards.length)} Forwards`;
   if (unique.length === 0) {

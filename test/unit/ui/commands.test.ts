@@ -286,6 +286,14 @@ describe('what a forward gives to other programs', () => {
     expect(editor.copied).toEqual(['localhost:8003', 'localhost:8003\nlocalhost:8100-8149', 'localhost:8000-8149']);
   });
 
+  it('offers nothing that would let everybody into a proxy with a login', async () => {
+    const { model } = setup();
+    model.put(define('a', { spec: DYNAMIC, login: 'me' }));
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.copied).toEqual([]);
+    expect(editor.said).toEqual([expect.stringContaining('no other program does the same')]);
+  });
+
   it('of the address of one port, the forward\'s', async () => {
     const { model } = setup();
     model.put(define('a', { spec: DYNAMIC }));
