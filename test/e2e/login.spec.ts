@@ -213,7 +213,7 @@ test('an encrypted key file asks for its passphrase', async ({ workbench, own })
   await workbench.forward(text);
   await workbench.quickInput.waitForQuestion(`Passphrase for a Key, to Log In to vault (${SSH_HOST})`);
   expect(await workbench.quickInput.isPassword()).toBe(true);
-  expect(await workbench.quickInput.message()).toContain(`It unlocks ${key.path} on this computer and is sent nowhere.`);
+  expect(await workbench.quickInput.message()).toContain(`The passphrase unlocks ${key.path} on this computer and is sent nowhere.`);
   await workbench.screenshot('passphrase-prompt');
   await workbench.quickInput.type('open barley');
   await workbench.quickInput.accept();
