@@ -61,6 +61,8 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   /** What each forward looked like when last drawn. */
   readonly #drawn = new Map<string, Look>();
   #drawnConfigGroup = '';
+  /** Which rows there were at the top and under the headings when last drawn. */
+  #drawnShape: string | undefined;
 
   readonly onDidChangeTreeData = this.#changes.event;
 
@@ -129,11 +131,25 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   #onChange(change: ForwardChange): void {
     if (change.kind === 'definitions') {
       this.#forgetRemoved();
-      this.refresh();
+      this.#onDefinitions();
       return;
     }
     this.#refreshForward(change.id);
     if (change.kind === 'state') this.#refreshConfigGroup();
+  }
+
+  /** While everything is drawn anew the editor knows no row, and a click on one is lost: where the rows stay, they are redrawn one by one. */
+  #onDefinitions(): void {
+    if (this.#drawnShape !== this.#shape()) {
+      this.refresh();
+      return;
+    }
+    for (const { definition } of this.#options.model.forwards) this.#refreshForward(definition.id);
+  }
+
+  #shape(): string {
+    const own = this.#own.map(({ definition }) => [definition.id, serverOf(definition.spec)]);
+    return JSON.stringify([own, this.#offered.map(({ definition }) => definition.id)]);
   }
 
   #refreshConfigGroup(): void {
@@ -186,11 +202,12 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
       details.set(connectionId(forwardId, connection.id), JSON.stringify(presentConnection(connection, now, this.#options.programOf(connection), forward.definition.spec)));
     }
     const tooltipAge = isActive(forward.state) ? Math.floor(now / TOOLTIP_MS) : 0;
-    const row = JSON.stringify([contextOf(forward), presentForward(forward, now, this.#isUnderServer(forward)), [...details.keys()], connections.length, tooltipAge, this.#options.warningOf(forwardId)]);
+    const row = JSON.stringify([forward.definition, contextOf(forward), presentForward(forward, now, this.#isUnderServer(forward)), [...details.keys()], connections.length, tooltipAge, this.#options.warningOf(forwardId)]);
     return { row, details };
   }
 
   #roots(): TreeNode[] {
+    this.#drawnShape = this.#shape();
     const problems = this.#options.problems().map((problem): TreeNode => ({ kind: 'problem', id: `problem:${String(problem.index)}:${problem.message}`, problem }));
     const offered = this.#offered.length === 0 ? [] : [CONFIG_NODE];
     if (!this.#hasGroups()) return [...this.#nodesOf(this.#own), ...problems, ...offered];

@@ -150,9 +150,9 @@ function titleFor({ kind, hop, user, host, name }: SecretQuestion): string {
 function promptFor({ kind, path, instructions }: SecretQuestion, prompt: string): string {
   switch (kind) {
     case 'password':
-      return 'It goes to this server only, through the encrypted connection.';
+      return 'The password goes to this server only, through the encrypted connection.';
     case 'passphrase':
-      return `It unlocks ${path ?? 'the key'} on this computer and is sent nowhere.`;
+      return `The passphrase unlocks ${path ?? 'the key'} on this computer and is sent nowhere.`;
     case 'keyboard-interactive':
       return [shown(instructions ?? ''), prompt].filter((text) => text !== '').join(' ');
   }

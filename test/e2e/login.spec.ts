@@ -3,7 +3,9 @@ import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { startSshAgent } from '../support/sshAgent.ts';
 import { createSshKey } from '../support/sshKeys.ts';
-import { expect, test } from './fixtures.ts';
+import type { Sshd } from '../support/sshd.ts';
+import type { TestUser } from '../support/testUser.ts';
+import { expect, test, type Own } from './fixtures.ts';
 import { countInLog, firstBytesFrom, GREETING, SSH_HOST, startGreeter, startPasswordHost, startSshHost, waitUntilDeserted, waitUntilFree } from './sshHost.ts';
 import type { TreeRow } from './treeView.ts';
 import type { Workbench } from './workbench.ts';
@@ -23,10 +25,21 @@ interface Route {
 }
 
 /** A free port here and a server behind the SSH server. */
-async function routeVia(alias: string, own: Parameters<typeof startGreeter>[0]): Promise<Route> {
+async function routeVia(alias: string, own: Own): Promise<Route> {
   const greeter = await startGreeter(own);
   const port = await findFreePort();
   return { port, text: `${String(port)}:127.0.0.1:${String(greeter.port)} ${alias}` };
+}
+
+/** A forward through a server that is asking for a password. */
+async function forwardThatAsks(workbench: Workbench, own: Own): Promise<{ sshd: Sshd; user: TestUser; port: number; question: string }> {
+  const { sshd, user } = await startPasswordHost(workbench.vsCode, own, 'password', { alias: 'vault' });
+  const { port, text } = await routeVia('vault', own);
+  const question = `Password of ${user.name} on vault`;
+  await workbench.openCulvert();
+  await workbench.forward(text);
+  await workbench.quickInput.waitForQuestion(question);
+  return { sshd, user, port, question };
 }
 
 async function stopAndLook(workbench: Workbench, port: number): Promise<void> {
@@ -58,12 +71,7 @@ test('a password is asked for by host and user, is hidden, and lets in', async (
 });
 
 test('a remembered password asks no more, over a stop and a reload, until it is forgotten', async ({ workbench, own }) => {
-  const { sshd, user } = await startPasswordHost(workbench.vsCode, own, 'password', { alias: 'vault' });
-  const { port, text } = await routeVia('vault', own);
-  const question = `Password of ${user.name} on vault`;
-  await workbench.openCulvert();
-  await workbench.forward(text);
-  await workbench.quickInput.waitForQuestion(question);
+  const { sshd, user, port, question } = await forwardThatAsks(workbench, own);
   await workbench.quickInput.type(user.password);
   await workbench.quickInput.pressButton(REMEMBER);
   await workbench.quickInput.waitForQuestion('It will be remembered.');
@@ -98,12 +106,7 @@ test('a remembered password asks no more, over a stop and a reload, until it is 
 });
 
 test('a wrong password asks again and says so; only the right one is remembered', async ({ workbench, own }) => {
-  const { sshd, user } = await startPasswordHost(workbench.vsCode, own, 'password', { alias: 'vault' });
-  const { port, text } = await routeVia('vault', own);
-  const question = `Password of ${user.name} on vault`;
-  await workbench.openCulvert();
-  await workbench.forward(text);
-  await workbench.quickInput.waitForQuestion(question);
+  const { sshd, user, port, question } = await forwardThatAsks(workbench, own);
   await workbench.quickInput.type('not-the-password');
   await workbench.quickInput.pressButton(REMEMBER);
   await workbench.quickInput.waitForQuestion('It will be remembered.');
@@ -155,11 +158,7 @@ test('a password that stays wrong fails with a clear sentence, and is not tried 
 });
 
 test('Escape at the password cancels the login and leaves nothing', async ({ workbench, own }) => {
-  const { sshd, user } = await startPasswordHost(workbench.vsCode, own, 'password', { alias: 'vault' });
-  const { port, text } = await routeVia('vault', own);
-  await workbench.openCulvert();
-  await workbench.forward(text);
-  await workbench.quickInput.waitForQuestion(`Password of ${user.name} on vault`);
+  const { sshd, port } = await forwardThatAsks(workbench, own);
   await workbench.quickInput.cancel();
   await workbench.forwards.waitForRow((row) => row.description.includes('login cancelled') && row.icon === 'error', PROMPTLY_MS);
   await waitUntilFree(port);
@@ -171,12 +170,27 @@ test('Escape at the password cancels the login and leaves nothing', async ({ wor
   expect(workbench.problems()).toEqual([]);
 });
 
+test('a tunnel on demand asks when a program connects, says why, and lets it through', async ({ workbench, own }) => {
+  const { sshd, user, port, question } = await forwardThatAsks(workbench, own);
+  await workbench.quickInput.cancel();
+  await workbench.forwards.waitForRow(/login cancelled/);
+  await workbench.forwards.clickContextMenu(isForward, 'Connect on Demand: On or Off');
+  await workbench.forwards.clickInlineAction(isForward, 'Start');
+  await workbench.forwards.waitForRow((row) => isForward(row) && row.description.endsWith('listening, connects on demand') && row.icon === 'debug-pause');
+  await workbench.screenshot('on-demand');
+  expect(countInLog(sshd, /^Connection from /)).toBe(1);
+
+  const greeted = firstBytesFrom(port);
+  await workbench.quickInput.waitForQuestion(/A program has connected to \S+ → 127\.0\.0\.1:\d+, which opens its tunnel on demand\./);
+  await workbench.screenshot('on-demand-password');
+  await workbench.quickInput.answer(question, user.password);
+  expect(await greeted).toBe(GREETING);
+  await workbench.forwards.waitForRow(isListening);
+  await stopAndLook(workbench, port);
+});
+
 test('the progress message cancels a start while the password is asked for', async ({ workbench, own }) => {
-  const { sshd, user } = await startPasswordHost(workbench.vsCode, own, 'password', { alias: 'vault' });
-  const { port, text } = await routeVia('vault', own);
-  await workbench.openCulvert();
-  await workbench.forward(text);
-  await workbench.quickInput.waitForQuestion(`Password of ${user.name} on vault`);
+  const { sshd, port } = await forwardThatAsks(workbench, own);
   await workbench.notifications.waitFor(/^Forward .*logging in/);
   await workbench.screenshot('start-progress');
   await workbench.notifications.press('logging in', 'Cancel');
@@ -199,7 +213,7 @@ test('an encrypted key file asks for its passphrase', async ({ workbench, own })
   await workbench.forward(text);
   await workbench.quickInput.waitForQuestion(`Passphrase for a Key, to Log In to vault (${SSH_HOST})`);
   expect(await workbench.quickInput.isPassword()).toBe(true);
-  expect(await workbench.quickInput.message()).toContain(`It unlocks ${key.path} on this computer and is sent nowhere.`);
+  expect(await workbench.quickInput.message()).toContain(`The passphrase unlocks ${key.path} on this computer and is sent nowhere.`);
   await workbench.screenshot('passphrase-prompt');
   await workbench.quickInput.type('open barley');
   await workbench.quickInput.accept();

@@ -83,7 +83,7 @@ describe('a forward with several destinations', () => {
       expect(first.tookMs).toBeGreaterThan(4_500);
       const second = await echo(forward, port);
       expect(second.row?.destination).toBe(`127.0.0.1:${good.port}`);
-      expect(second.tookMs).toBeLessThan(2_000);
+      expect(second.tookMs).toBeLessThan(4_500);
       expect(plane.of('destination', forward)).toEqual([]);
       await plane.stop(forward);
     } finally {

@@ -128,6 +128,24 @@ describe('the rows of the tree', () => {
     expect(tree.getChildren()[0]).not.toBe(before);
   });
 
+  it('are drawn again one by one while they stay where they are, so that none is lost under the pointer', () => {
+    const { model, tree, redrawn, draw } = setup(true);
+    for (const id of ['a', 'b']) model.put(define(id));
+    expect(redrawn).toEqual([undefined, undefined]);
+    draw();
+    redrawn.length = 0;
+    model.put(define('a', { autoStart: true }));
+    model.put(define('a', { autoStart: true, name: 'db' }));
+    expect(redrawn).toEqual(['forward:a', 'forward:a']);
+    expect((tree.getTreeItem(tree.nodeOf('a')).tooltip as { value: string }).value).toContain('starts with the editor');
+    for (const change of [() => { model.put(define('c')); }, () => { model.remove('c'); }, () => { model.put(define('b', { spec: RELAY })); }, () => { model.replaceUserForwards([define('b', { spec: RELAY }), define('a')]); }]) {
+      draw();
+      redrawn.length = 0;
+      change();
+      expect(redrawn).toEqual([undefined]);
+    }
+  });
+
   it('are drawn again only when something looks different', () => {
     const { model, comeUp, show, draw, redrawn, clock, tree } = setup();
     model.put(define('a'));

@@ -51,7 +51,7 @@ describe('a question for a secret', () => {
     const { questions, boxes } = setup([typed('geheim')]);
     expect(await questions.answer(PASSWORD, never)).toEqual({ isCancelled: false, answers: ['geheim'] });
     expect(boxes).toEqual([{
-      title: 'Password of me on bastion (bastion.example)', prompt: 'It goes to this server only, through the encrypted connection.', isHidden: true, canRemember: true,
+      title: 'Password of me on bastion (bastion.example)', prompt: 'The password goes to this server only, through the encrypted connection.', isHidden: true, canRemember: true,
     }]);
   });
 
@@ -60,8 +60,8 @@ describe('a question for a secret', () => {
     await questions.answer({ ...PASSWORD, onDemandAt: '127.0.0.1:5432' }, never);
     await questions.answer({ ...PASSWORD, onDemandAt: '127.0.0.1:5432', attempt: 2 }, never);
     expect(boxes.map(({ prompt }) => prompt)).toEqual([
-      'A program has connected to 127.0.0.1:5432, which opens this tunnel on demand. It goes to this server only, through the encrypted connection.',
-      'That was not accepted. It goes to this server only, through the encrypted connection.',
+      'A program has connected to 127.0.0.1:5432, which opens this tunnel on demand. The password goes to this server only, through the encrypted connection.',
+      'That was not accepted. The password goes to this server only, through the encrypted connection.',
     ]);
   });
 
@@ -69,7 +69,7 @@ describe('a question for a secret', () => {
     const { questions, boxes } = setup([typed('x')]);
     await questions.answer({ ...PASSPHRASE, hop: 'bastion.example' }, never);
     expect(boxes[0]).toMatchObject({
-      title: 'Passphrase for a Key, to Log In to bastion.example', prompt: 'It unlocks /home/me/.ssh/id on this computer and is sent nowhere.', canRemember: true,
+      title: 'Passphrase for a Key, to Log In to bastion.example', prompt: 'The passphrase unlocks /home/me/.ssh/id on this computer and is sent nowhere.', canRemember: true,
     });
   });
 
@@ -89,7 +89,7 @@ describe('a question for a secret', () => {
   it('says that the answer before was refused', async () => {
     const { questions, boxes } = setup([typed('x')]);
     await questions.answer({ ...PASSWORD, attempt: 2 }, never);
-    expect(boxes[0]?.prompt).toBe('That was not accepted. It goes to this server only, through the encrypted connection.');
+    expect(boxes[0]?.prompt).toBe('That was not accepted. The password goes to this server only, through the encrypted connection.');
   });
 
   it('keeps what the server says from forging the box', async () => {
