@@ -51,6 +51,7 @@ export type CloseReason =
   | 'login-refused'
   | 'tunnel-lost'
   | 'not-served'
+  | 'too-many-connections'
   | 'idle'
   | 'stopped';
 
