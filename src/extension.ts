@@ -172,6 +172,7 @@ function runLimits(): RunLimits {
   return {
     parking: { maxCount: section.get(SETTINGS.parkedConnections, 64), maxMs: section.get(SETTINGS.parkedSeconds, 30) * 1_000 },
     idleMs: section.get(SETTINGS.idleMinutes, 5) * 60_000,
+    maxConnections: section.get(SETTINGS.maxConnections, 1_000),
   };
 }
 

@@ -30,6 +30,7 @@ export type FailureCode =
   | 'forwarding-prohibited'
   | 'destination-refused'
   | 'destination-unreachable'
+  | 'too-many-connections'
   | 'cancelled'
   | 'plane-crashed'
   | 'internal';

@@ -4,6 +4,7 @@ import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
 import type { StartForward } from '../protocol/messages.ts';
 import type { Caller, Wish } from './caller.ts';
 import type { Disposable } from '../core/lifecycle.ts';
+import { ConnectionLimit } from './connectionLimit.ts';
 import { ConnectionTable, isSameTraffic, type ConnectionRow } from './connectionTable.ts';
 import type { Dialer } from './dialer.ts';
 import type { Arrival, Listener } from './listener.ts';
@@ -54,6 +55,7 @@ export class Forwarder {
   readonly #services: PlaneServices;
   readonly #parts: ForwarderParts;
   readonly #table: ConnectionTable;
+  readonly #limit: ConnectionLimit;
   readonly #parking: Parking<Accepted>;
   readonly #listener: Listener;
   readonly #open = new Set<Accepted>();
@@ -76,6 +78,7 @@ export class Forwarder {
     this.#services = services;
     this.#parts = parts;
     this.#table = new ConnectionTable(services.clock);
+    this.#limit = new ConnectionLimit(services);
     this.#parking = new Parking(services.clock, (accepted) => { this.#refuse(accepted, 'not-served', 'connection-lost'); });
     this.#listener = parts.createListener((arrival) => { void this.#accept(arrival); });
     this.#listener.onLost = (error) => { if (this.#run !== undefined) this.#lose(this.#run, error, true); };
@@ -100,6 +103,7 @@ export class Forwarder {
     };
     this.#request = request;
     this.#parking.limit(request.parking);
+    this.#limit.limit(request);
     this.#run = run;
     this.#complaint = undefined;
     void this.#execute(run, after);
@@ -258,6 +262,10 @@ export class Forwarder {
       arrival.refuse();
       return;
     }
+    if (this.#limit.isReached(this.#open.size)) {
+      this.#turnAway(arrival);
+      return;
+    }
     const caller: Caller = this.#parts.createCaller(this.#request, arrival, () => this.#callers.delete(caller));
     this.#callers.add(caller);
     const row = this.#table.add(arrival.origin, arrival.accepted);
@@ -276,6 +284,13 @@ export class Forwarder {
       row.destination = untrustedText(formatHostPort(wish.destination));
     }
     this.#serve(accepted);
+  }
+
+  #turnAway(arrival: Arrival): void {
+    arrival.refuse();
+    this.#table.close(this.#table.add(arrival.origin, arrival.accepted), 'too-many-connections');
+    const error = this.#limit.refuse(arrival.accepted);
+    if (this.#run !== undefined) this.#tellDestination(this.#run, toFailure(error));
   }
 
   #sendNowhere(accepted: Accepted, { closeReason, detail, failure }: Extract<Wish, { kind: 'nowhere' }>): void {
@@ -315,7 +330,8 @@ export class Forwarder {
         far.reset();
         return;
       }
-      if (run.dialer.isProvedByAnswers !== true) this.#tellDestination(run, undefined);
+      // One that got in does not take back that others did not.
+      if (run.dialer.isProvedByAnswers !== true && !this.#limit.isReached(this.#open.size)) this.#tellDestination(run, undefined);
       row.phase = 'established';
       accepted.relay = relay(caller.join(), far, row, (reason) => { this.#finish(accepted, reason); });
     } catch (error) {

@@ -92,6 +92,8 @@ export interface StartForward {
   readonly onDemand?: { readonly idleMs: number };
   /** How many connections may wait for the tunnel, and how long; absent: 64, and 30 s. */
   readonly parking?: ParkingLimits;
+  /** How many connections may be open, those that wait included; absent: 1,000. Datagrams have flows, and their own bound. */
+  readonly maxConnections?: number;
 }
 
 export interface ParkingLimits {

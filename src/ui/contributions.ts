@@ -48,6 +48,7 @@ export const SETTINGS = {
   parkedConnections: 'parkedConnections',
   parkedSeconds: 'parkedSeconds',
   idleMinutes: 'idleMinutes',
+  maxConnections: 'maxConnections',
 } as const;
 
 /** `contextValue` of the tree's rows; the manifest's menus match on them. */

@@ -31,6 +31,8 @@ export interface RunLimits {
   readonly parking: ParkingLimits;
   /** How long a tunnel that is open on demand stays without a connection. */
   readonly idleMs: number;
+  /** Of one forward. */
+  readonly maxConnections: number;
 }
 
 interface Run {
@@ -111,9 +113,9 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const target = isThroughSsh(spec) ? await this.#preparation.resolveTarget(spec, signal) : undefined;
     const credentials = await this.#preparation.proxyCredentials(definition, signal);
     if (signal.aborted) return;
-    const { parking, idleMs } = this.#preparation.limits();
+    const { parking, idleMs, maxConnections } = this.#preparation.limits();
     await this.#host.request('start', {
-      id, generation, parking, listen: listenPole(spec), connect: connectPole(spec, target, credentials),
+      id, generation, parking, maxConnections, listen: listenPole(spec), connect: connectPole(spec, target, credentials),
       ...(target === undefined ? {} : { target }), ...(definition.isOnDemand === true ? { onDemand: { idleMs } } : {}),
     });
   }
@@ -195,6 +197,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
 
 /** What one connection of a proxy asked for and did not reach says nothing about the others; being forbidden by the server may. */
 function complaintOfProxy(failure: Failure, { kind }: ForwardSpec): Failure | undefined {
+  if (failure.code === 'too-many-connections') return failure;
   return failure.code === 'forwarding-prohibited' && kind === 'dynamic' ? { ...failure, context: { ...failure.context, isProxy: true } } : undefined;
 }
 

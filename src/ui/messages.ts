@@ -1,6 +1,7 @@
 import { isLoopback, isWildcard } from '../core/address.ts';
 import type { Failure, FailureCode } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
+import { SETTINGS } from './contributions.ts';
 import { capitalised, Facts, withDot } from './failureFacts.ts';
 import { describePortDenied } from './permissionWords.ts';
 import { describeForeign, describeLoss, describeSilence } from './serverWords.ts';
@@ -15,6 +16,8 @@ export type Remedy =
   | { readonly kind: 'remove-socket'; readonly path: string }
   | { readonly kind: 'open-file'; readonly title: string; readonly path: string; readonly line?: number }
   | { readonly kind: 'copy'; readonly title: string; readonly text: string }
+  /** One of Culvert's own, without the section. */
+  | { readonly kind: 'open-setting'; readonly setting: string }
   | { readonly kind: 'diagnose' }
   | { readonly kind: 'show-log' };
 
@@ -160,6 +163,11 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     summary: 'destination unreachable',
     sentence: `${facts.destination()} could not be reached: ${facts.reason(detail)}`,
     remedies: [EDIT],
+  }),
+  'too-many-connections': (facts) => ({
+    summary: 'too many connections',
+    sentence: `${facts.has('limit') ? `This forward has ${facts.text('limit', '')} connections open` : 'This forward has as many connections open as it may have'}, and resets those that are new until some of them end. The setting culvert.maxConnections says how many it may have.`,
+    remedies: [{ kind: 'open-setting', setting: SETTINGS.maxConnections }],
   }),
   cancelled: () => ({ summary: 'cancelled', sentence: 'It was cancelled.', remedies: [RETRY] }),
   'plane-crashed': () => ({

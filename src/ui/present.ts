@@ -192,6 +192,7 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'login-refused': 'it did not log in to the proxy',
   'tunnel-lost': 'the SSH connection was lost',
   'not-served': 'the tunnel did not come back in time',
+  'too-many-connections': 'too many connections are open',
   idle: 'nothing came for a while',
   stopped: 'stopped',
 };

@@ -3,7 +3,7 @@ import { isSocketPath } from '../core/address.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { toFailure, type Failure, type FailureCode } from '../core/failure.ts';
 import { formatPorts } from '../core/portRange.ts';
-import { COMMANDS } from './contributions.ts';
+import { COMMANDS, SECTION } from './contributions.ts';
 import { withoutLinks } from './format.ts';
 import { explain, remediesFor, type Remedy } from './messages.ts';
 import { openFile } from './openFile.ts';
@@ -18,7 +18,7 @@ export interface RemedyActions {
 /** What is plain from its sentence, or passes by itself: walking the whole way would tell nothing more. */
 const PLAIN: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'invalid-forward', 'config-invalid', 'config-unsupported', 'address-in-use', 'running-elsewhere', 'permission-denied', 'address-not-available', 'bind-not-allowed',
-  'host-key-mismatch', 'host-key-revoked', 'host-key-rejected', 'known-hosts-unreadable', 'auth-cancelled', 'cancelled', 'plane-crashed', 'internal',
+  'host-key-mismatch', 'host-key-revoked', 'host-key-rejected', 'known-hosts-unreadable', 'auth-cancelled', 'too-many-connections', 'cancelled', 'plane-crashed', 'internal',
 ]);
 
 /** Says why a forward failed and offers what can be done; settles when the user has chosen or closed it. Never rejects. */
@@ -50,6 +50,8 @@ export function titleOfRemedy(remedy: Remedy): string {
     case 'open-file':
     case 'copy':
       return remedy.title;
+    case 'open-setting':
+      return 'Open the Setting';
     case 'diagnose':
       return 'Why Doesn\'t It Work?';
     case 'show-log':
@@ -78,6 +80,9 @@ export async function applyRemedy(model: ForwardModel, forwardId: string, remedy
       return;
     case 'copy':
       await vscode.env.clipboard.writeText(remedy.text);
+      return;
+    case 'open-setting':
+      await vscode.commands.executeCommand('workbench.action.openSettings', `${SECTION}.${remedy.setting}`);
       return;
     case 'diagnose':
       await vscode.commands.executeCommand(COMMANDS.diagnose, forwardId);

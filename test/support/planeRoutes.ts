@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { isSocketPath, type Endpoint, type HostPort } from '../../src/core/address.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
-import type { ListenPole } from '../../src/protocol/messages.ts';
+import type { ListenPole, StartForward } from '../../src/protocol/messages.ts';
 import { PlaneClient, type StartedForward } from './planeClient.ts';
 import { hopTo, identityOf, targetOf, trusting } from './planeTargets.ts';
 import { asked, fixed, here, hereAt, onServer } from './poles.ts';
@@ -74,11 +74,12 @@ export class Route {
   }
 
   /** Starts a forward of this kind that leads to the destination, by itself or for a client that asks for it. */
-  async forward(destination: Endpoint): Promise<RoutedForward> {
+  async forward(destination: Endpoint, limits: Pick<StartForward, 'maxConnections'> = {}): Promise<RoutedForward> {
     const isAsked = this.kind.endsWith('dynamic');
     const forward = await this.plane.begin({
       listen: this.listenPole(),
       connect: isAsked ? asked() : fixed(destination),
+      ...limits,
       ...(this.target === undefined ? {} : { target: this.target }),
     });
     await this.plane.untilUp(forward);

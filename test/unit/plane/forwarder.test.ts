@@ -20,6 +20,8 @@ describe('a forwarder', () => {
   let bind: PromiseWithResolvers;
   let dialer: Dialer;
   let dialled: object[];
+  let farEnds: FakeEnd[];
+  let clock: FakeClock;
   let forwarder: Forwarder;
 
   interface PromiseWithResolvers { readonly promise: Promise<Bound>; readonly resolve: (bound: Bound) => void; readonly reject: (error: Error) => void }
@@ -27,6 +29,8 @@ describe('a forwarder', () => {
   beforeEach(() => {
     told = [];
     dialled = [];
+    farEnds = [];
+    clock = new FakeClock();
     let [resolve, reject]: [PromiseWithResolvers['resolve'], PromiseWithResolvers['reject']] = [() => undefined, () => undefined];
     const promise = new Promise<Bound>((...settle) => { [resolve, reject] = settle; });
     bind = { promise, resolve, reject };
@@ -35,13 +39,15 @@ describe('a forwarder', () => {
       open: async () => undefined,
       dial: async (_origin, destination) => {
         dialled.push(destination);
-        return new FakeEnd();
+        const end = new FakeEnd();
+        farEnds.push(end);
+        return end;
       },
       onLost: undefined,
       close: async () => undefined,
     };
     const control = { emit: (name: string, payload: object) => told.push({ name, payload }), request: () => Promise.reject(new Error('nobody asks')) };
-    forwarder = new Forwarder(REQUEST, { control, clock: new FakeClock() }, {
+    forwarder = new Forwarder(REQUEST, { control, clock }, {
       createListener: (onArrival) => {
         arrive = onArrival;
         return listener;
@@ -83,6 +89,34 @@ describe('a forwarder', () => {
     await turns();
     expect(dialled).toEqual([{ host: 'db', port: 9002 }, { host: 'db', port: 9000 }]);
     expect(forwarder.connections().map(({ destination }) => destination)).toEqual(['db:9002', 'db:9000']);
+  });
+
+  it('turns away who comes when as many are connected as may be, says so once a minute, and goes on when one has ended', async () => {
+    bind.resolve({ addresses: [{ host: '127.0.0.1', port: 8000 }] });
+    forwarder.start({ ...REQUEST, generation: 2, maxConnections: 2 }, Promise.resolve());
+    await turns();
+    const ends = [new FakeEnd(), new FakeEnd(), new FakeEnd()];
+    for (const end of ends.slice(0, 2)) arrive({ ...arrival(8000).arrival, open: () => end });
+    const late = [arrival(8000), arrival(8000)];
+    for (const { arrival: one } of late) arrive(one);
+    await turns();
+    expect(late.map(({ refused }) => refused())).toEqual([true, true]);
+    expect(forwarder.connections().map(({ phase, closeReason }) => closeReason ?? phase)).toEqual(['established', 'established', 'too-many-connections', 'too-many-connections']);
+    const lines = (): string[] => told.filter(({ name }) => name === 'log').map(({ payload }) => (payload as { text: string }).text);
+    const complaints = (): unknown[] => told.filter(({ name }) => name === 'destination').map(({ payload }) => (payload as { failure?: { code: string } }).failure?.code);
+    expect(lines()).toEqual(['127.0.0.1:8000: 2 connections are open, and no more are accepted']);
+    // Those two that were being dialled got in afterwards, which takes nothing back.
+    expect(complaints()).toEqual(['too-many-connections']);
+    clock.advance(60_000);
+    arrive(arrival(8000).arrival);
+    expect(lines()).toHaveLength(2);
+    for (const end of [ends[0]!, farEnds[0]!]) end.closes('reset');
+    arrive({ ...arrival(8000).arrival, open: () => ends[2]! });
+    await turns();
+    expect(dialled).toHaveLength(3);
+    expect(lines()).toHaveLength(2);
+    // Full again, so the row still says so.
+    expect(complaints().at(-1)).toBe('too-many-connections');
   });
 
   it('takes a destination for reached when it was dialled, and of datagrams only when it answered', async () => {

@@ -12,7 +12,7 @@ import type { RpcEvent } from '../../../src/protocol/rpc.ts';
 import type { Preparation } from '../../../src/ui/forwardRunner.ts';
 import { asked, fixed, here, onServer } from '../../support/poles.ts';
 import { deferred, define, DYNAMIC, FAILOVER, failure, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
-import { PARKING, setup, TARGET, turn } from './runnerSetup.ts';
+import { MAX_CONNECTIONS, PARKING, setup, TARGET, turn } from './runnerSetup.ts';
 
 const lost = (generation: number, isUnbound = false, given: Failure = failure('connection-lost')): RpcEvent<PlaneEvents> => (
   { name: 'lost', payload: { id: 'a', generation, failure: given, isUnbound } });
@@ -25,6 +25,14 @@ describe('a connection of a proxy that did not reach what it asked for', () => {
     host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: failure(code, { destination: 'db:5432' }) } });
     const complaint = isTold ? { code, context: { destination: 'db:5432', isProxy: true } } : undefined;
     expect(events).toMatchObject([{ event: { type: 'destination', generation: 1, failure: complaint } }]);
+  });
+
+  it('is told of the forward where it was one too many, whatever it asked for', async () => {
+    const { host, runner, events } = setup();
+    runner.start(define('a', { spec: DYNAMIC }), 1);
+    await turn();
+    host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: failure('too-many-connections', { limit: 5 }) } });
+    expect(events).toMatchObject([{ event: { type: 'destination', failure: { code: 'too-many-connections', context: { limit: 5 } } } }]);
   });
 
   it('is told of that connection alone where the user\'s own PermitRemoteOpen forbids it', async () => {
@@ -48,7 +56,7 @@ describe('starting', () => {
     expect(order).toEqual(['allow a', 'resolve bastion']);
     expect(host.requests).toEqual([{
       method: 'start',
-      params: { id: 'a', generation: 7, parking: PARKING, listen: here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), connect: fixed({ host: 'db', port: 5432 }), target: TARGET },
+      params: { id: 'a', generation: 7, parking: PARKING, maxConnections: MAX_CONNECTIONS, listen: here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), connect: fixed({ host: 'db', port: 5432 }), target: TARGET },
     }]);
   });
 
@@ -77,7 +85,7 @@ describe('starting', () => {
     const { host, runner } = setup({ resolveTarget: async () => target });
     runner.start(define('a', { spec }), 7);
     await turn();
-    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, listen, connect, target } }]);
+    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, maxConnections: MAX_CONNECTIONS, listen, connect, target } }]);
   });
 
   it.each<[ForwardSpec, unknown, unknown]>([
@@ -97,7 +105,7 @@ describe('starting', () => {
     const { host, runner } = setup();
     runner.start(define('a', { spec }), 7);
     await turn();
-    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, listen, connect, ...('target' in spec ? { target: TARGET } : {}) } }]);
+    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, maxConnections: MAX_CONNECTIONS, listen, connect, ...('target' in spec ? { target: TARGET } : {}) } }]);
   });
 
   it('needs no server for a relay', async () => {
@@ -105,7 +113,7 @@ describe('starting', () => {
     runner.start(define('a', { spec: { ...RELAY, listen: { host: '*', port: 80 } } }), 1);
     await turn();
     expect(host.requests).toEqual([{
-      method: 'start', params: { id: 'a', generation: 1, parking: PARKING, listen: here({ host: '0.0.0.0', port: 80 }, { host: '::', port: 80 }), connect: fixed({ host: 'far', port: 80 }) },
+      method: 'start', params: { id: 'a', generation: 1, parking: PARKING, maxConnections: MAX_CONNECTIONS, listen: here({ host: '0.0.0.0', port: 80 }, { host: '::', port: 80 }), connect: fixed({ host: 'far', port: 80 }) },
     }]);
   });
 

@@ -66,3 +66,12 @@ it('another stretch of ports is used as a whole', async () => {
   expect(model.get('a')?.definition.spec).toEqual({ ...RANGE, listen: { host: 'localhost', port: 8011 } });
   expect(editor.ran).toEqual(['culvert.start a']);
 });
+
+it('the setting that bounds a forward is one click away', async () => {
+  const { model } = createModel();
+  model.put(define('a', { name: 'app' }));
+  editor.choice = 'Open the Setting';
+  await showFailure(model, 'a', failure('too-many-connections', { limit: 1_000 }), { removeStaleSocket: async () => undefined });
+  expect(editor.shown).toEqual([expect.stringMatching(/^app: This forward has 1000 connections open, .* \| Open the Setting$/)]);
+  expect(editor.ran).toEqual(['workbench.action.openSettings culvert.maxConnections']);
+});
