@@ -212,7 +212,7 @@ async function confirmRemoval(forwards: readonly Forward[]): Promise<boolean> {
   if (forwards.length === 1 && open === 0) return true;
   const what = forwards.length === 1 && forwards[0] !== undefined ? titleOf(forwards[0]) : formatCount(forwards.length, 'forward');
   const cost = open === 0 ? '' : ` ${formatCount(open, 'open connection')} will be closed.`;
-  const chosen = await vscode.window.showWarningMessage(`Remove ${what}?`, { modal: true, detail: `It is taken out of your settings.${cost}` }, 'Remove');
+  const chosen = await vscode.window.showWarningMessage(`Remove ${what}?`, { modal: true, detail: `${forwards.length === 1 ? 'It is' : 'They are'} taken out of your settings.${cost}` }, 'Remove');
   return chosen === 'Remove';
 }
 
