@@ -31,6 +31,7 @@ export type FailureCode =
   | 'destination-refused'
   | 'destination-unreachable'
   | 'too-many-connections'
+  | 'too-many-open-files'
   | 'cancelled'
   | 'plane-crashed'
   | 'internal';
@@ -81,7 +82,7 @@ export function fromFailure(failure: Failure): ForwardError {
 /** Failures that time alone may heal. Trust, login, configuration and the user's own ports are not among them. */
 const TRANSIENT: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'host-not-found', 'host-unreachable', 'connect-refused', 'connect-timeout', 'not-ssh', 'handshake-failed', 'proxy-command-failed',
-  'connection-lost', 'keepalive-timeout', 'plane-crashed',
+  'connection-lost', 'keepalive-timeout', 'plane-crashed', 'too-many-open-files',
 ]);
 
 export function isTransient(code: FailureCode): boolean {

@@ -23,7 +23,7 @@ type Bind = (address: HostPort) => Promise<BoundPort>;
  * Binds all addresses; with port 0 in the first, the others take the port that it got. The first may only be missing for
  * want of such an interface, the others for any reason, and one must be had; a range is had on an address with all of its
  * ports or not at all, and its first port is told. Rejects with a `ForwardError` of `address-in-use`, `permission-denied`,
- * `address-not-available` or `cancelled`, whose context is the address that could not be had; then nothing stays bound, but what a `cancelled` leaves to the canceller.
+ * `address-not-available`, `too-many-open-files` or `cancelled`, whose context is the address that could not be had; then nothing stays bound, but what a `cancelled` leaves to the canceller.
  */
 export async function bindAll({ addresses, portCount = 1 }: BindPole, bind: Bind): Promise<Bound> {
   const bound: HostPort[] = [];
@@ -68,8 +68,12 @@ class BindError extends ForwardError {
   }
 }
 
-function bindFailureCode(code: string): FailureCode {
+/** Of the system's own code, for a port or a socket. */
+export function bindFailureCode(code: string): FailureCode {
   switch (code) {
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too-many-open-files';
     case 'EADDRINUSE':
       return 'address-in-use';
     case 'EACCES':

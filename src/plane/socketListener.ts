@@ -4,6 +4,7 @@ import { isNamedPipe } from '../core/socketPathLimit.ts';
 import type { Bound, Progress } from '../core/forwardState.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
 import type { StartForward } from '../protocol/messages.ts';
+import { bindFailureCode } from './binding.ts';
 import type { Arrival, Listener } from './listener.ts';
 import { log, type PlaneServices } from './services.ts';
 import { systemCode } from './tcpConnect.ts';
@@ -33,7 +34,7 @@ export class SocketListener implements Listener {
     this.#onArrival = onArrival;
   }
 
-  /** Binds at the first call. Rejects with `address-in-use`, `permission-denied`, `address-not-available` or `cancelled`, and then holds nothing. */
+  /** Binds at the first call. Rejects with `address-in-use`, `permission-denied`, `address-not-available`, `too-many-open-files` or `cancelled`, and then holds nothing. */
   open({ target }: StartForward, onProgress: (progress: Progress) => void): Promise<Bound> {
     onProgress({ step: 'binding' });
     return this.#binding ??= this.#bind(target);
@@ -118,7 +119,6 @@ export class SocketListener implements Listener {
   #failed(error: Error): ForwardError {
     const path = this.#path;
     const code = systemCode(error);
-    const failure = code === 'EADDRINUSE' ? 'address-in-use' : code === 'EACCES' || code === 'EPERM' ? 'permission-denied' : 'address-not-available';
-    return new ForwardError(failure, `${path}: ${error.message}`, { cause: error, context: { path, reason: code } });
+    return new ForwardError(bindFailureCode(code), `${path}: ${error.message}`, { cause: error, context: { path, reason: code } });
   }
 }

@@ -89,6 +89,11 @@ export function systemCode(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
+/** Whether the system has no room for another socket: it is no fault of whoever is dialled, or of the address. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE'].includes(systemCode(error));
+}
+
 /** Of the errors of several addresses the one that says most: somebody answered, rather than nobody. */
 function mostTelling(error: Error): Error {
   if (!(error instanceof AggregateError)) return error;

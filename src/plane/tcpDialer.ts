@@ -4,7 +4,7 @@ import type { Clock } from '../core/ports.ts';
 import type { Dialer } from './dialer.ts';
 import type { End } from './end.ts';
 import { connectSocket } from './socketConnect.ts';
-import { connectTcp, systemCode } from './tcpConnect.ts';
+import { connectTcp, isOutOfDescriptors, systemCode } from './tcpConnect.ts';
 import { TcpEnd } from './tcpEnd.ts';
 
 const DIAL_TIMEOUT_MS = 20_000;
@@ -41,7 +41,7 @@ export class TcpDialer implements Dialer {
 
 /** Why a destination could not be reached, of an error of the system. */
 export function dialFailure(error: unknown, connect: Endpoint): ForwardError {
-  const code: FailureCode = systemCode(error) === 'ECONNREFUSED' ? 'destination-refused' : 'destination-unreachable';
+  const code: FailureCode = isOutOfDescriptors(error) ? 'too-many-open-files' : systemCode(error) === 'ECONNREFUSED' ? 'destination-refused' : 'destination-unreachable';
   const detail = error instanceof Error ? error.message : String(error);
   const destination = isSocketPath(connect) ? { ...connect, destination: connect.path } : connect;
   return new ForwardError(code, `${formatEndpoint(connect)}: ${detail}`, { cause: error, context: { ...destination, reason: systemCode(error) } });

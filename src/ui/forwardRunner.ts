@@ -197,7 +197,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
 
 /** What one connection of a proxy asked for and did not reach says nothing about the others; being forbidden by the server may. */
 function complaintOfProxy(failure: Failure, { kind }: ForwardSpec): Failure | undefined {
-  if (failure.code === 'too-many-connections') return failure;
+  if (failure.code === 'too-many-connections' || failure.code === 'too-many-open-files') return failure;
   return failure.code === 'forwarding-prohibited' && kind === 'dynamic' ? { ...failure, context: { ...failure.context, isProxy: true } } : undefined;
 }
 

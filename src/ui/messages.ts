@@ -169,6 +169,11 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     sentence: `${facts.has('limit') ? `This forward has ${facts.text('limit', '')} connections open` : 'This forward has as many connections open as it may have'}, and resets those that are new until some of them end. The setting culvert.maxConnections says how many it may have.`,
     remedies: [{ kind: 'open-setting', setting: SETTINGS.maxConnections }],
   }),
+  'too-many-open-files': () => ({
+    summary: 'too many open files',
+    sentence: 'The editor has as many files and connections open as this system lets it, so there was no room for another. End what you do not need, or raise the limit (ulimit -n).',
+    remedies: [RETRY],
+  }),
   cancelled: () => ({ summary: 'cancelled', sentence: 'It was cancelled.', remedies: [RETRY] }),
   'plane-crashed': () => ({
     summary: 'starting again',

@@ -8,6 +8,7 @@ import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { SocketFiles } from '../../src/system/socketFile.ts';
 import { PlaneRunner } from '../../src/ui/forwardRunner.ts';
+import type { Log } from '../../src/ui/log.ts';
 import { PlaneHost } from '../../src/ui/planeHost.ts';
 import { socketHandlers } from '../../src/ui/socketHandlers.ts';
 import { eventually } from './eventually.ts';
@@ -19,6 +20,10 @@ export interface ControlSideOptions {
   readonly answers: Answers;
   /** The way to the server, asked anew at every start as in the product. */
   readonly target: () => SshTarget;
+  /** Where its log goes; nowhere by default. */
+  readonly log?: Log;
+  /** The path of plane.js, where it is not to be looked for. */
+  readonly bundle?: string;
 }
 
 /** The whole product but for the editor: the model, its runner, and the plane that ships. */
@@ -36,10 +41,9 @@ export class ControlSide {
     });
   }
 
-  static async start({ answers, target }: ControlSideOptions): Promise<ControlSide> {
-    const log = { write: () => undefined };
+  static async start({ answers, target, log = { write: () => undefined }, bundle }: ControlSideOptions): Promise<ControlSide> {
     const unexpected = (): Promise<never> => Promise.reject(new Error('nobody answers this'));
-    const host = new PlaneHost(await planeBundle(), {
+    const host = new PlaneHost(bundle ?? await planeBundle(), {
       ...socketHandlers(new SocketFiles()),
       verifyHostKey: answers.verifyHostKey ?? unexpected, needIdentity: answers.needIdentity ?? unexpected, needSecret: answers.needSecret ?? unexpected,
     }, log);
@@ -62,8 +66,7 @@ export class ControlSide {
   }
 
   /** Starts a forward and waits for what comes of it. */
-  async tryOut(spec: ForwardSpec): Promise<string> {
-    const id = randomUUID();
+  async tryOut(spec: ForwardSpec, id: string = randomUUID()): Promise<string> {
     this.model.put({ id, name: '', spec, autoStart: false, origin: 'user' });
     this.model.start(id);
     await eventually(() => ['listening', 'failed'].includes(this.stateOf(id)?.phase ?? ''), { explain: () => JSON.stringify(this.stateOf(id)) });

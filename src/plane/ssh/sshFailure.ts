@@ -33,6 +33,9 @@ function connectFailureCode(code: string): FailureCode {
     case 'EAI_FAIL':
     case 'EAI_NONAME':
       return 'host-not-found';
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too-many-open-files';
     case 'ECONNREFUSED':
       return 'connect-refused';
     case 'ETIMEDOUT':

@@ -33,7 +33,7 @@ describe('what time alone may heal', () => {
   // Every code is decided here: a new one does not compile without its line.
   const heals: Readonly<Record<FailureCode, boolean>> = {
     'host-not-found': true, 'host-unreachable': true, 'connect-refused': true, 'connect-timeout': true, 'not-ssh': true, 'handshake-failed': true,
-    'proxy-command-failed': true, 'connection-lost': true, 'keepalive-timeout': true, 'plane-crashed': true,
+    'proxy-command-failed': true, 'connection-lost': true, 'keepalive-timeout': true, 'plane-crashed': true, 'too-many-open-files': true,
     'invalid-forward': false, 'address-in-use': false, 'permission-denied': false, 'address-not-available': false, 'bind-not-allowed': false,
     'config-invalid': false, 'config-unsupported': false, 'host-key-unknown': false, 'host-key-mismatch': false, 'host-key-revoked': false,
     'host-key-rejected': false, 'known-hosts-unreadable': false, 'auth-failed': false, 'auth-cancelled': false, 'login-expired': false, 'identity-unreadable': false,

@@ -27,12 +27,12 @@ describe('a connection of a proxy that did not reach what it asked for', () => {
     expect(events).toMatchObject([{ event: { type: 'destination', generation: 1, failure: complaint } }]);
   });
 
-  it('is told of the forward where it was one too many, whatever it asked for', async () => {
+  it.each<FailureCode>(['too-many-connections', 'too-many-open-files'])('is told of the forward where there was no room for it, whatever it asked for: %s', async (code) => {
     const { host, runner, events } = setup();
     runner.start(define('a', { spec: DYNAMIC }), 1);
     await turn();
-    host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: failure('too-many-connections', { limit: 5 }) } });
-    expect(events).toMatchObject([{ event: { type: 'destination', failure: { code: 'too-many-connections', context: { limit: 5 } } } }]);
+    host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: failure(code, { limit: 5 }) } });
+    expect(events).toMatchObject([{ event: { type: 'destination', failure: { code, context: { limit: 5 } } } }]);
   });
 
   it('is told of that connection alone where the user\'s own PermitRemoteOpen forbids it', async () => {
