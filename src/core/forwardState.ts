@@ -96,6 +96,11 @@ export function isListening({ phase }: ForwardState): boolean {
   return phase === 'listening' || phase === 'idle';
 }
 
+/** True while it stops as soon as what is connected has finished; until then it can still be stopped at once. */
+export function isDraining(state: ForwardState): boolean {
+  return state.phase === 'stopping' && state.drainUntil !== undefined;
+}
+
 /** What the forward listens on in this state, if anything. */
 export function boundOf(state: ForwardState): Bound | undefined {
   return 'bound' in state ? state.bound : undefined;

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { formatEndpoint, isSocketPath } from '../core/address.ts';
-import { isActive } from '../core/forwardState.ts';
+import { isActive, isDraining } from '../core/forwardState.ts';
 import { toFailure } from '../core/failure.ts';
 import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
@@ -49,7 +49,8 @@ export function registerCommands(options: CommandOptions): Disposable {
   return owned;
 }
 
-const isStoppable = ({ state }: Forward): boolean => isActive(state) && state.phase !== 'stopping';
+const isDrainable = ({ state }: Forward): boolean => isActive(state) && state.phase !== 'stopping';
+const isStoppable = (forward: Forward): boolean => isDrainable(forward) || isDraining(forward.state);
 const isStartable = ({ state }: Forward): boolean => state.phase === 'stopped' || state.phase === 'failed' || state.phase === 'retrying';
 /** How long what is connected may take to finish. */
 const DRAIN_MS = 60_000;
@@ -84,7 +85,7 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
       for (const { definition } of await picker.resolve(args, isStoppable, 'Stop')) model.stop(definition.id);
     },
     [COMMANDS.drain]: async (...args) => {
-      for (const { definition } of await picker.resolve(args, isStoppable, 'Stop After Open Connections')) model.stop(definition.id, { drainMs: DRAIN_MS });
+      for (const { definition } of await picker.resolve(args, isDrainable, 'Stop After Open Connections')) model.stop(definition.id, { drainMs: DRAIN_MS });
     },
     [COMMANDS.restart]: async (...args) => {
       for (const { definition } of await picker.resolve(args, isAny, 'Restart')) model.restart(definition.id);
@@ -155,7 +156,7 @@ function lastingActions(model: ForwardModel, resolveOwn: (args: readonly unknown
       if (forward === undefined) return;
       const { id, stopAfterMinutes: before } = forward.definition;
       const text = await vscode.window.showInputBox({
-        title: 'Stop After', value: before === undefined ? '' : String(before), prompt: 'Minutes of running after which it stops by itself; empty for no limit.', validateInput: problemOfMinutes,
+        title: `Stop ${titleOf(forward)} After`, value: before === undefined ? '' : String(before), prompt: 'Minutes of running after which it stops by itself; empty: no limit.', validateInput: problemOfMinutes,
       });
       const definition = model.get(id)?.definition;
       if (text === undefined || definition === undefined) return;

@@ -1,11 +1,17 @@
 import { isSocketPath, type HostPort } from '../core/address.ts';
 import { isReadOnly, type Forward } from '../core/forward.ts';
 import type { ForwardSpec, LocalSpec, RelaySpec } from '../core/forwardSpec.ts';
+import { isDraining, type ForwardState } from '../core/forwardState.ts';
 
 /** Ports that are most often web servers: the row offers the browser without being asked. */
 function looksLikeHttp(port: number): boolean {
   return port === 80 || port === 443 || (port >= 3000 && port < 3100) || port === 4200 || port === 5000 || port === 5173
     || (port >= 8000 && port < 9100);
+}
+
+function aspectOf(state: ForwardState): string {
+  if (state.phase === 'listening' && state.complaint !== undefined) return '.complaint';
+  return isDraining(state) ? '.draining' : '';
 }
 
 /** True where the browser of this computer can be sent: what listens on a TCP port here and leads to one destination. */
@@ -14,11 +20,13 @@ export function canOpen(spec: ForwardSpec): spec is (LocalSpec | RelaySpec) & { 
 }
 
 /**
- * `forward.<kind>.<phase>`, then `.http` for what a browser can probably show, `.socket` for what listens on no port, and
+ * `forward.<kind>.<phase>`, then `.http` for what a browser can probably show, `.socket` for what listens on no port,
+ * `.complaint` for what listens and still has something wrong, `.draining` for what waits for its connections, and
  * `.readonly` for what is not Culvert's to change; the manifest's menus match on it.
  */
 export function contextOf({ definition, state }: Forward): string {
   const { spec } = definition;
   const isWeb = canOpen(spec) && !isSocketPath(spec.connect) && looksLikeHttp(spec.connect.port);
-  return `forward.${spec.kind}.${state.phase}${isWeb ? '.http' : ''}${isSocketPath(spec.listen) ? '.socket' : ''}${isReadOnly(definition) ? '.readonly' : ''}`;
+  const marks = [isWeb ? '.http' : '', isSocketPath(spec.listen) ? '.socket' : '', aspectOf(state), isReadOnly(definition) ? '.readonly' : ''];
+  return `forward.${spec.kind}.${state.phase}${marks.join('')}`;
 }

@@ -6,7 +6,7 @@ import { isProxy, type ForwardKind } from '../../../src/core/forwardSpec.ts';
 import type { ForwardState } from '../../../src/core/forwardState.ts';
 import { COMMANDS, ROW_CONTEXTS, SECTION, SETTINGS, VIEW_CONTAINER, VIEWS } from '../../../src/ui/contributions.ts';
 import { contextOf } from '../../../src/ui/rowContext.ts';
-import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, STATES, UDP } from './samples.ts';
+import { DYNAMIC, failure, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, STATES, UDP } from './samples.ts';
 
 interface MenuItem {
   readonly command: string;
@@ -74,7 +74,10 @@ const SPECS = { local: LOCAL, remote: REMOTE, dynamic: DYNAMIC, 'remote-dynamic'
 const forwardContexts = [LOCAL, RELAY, REMOTE, DYNAMIC, REMOTE_DYNAMIC, UDP].flatMap((spec) => [80, 23].flatMap((port) => Object.values(STATES)
   .map((state) => contextOf(forwardOf(state, { spec: isProxy(spec) ? spec : { ...spec, connect: { host: 'far', port } } })))));
 const socketContexts = Object.values(STATES).map((state) => contextOf(forwardOf(state, { spec: SOCKETS })));
-const everyContext = [...forwardContexts, ...socketContexts, ...Object.values(ROW_CONTEXTS)];
+const COMPLAINING = { ...STATES.listening, complaint: { failure: failure('destination-refused'), at: 0 } } as ForwardState;
+const complaint = contextOf(forwardOf(COMPLAINING, { spec: { ...RELAY, connect: { host: 'far', port: 80 } } }));
+const draining = contextOf(forwardOf({ ...STATES.stopping, drainUntil: 60_000 } as ForwardState));
+const everyContext = [...forwardContexts, ...socketContexts, complaint, draining, ...Object.values(ROW_CONTEXTS)];
 
 /** The items of a row's menu, as the editor reads the conditions. */
 function offeredOn(context: string): readonly MenuItem[] {
@@ -133,6 +136,16 @@ describe('the menu of a forward\'s row', () => {
       expect(offers(context('listening', 23, kind), COMMANDS.drain, 'menu')).toBe(true);
       expect(offers(context('idle', 23, kind), COMMANDS.drain, 'menu')).toBe(false);
     }
+  });
+
+  it('can stop at once what waits for its connections', () => {
+    for (const place of ['inline', 'menu'] as const) expect(offers(draining, COMMANDS.stop, place)).toBe(true);
+    expect([COMMANDS.start, COMMANDS.restart, COMMANDS.drain].filter((command) => offers(draining, command, 'menu'))).toEqual([]);
+  });
+
+  it('explains what is wrong with what listens, where something is, and still offers the browser', () => {
+    expect([context('listening', 80, 'relay'), complaint].map((row) => offers(row, COMMANDS.explain, 'menu'))).toEqual([false, true]);
+    for (const place of ['inline', 'menu'] as const) expect(offers(complaint, COMMANDS.openInBrowser, place)).toBe(true);
   });
 
   it('explains what went wrong', () => {

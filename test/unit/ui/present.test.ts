@@ -10,7 +10,7 @@ import {
   describeProgress, describeState, formatPoles, localAddress, localEnd, presentConfigGroup, presentConnection, presentForward, presentStatus,
   serverOf, titleOf,
 } from '../../../src/ui/present.ts';
-import { BOTH_LOOPBACKS, connectionOf, failure, DYNAMIC, forwardOf, LOCAL, NOW, RELAY, REMOTE, REMOTE_DYNAMIC, STATES } from './samples.ts';
+import { BOTH_LOOPBACKS, connectionOf, define, failure, DYNAMIC, forwardOf, LOCAL, NOW, RELAY, REMOTE, REMOTE_DYNAMIC, STATES, UDP } from './samples.ts';
 
 const listening = (changes: Partial<Extract<ForwardState, { phase: 'listening' }>>): ForwardState => ({ ...STATES.listening, ...changes } as ForwardState);
 const listenOn = (listen: HostPort): ForwardSpec => ({ ...LOCAL, listen });
@@ -331,7 +331,9 @@ describe('a forward that waits for its first connection, or for its last', () =>
     expect(presentForward(forwardOf(STATES.idle), NOW, false).icon.id).toBe('debug-pause');
     const draining = forwardOf({ phase: 'stopping', generation: 1, since: NOW, drainUntil: NOW + 60_000 });
     expect(describeState({ ...draining, traffic: { ...NO_TRAFFIC, openConnections: 2 } }, NOW)).toBe('stopping, 2 connections left');
+    expect(describeState({ ...draining, definition: define('a', { spec: UDP }), traffic: { ...NO_TRAFFIC, openConnections: 1 } }, NOW)).toBe('stopping, 1 flow left');
     expect(describeState(draining, NOW)).toBe('stopping');
+    expect(presentForward({ ...draining, traffic: { ...NO_TRAFFIC, openConnections: 1 } }, NOW, false).description).toBe('stopping, 1 connection left  ·  via me@bastion');
   });
 
   it('counts as listening in the status bar', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { ForwardState } from '../../../src/core/forwardState.ts';
 import { contextOf } from '../../../src/ui/rowContext.ts';
-import { DYNAMIC, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, STATES, UDP } from './samples.ts';
+import { DYNAMIC, failure, forwardOf, LOCAL, RELAY, REMOTE, REMOTE_DYNAMIC, STATES, UDP } from './samples.ts';
 
 describe('the context of a row', () => {
   it.each(Object.entries(STATES))('names the kind and the phase: %s', (phase, state) => {
@@ -21,6 +22,14 @@ describe('the context of a row', () => {
     expect(specs.map((spec) => contextOf(forwardOf(STATES.listening, { spec })))).toEqual([
       'forward.relay.listening.socket', 'forward.local.listening.socket', 'forward.local.listening', 'forward.udp.listening',
     ]);
+  });
+
+  it('says that something is wrong with what listens, and that what stops waits for its connections', () => {
+    const complaining = { ...STATES.listening, complaint: { failure: failure('destination-refused'), at: 0 } } as ForwardState;
+    const web = { ...LOCAL, connect: { host: 'far', port: 80 } };
+    const draining = { ...STATES.stopping, drainUntil: 60_000 } as ForwardState;
+    expect(contextOf(forwardOf(draining, { spec: web }))).toBe('forward.local.stopping.http.draining');
+    expect(contextOf(forwardOf(complaining, { spec: web, origin: 'ssh-config' }))).toBe('forward.local.listening.http.complaint.readonly');
   });
 
   it.each<[number, boolean]>([
