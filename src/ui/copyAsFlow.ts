@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { isSocketPath } from '../core/address.ts';
 import { copyForms } from '../core/copyAs.ts';
 import type { Forward } from '../core/forward.ts';
-import type { ForwardSpec } from '../core/forwardSpec.ts';
+import { isProxy, type ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf } from '../core/forwardState.ts';
 import { titleOf } from './present.ts';
 import { withoutLinks } from './format.ts';
@@ -19,7 +19,9 @@ export async function copyAs(forwards: readonly Forward[]): Promise<void> {
     void vscode.window.showInformationMessage(withoutLinks(`${title}: no other program does the same. One that listens on any free port has to run first.`));
     return;
   }
-  const items = unique.map((form) => ({ label: form.title, detail: form.detail, form }));
+  // No other program here asks its clients for a login: the proxy that is copied is open to every one of this computer.
+  const cost = forwards.some(({ definition: { login, spec } }) => login !== undefined && isProxy(spec)) ? '; asks for no login' : '';
+  const items = unique.map((form) => ({ label: form.title, detail: `${form.detail}${cost}`, form }));
   const chosen = await vscode.window.showQuickPick(items, { title: `Copy ${title} As`, matchOnDetail: true });
   if (chosen === undefined) return;
   const texts = forms.flatMap((forward) => forward.filter(({ id }) => id === chosen.form.id).map(({ text }) => text));

@@ -10,7 +10,7 @@ export async function setProxyLogin(model: ForwardModel, logins: ProxyLogins, fo
   const { id } = forward.definition;
   const title = `Login of the Proxy ${titleOf(forward)}`;
   const user = await askText({
-    title, prompt: 'The user name that programs must give, here and over HTTP; empty: no login.', value: forward.definition.login ?? '', hasBack: false, validate: problemOfUser,
+    title, prompt: 'The user name that programs must give, by SOCKS 5 or HTTP; empty: no login.', value: forward.definition.login ?? '', hasBack: false, validate: problemOfUser,
   });
   if (user.kind !== 'value') return;
   if (user.value === '') {

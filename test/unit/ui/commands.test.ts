@@ -222,6 +222,16 @@ describe('what a forward gives to other programs', () => {
     expect(editor.copied).toEqual([expect.stringMatching(/^rem .*\nnetsh interface portproxy add [^\n]*\n$/s)]);
   });
 
+  it('says of a proxy with a login that no copy has one', async () => {
+    const { model } = setup();
+    model.put(define('a', { spec: DYNAMIC, login: 'ada' }));
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.offered.filter((offer) => !offer.endsWith('; asks for no login'))).toEqual([]);
+    model.put(define('a', { spec: DYNAMIC }));
+    await run(COMMANDS.copyAs, ['a']);
+    expect(editor.offered.filter((offer) => offer.endsWith('login'))).toEqual([]);
+  });
+
   it('has the port that it got, where any free one was asked for', async () => {
     const { model, comeUp } = setup();
     model.put(define('a', { spec: { ...LOCAL, listen: { host: 'localhost', port: 0 } } }));
