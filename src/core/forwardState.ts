@@ -96,6 +96,11 @@ export function isListening({ phase }: ForwardState): boolean {
   return phase === 'listening' || phase === 'idle';
 }
 
+/** True while it stops as soon as what is connected has finished; until then it can still be stopped at once. */
+export function isDraining(state: ForwardState): boolean {
+  return state.phase === 'stopping' && state.drainUntil !== undefined;
+}
+
 /** What is wrong in this state, if anything: why it failed or is tried again, or what its last connection could not reach. */
 export function failureOf(state: ForwardState): Failure | undefined {
   if (state.phase === 'failed' || state.phase === 'retrying') return state.failure;

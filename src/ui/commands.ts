@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { formatEndpoint, isSocketPath } from '../core/address.ts';
-import { failureOf, isActive, isListening } from '../core/forwardState.ts';
+import { failureOf, isActive, isDraining, isListening } from '../core/forwardState.ts';
 import { toFailure } from '../core/failure.ts';
 import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
@@ -50,7 +50,7 @@ export function registerCommands(options: CommandOptions): Disposable {
 }
 
 /** One that waits for its connections can still be stopped at once. */
-const isStoppable = ({ state }: Forward): boolean => isActive(state) && (state.phase !== 'stopping' || state.drainUntil !== undefined);
+const isStoppable = ({ state }: Forward): boolean => isActive(state) && (state.phase !== 'stopping' || isDraining(state));
 const isUp = ({ state }: Forward): boolean => state.phase === 'listening';
 const isStartable = ({ state }: Forward): boolean => state.phase === 'stopped' || state.phase === 'failed' || state.phase === 'retrying';
 /** How long what is connected may take to finish. */

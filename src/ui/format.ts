@@ -22,6 +22,19 @@ export function formatDuration(spanMs: number): string {
   return `${String(Math.floor(seconds / 86_400))} d`;
 }
 
+/** A time that is left, to the minute where that may matter: `45 s`, `3 min`, `1 h 30 min`, `2 d 4 h`. */
+export function formatRemaining(spanMs: number): string {
+  const minutes = Math.round(spanMs / 60_000);
+  if (minutes < 60) return formatDuration(spanMs);
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return twoParts(hours, 'h', minutes % 60, 'min');
+  return twoParts(Math.floor(hours / 24), 'd', hours % 24, 'h');
+}
+
+function twoParts(first: number, unit: string, second: number, smallerUnit: string): string {
+  return second === 0 ? `${String(first)} ${unit}` : `${String(first)} ${unit} ${String(second)} ${smallerUnit}`;
+}
+
 /** `1 connection`, `2 connections`. */
 export function formatCount(count: number, noun: string): string {
   return `${String(count)} ${noun}${count === 1 ? '' : 's'}`;

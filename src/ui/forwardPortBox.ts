@@ -36,7 +36,7 @@ interface Item extends vscode.QuickPickItem {
   readonly result?: BoxResult;
 }
 
-const PLACEHOLDER = '2323:localhost:23 remhost, -R or -D with a server, 8080:127.0.0.1:80, or a whole ssh command';
+const PLACEHOLDER = '2323:localhost:23 remhost, -R or -D with a server, 8080:127.0.0.1:80, or an ssh command';
 
 /** The one box of Forward Port: under the text stands what Enter will do. Undefined when the user leaves it. */
 export function showForwardPortBox(options: BoxOptions): Promise<BoxResult | undefined> {
@@ -68,6 +68,7 @@ function suggestions({ hosts, recent }: BoxOptions): Item[] {
   const recentItems = recent.map((spec): Item => ({ label: `$(history) ${formatForward(spec)}`, description: describeSpec(spec), result: { kind: 'specs', specs: [spec] } }));
   const hostItems = hosts.map(({ alias, detail }): Item => ({ label: `$(server) ${alias}`, description: detail, result: { kind: 'host', alias } }));
   return [
+    heading('step by step'),
     ...GUIDES.map(({ guide, label, description }): Item => ({ label: `$(${KIND_ICONS[guide]}) ${label}`, description, result: { kind: 'guide', guide } })),
     ...(recentItems.length === 0 ? [] : [heading('recent'), ...recentItems]),
     ...(hostItems.length === 0 ? [] : [heading('from ssh_config'), ...hostItems]),
@@ -75,12 +76,12 @@ function suggestions({ hosts, recent }: BoxOptions): Item[] {
 }
 
 const GUIDES: readonly { readonly guide: ForwardKind; readonly label: string; readonly description: string }[] = [
-  { guide: 'local', label: 'SSH Tunnel…', description: 'step by step: choose the server, the port there, the port here' },
-  { guide: 'remote', label: 'Reverse Tunnel…', description: 'step by step: a port of an SSH server that leads to this computer (-R)' },
-  { guide: 'dynamic', label: 'SOCKS Proxy…', description: 'step by step: a port here through which programs go out from an SSH server (-D)' },
-  { guide: 'remote-dynamic', label: 'SOCKS Proxy on a Server…', description: 'step by step: a port of an SSH server whose programs go out from here (-R)' },
-  { guide: 'relay', label: 'Local Relay…', description: 'step by step: from a port here to another port or machine, without SSH' },
-  { guide: 'udp', label: 'UDP Relay…', description: 'step by step: datagrams from a port here to another port or machine, without SSH' },
+  { guide: 'local', label: 'SSH Tunnel…', description: 'choose the server, the port there, the port here' },
+  { guide: 'remote', label: 'Reverse Tunnel…', description: 'a port of an SSH server that leads to this computer (-R)' },
+  { guide: 'dynamic', label: 'SOCKS Proxy…', description: 'a port here through which programs go out from an SSH server (-D)' },
+  { guide: 'remote-dynamic', label: 'SOCKS Proxy on a Server…', description: 'a port of an SSH server whose programs go out from here (-R)' },
+  { guide: 'relay', label: 'Local Relay…', description: 'from a port here to another port or machine, without SSH' },
+  { guide: 'udp', label: 'UDP Relay…', description: 'datagrams from a port here to another port or machine, without SSH' },
 ];
 
 function previews(text: string, options: BoxOptions): Item[] {

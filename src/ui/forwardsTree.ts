@@ -279,7 +279,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     if (forward === undefined) return new vscode.TreeItem('');
     const now = this.#options.clock.now();
     this.#drawn.set(node.forwardId, this.#look(node.forwardId));
-    const hasDetails = this.#addresses(forward).length > 0;
+    const hasDetails = this.#addresses(forward).length > 0 || forward.traffic.connections.length > 0;
     const row = presentForward(forward, now, this.#isUnderServer(forward));
     const item = itemOf(node.id, row, hasDetails ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None);
     item.contextValue = contextOf(forward);

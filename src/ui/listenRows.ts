@@ -3,7 +3,7 @@ import type { Forward } from '../core/forward.ts';
 import { isProxy, listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
-import { formatEndpoints, nthEndpoint } from '../core/portRange.ts';
+import { formatEndpoints, formatPorts, nthEndpoint } from '../core/portRange.ts';
 import { distinctHosts } from './listenPorts.ts';
 import { explain } from './messages.ts';
 import { localAddress, localEnd, type Icon, type Row } from './present.ts';
@@ -18,11 +18,12 @@ export function presentAddresses({ definition: { spec }, state }: Pick<Forward, 
   // The warning names who has the address that is missing.
   const missing = warning ?? (bound.missing === undefined ? '' : `without ${formatEndpoint(bound.missing.address)}: ${explain(bound.missing.failure).summary}`);
   const portCount = portCountOf(spec);
-  if (portCount === 1 || isProxy(spec)) return [listenRow(spec, bound.addresses.map(formatEndpoint), '', missing)];
+  if (portCount === 1 || isProxy(spec)) return [listenRow(spec, { addresses: bound.addresses.map(formatEndpoint) }, missing)];
   const firsts = distinctHosts(bound.addresses);
   return Array.from({ length: Math.min(portCount, MAX_PORT_ROWS + 1) }, (_, index) => {
     const count = portsOfRow(spec, index);
-    return listenRow(spec, at(firsts, index, count), at([spec.connect], index, count).join(), index === 0 ? missing : '');
+    const listed = at(firsts, index, count);
+    return listenRow(spec, { addresses: listed, short: shortPorts(firsts, index, count), destination: at([spec.connect], index, count).join() }, index === 0 ? missing : '');
   });
 }
 
@@ -57,13 +58,32 @@ function at(firsts: readonly Endpoint[], from: number, count: number): string[] 
   return firsts.map((first) => formatEndpoints(nthEndpoint(first, from), count));
 }
 
-function listenRow(spec: ForwardSpec, addresses: readonly string[], destination: string, missing: string): Row {
+/** The port alone where it is that of both loopbacks, as in the forward's own row: behind two addresses nobody would see where it leads. */
+function shortPorts(firsts: readonly Endpoint[], from: number, count: number): string | undefined {
+  const [first] = firsts;
+  const hosts = firsts.map((address) => (isSocketPath(address) ? address.path : address.host)).sort();
+  if (first === undefined || isSocketPath(first) || hosts.join() !== BOTH_LOOPBACKS) return undefined;
+  return formatPorts(first.port + from, count);
+}
+
+const BOTH_LOOPBACKS = '127.0.0.1,::1';
+
+/** What one row names. */
+interface Listened {
+  readonly addresses: readonly string[];
+  /** In their place, for the eye. */
+  readonly short?: string | undefined;
+  /** Where it leads, when the forward's own row does not say so. */
+  readonly destination?: string;
+}
+
+function listenRow(spec: ForwardSpec, { addresses, short, destination = '' }: Listened, missing: string): Row {
   const server = listensOnServer(spec) ? ` on ${formatDestination(spec.target)}` : '';
   const to = destination === '' ? '' : ` → ${destination}`;
   const listed = addresses.join('  ');
   return {
     label: `LISTEN${server}`,
-    description: `${listed}${to}${missing === '' ? '' : `  ·  ${missing}`}`,
+    description: `${short ?? listed}${to}${missing === '' ? '' : `  ·  ${missing}`}`,
     icon: missing === '' ? iconOf(spec) : { id: 'warning', color: 'charts.yellow' },
     spoken: `Listening${server === '' ? '' : `${server},`} on ${listed}${destination === '' ? '' : ` to ${destination}`}${missing === '' ? '' : `, ${missing}`}`,
   };

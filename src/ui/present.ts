@@ -1,7 +1,7 @@
 import { bracketed, dialableHost, formatEndpoint, formatHostPort, isLoopback, isSocketPath, isWildcard, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
 import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import { isProxy, isThroughSsh, listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
-import { boundOf, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
+import { boundOf, isDraining, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
 import { formatEndpoints } from '../core/portRange.ts';
 import { describeReach, fallbacksOf, speakSpec } from './describeSpec.ts';
@@ -89,10 +89,10 @@ function describeLogin({ login, spec }: ForwardDefinition): string {
   return login === undefined || !isProxy(spec) ? '' : 'login needed';
 }
 
-/** A narrow sidebar cuts the end off: what is wrong comes first, what is well comes last. */
+/** A narrow sidebar cuts the end off: what is wrong or about to end comes first, what is well comes last. */
 function inOrder(state: ForwardState, status: string, rest: readonly string[]): string {
-  const isTrouble = state.phase === 'failed' || state.phase === 'retrying' || (state.phase === 'listening' && state.complaint !== undefined);
-  return (isTrouble ? [status, ...rest] : [...rest, status]).filter((part) => part !== '').join('  ·  ');
+  const isNews = state.phase === 'failed' || state.phase === 'retrying' || (state.phase === 'listening' && state.complaint !== undefined) || (state.phase === 'stopping' && state.drainUntil !== undefined);
+  return (isNews ? [status, ...rest] : [...rest, status]).filter((part) => part !== '').join('  ·  ');
 }
 
 /** The state in a few words, with its age or its cause where that helps. */
@@ -110,7 +110,7 @@ export function describeState({ definition: { spec }, state, traffic }: Forward,
     case 'idle':
       return 'listening, connects on demand';
     case 'stopping':
-      return state.drainUntil === undefined || traffic.openConnections === 0 ? 'stopping' : `stopping, ${formatCount(traffic.openConnections, connectionNoun(spec))} left`;
+      return !isDraining(state) || traffic.openConnections === 0 ? 'stopping' : `stopping, ${formatCount(traffic.openConnections, connectionNoun(spec))} left`;
     case 'failed':
       return explain(state.failure).summary;
   }
@@ -189,7 +189,7 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'destination-unreachable': 'the destination could not be reached',
   'forwarding-prohibited': 'the server forbids it',
   'not-understood': 'what it asked for was not understood',
-  'login-refused': 'it did not log in to the proxy',
+  'login-refused': 'login refused',
   'tunnel-lost': 'the SSH connection was lost',
   'not-served': 'the tunnel did not come back in time',
   'too-many-connections': 'too many connections are open',
@@ -222,7 +222,7 @@ export function presentConnection(connection: Connection, now: number, by?: Conn
   const spokenBy = by === undefined ? '' : ` (${by.program}, pid ${String(by.pid)})`;
   return {
     label: state,
-    description: [`${origin.short}${by === undefined ? '' : ` ${by.program}`}${way.short}`, ...(showsBytes ? [bytes] : []), age].join('  '),
+    description: [`${origin.short}${by === undefined ? '' : ` ${by.program}`}${way.short}`.trim(), ...(showsBytes ? [bytes] : []), age].filter((part) => part !== '').join('  '),
     icon,
     spoken: `${state === FLOW ? 'Flow' : `${capitalised(state)} ${spec === undefined ? 'connection' : connectionNoun(spec)}`} from ${origin.spoken}${spokenBy}${way.spoken}, ${age}${spokenBytes}`,
   };
@@ -239,7 +239,7 @@ function presentOrigin({ origin }: Connection, spec: ForwardSpec | undefined): T
   const server = spec !== undefined && listensOnServer(spec) ? spec.target.host : undefined;
   if (isSocketPath(origin)) {
     const someone = `a program of ${server ?? 'this computer'}`;
-    return { short: someone, spoken: someone };
+    return { short: '', spoken: someone };
   }
   const whole = formatHostPort(origin);
   if (!isLoopback(origin.host)) return { short: whole, spoken: whole };
@@ -247,14 +247,14 @@ function presentOrigin({ origin }: Connection, spec: ForwardSpec | undefined): T
   return { short: `${bracketed(server)}:${String(origin.port)}`, spoken: `${whole} of ${server}` };
 }
 
-/** At which port of a range it arrived, and where it goes unless the forward's own row says so. */
+/** At which port of a range it arrived, or where it goes unless the rows above it say so. */
 function presentWay({ accepted, destination }: Connection, spec: ForwardSpec | undefined): Told {
   const isOneOfMany = spec !== undefined && portCountOf(spec) > 1 && !isSocketPath(accepted);
   const at = isOneOfMany ? String(accepted.port) : '';
   const isFirst = spec !== undefined && fallbacksOf(spec).length > 0 && !isProxy(spec) && destination === formatEndpoint(spec.connect);
   const to = destination === undefined || isFirst ? '' : destination;
   return {
-    short: `${at === '' ? '' : ` at ${at}`}${to === '' ? '' : ` → ${to}`}`,
+    short: at === '' ? (to === '' ? '' : ` → ${to}`) : ` at ${at}`,
     spoken: `${at === '' ? '' : ` at port ${at}`}${to === '' ? '' : ` to ${to}`}`,
   };
 }

@@ -1,30 +1,34 @@
 import * as vscode from 'vscode';
-import type { Forward, ForwardDefinition } from '../core/forward.ts';
+import type { Forward } from '../core/forward.ts';
 import { boundOf, failureOf, type ForwardState } from '../core/forwardState.ts';
 import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
-import { formatBytes, formatCount, formatDuration } from './format.ts';
+import { formatBytes, formatCount, formatDuration, formatRemaining } from './format.ts';
 import { explain } from './messages.ts';
 import { connectionNoun, describeState, titleOf } from './present.ts';
+
+const MINUTE_MS = 60_000;
 
 /** The whole story of a forward in a few lines, with what is to be warned of; every text goes in as text, never as markdown. */
 export function tooltipOf(forward: Forward, now: number, warning?: string): vscode.MarkdownString {
   const { definition, state, traffic, stopsAt } = forward;
   const tooltip = new vscode.MarkdownString('', true);
   const line = (text: string): void => {
-    tooltip.appendText(text);
+    appendWords(tooltip, text);
     tooltip.appendMarkdown('  \n');
   };
   tooltip.appendMarkdown('**');
-  tooltip.appendText(titleOf(forward));
+  appendWords(tooltip, titleOf(forward));
   tooltip.appendMarkdown('**  \n');
   line(`${describeSpec(definition.spec)}.`);
   const reach = describeReach(definition.spec);
   if (reach !== '') line(`${reach.charAt(0).toUpperCase()}${reach.slice(1)}.`);
   if (definition.login !== undefined && isProxy(definition.spec)) line(`Login needed: programs log in to it as ${definition.login}.`);
-  line(`State: ${describeState(forward, now)}${ageOf(state, now)}`);
-  if (stopsAt !== undefined) line(`Stops by itself in ${formatDuration(stopsAt - now)}.`);
+  line(`State: ${isWell(state) ? 'listening' : describeState(forward, now)}${ageOf(state, now)}`);
+  if (definition.isOnDemand === true) line('On demand: the tunnel opens for the first connection, and closes when idle.');
+  if (stopsAt !== undefined) line(`Stops by itself in ${formatRemaining(stopsAt - now)}.`);
+  else if (definition.stopAfterMinutes !== undefined) line(`Stops by itself after ${formatRemaining(definition.stopAfterMinutes * MINUTE_MS)} of running.`);
   const bound = boundOf(state);
   if (bound !== undefined) line(`Listening on ${describeBound(definition.spec, bound.addresses)}`);
   if (warning !== undefined) line(`Warning: ${warning}.`);
@@ -35,19 +39,23 @@ export function tooltipOf(forward: Forward, now: number, warning?: string): vsco
   if (failure !== undefined) line(explain(failure).sentence);
   const { source } = definition;
   if (source !== undefined) line(`From ssh_config: ${source.file}, line ${String(source.line)}. It can be changed only there.`);
-  line(`Forward Port: ${formatForward(definition.spec)}${describeHabits(definition)}`);
+  line(`Forward Port: ${formatForward(definition.spec)}${definition.autoStart ? '  (starts with the editor)' : ''}`);
   return tooltip;
+}
+
+/** In text a line breaks nowhere: the editor writes every space of it as one that holds the words together. So the words go in one by one. */
+function appendWords(tooltip: vscode.MarkdownString, text: string): void {
+  for (const [index, word] of text.split(/(?<=\S) (?=\S)/).entries()) {
+    if (index > 0) tooltip.appendMarkdown(' ');
+    tooltip.appendText(word);
+  }
 }
 
 function ageOf(state: ForwardState, now: number): string {
   return 'since' in state ? `, for ${formatDuration(now - state.since)}` : '';
 }
 
-/** What it does by itself, as it was asked to. */
-function describeHabits({ autoStart, isOnDemand, stopAfterMinutes }: ForwardDefinition): string {
-  const habits = [
-    autoStart ? 'starts with the editor' : '', isOnDemand === true ? 'connects on demand' : '',
-    stopAfterMinutes === undefined ? '' : `stops after ${String(stopAfterMinutes)} min`,
-  ].filter((habit) => habit !== '');
-  return habits.length === 0 ? '' : `  (${habits.join(', ')})`;
+/** Then the row tells of its connections in place of its state. */
+function isWell(state: ForwardState): boolean {
+  return state.phase === 'listening' && state.complaint === undefined;
 }

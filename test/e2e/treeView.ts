@@ -126,6 +126,11 @@ export class TreeView {
     return entries.map(plain);
   }
 
+  /** Opens a row's menu and leaves it open, for a picture; Escape closes it. */
+  async showContextMenu(matcher: RowMatcher): Promise<void> {
+    await this.openContextMenu(matcher, 'Show Log');
+  }
+
   async clickContextMenu(matcher: RowMatcher, title: string): Promise<void> {
     await this.openContextMenu(matcher, title);
     const entry = this.entry(title);

@@ -170,7 +170,7 @@ export class Workbench {
     await this.runCommand('Culvert: Forward Port…');
     await this.quickInput.waitUntilOpen('Forward Port');
     await this.quickInput.type(text);
-    await this.quickInput.waitForFirstRow((row) => /Listen on|listens on|proxy on/.test(row.label));
+    await this.quickInput.waitForFirstRow((row) => /Listen on|listens on|proxy on|Relay datagrams/.test(row.label));
     await this.quickInput.accept();
   }
 
@@ -187,7 +187,8 @@ export class Workbench {
 
   /** Keeps a picture as `test-results/screenshots/<project>/<name>.png`. */
   async screenshot(name: string): Promise<void> {
-    await this.page.screenshot({ path: join(SCREENSHOTS, this.options.projectName, `${name}.png`) });
+    // Without animations: what is still fading in tells little.
+    await this.page.screenshot({ animations: 'disabled', path: join(SCREENSHOTS, this.options.projectName, `${name}.png`) });
   }
 
   async readClipboard(): Promise<string> {

@@ -19,7 +19,7 @@ export class FakeEditor {
     ConfigurationTarget: { Global: 1 },
     TreeItemCollapsibleState: { None: 0, Collapsed: 1, Expanded: 2 },
     EventEmitter,
-    TreeItem: class { constructor(readonly label: string) {} },
+    TreeItem: class { constructor(readonly label: string, readonly collapsibleState: number) {} },
     ThemeIcon: class { constructor(readonly id: string) {} },
     ThemeColor: class { constructor(readonly id: string) {} },
     MarkdownString: class { value = ''; appendText(text: string): void { this.value += text; } appendMarkdown(text: string): void { this.value += text; } },

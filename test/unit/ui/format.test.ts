@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatCount, formatDuration, formatList, withoutLinks } from '../../../src/ui/format.ts';
+import { formatBytes, formatCount, formatDuration, formatList, formatRemaining, withoutLinks } from '../../../src/ui/format.ts';
 
 describe('a number of bytes', () => {
   it.each<[number, string]>([
@@ -16,6 +16,15 @@ describe('a span of time', () => {
     [3_600_000, '1 h'], [47 * 3_600_000, '47 h'], [48 * 3_600_000, '2 d'], [400 * 86_400_000, '400 d'],
   ])('%d ms reads %s', (ms, text) => {
     expect(formatDuration(ms)).toBe(text);
+  });
+});
+
+describe('a time that is left', () => {
+  it.each<[number, string]>([
+    [4_000, '4 s'], [179_000, '2 min'], [3_598_000, '1 h'], [5_398_000, '1 h 30 min'], [5_340_000, '1 h 29 min'], [47.5 * 3_600_000, '47 h 30 min'],
+    [48 * 3_600_000, '2 d'], [52.9 * 3_600_000, '2 d 4 h'],
+  ])('of %d ms reads %s', (ms, text) => {
+    expect(formatRemaining(ms)).toBe(text);
   });
 });
 

@@ -125,7 +125,7 @@ describe('without a text', () => {
   it('the box offers every kind step by step, what was forwarded lately, and the hosts', async () => {
     const { result, box } = open({ recent: [DYNAMIC, LOCAL], hosts: [{ alias: 'bastion', detail: 'me@bastion.example' }] });
     expect(box.items.map(({ label }) => label)).toEqual([
-      '$(lock) SSH Tunnel…', '$(reply) Reverse Tunnel…', '$(globe) SOCKS Proxy…', '$(broadcast) SOCKS Proxy on a Server…', '$(arrow-swap) Local Relay…', '$(package) UDP Relay…',
+      'step by step', '$(lock) SSH Tunnel…', '$(reply) Reverse Tunnel…', '$(globe) SOCKS Proxy…', '$(broadcast) SOCKS Proxy on a Server…', '$(arrow-swap) Local Relay…', '$(package) UDP Relay…',
       'recent', '$(history) -D 1080 me@bastion', '$(history) 5432:db:5432 me@bastion', 'from ssh_config', '$(server) bastion',
     ]);
     box.accept('SOCKS Proxy…');

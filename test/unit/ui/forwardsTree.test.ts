@@ -80,6 +80,32 @@ describe('the rows of the tree', () => {
     for (const text of texts) expect((tooltip as { value: string }).value).toContain(text);
   });
 
+  it('tell in the tooltip when the tunnel opens and when the forward ends', () => {
+    const { model, runner, comeUp, tree } = setup();
+    const tooltip = (): string => (tree.getTreeItem(tree.nodeOf('a')).tooltip as { value: string }).value;
+    model.put(define('a', { isOnDemand: true, stopAfterMinutes: 90 }));
+    expect(tooltip()).toContain('On demand: the tunnel opens for the first connection');
+    expect(tooltip()).toContain('Stops by itself after 1 h 30 min of running.');
+    model.start('a');
+    comeUp('a');
+    expect(tooltip()).toContain('Stops by itself in 1 h 30 min.');
+    expect(tooltip()).not.toContain('of running');
+    runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, openConnections: 2, totalConnections: 4 } });
+    expect(tooltip()).toContain('State: listening, for 0 s');
+  });
+
+  it('stay to be seen while a forward waits for its connections', () => {
+    const { model, runner, comeUp, show, draw, tree } = setup();
+    runner.stopsAtOnce = false;
+    model.put(define('a'));
+    model.start('a');
+    comeUp('a');
+    model.stop('a', { drainMs: 60_000 });
+    show('a', 1);
+    expect(draw()).toEqual(['forward:a', 'connection:a:1']);
+    expect(tree.getTreeItem(tree.nodeOf('a')).collapsibleState).toBe(1);
+  });
+
   it('stand under their servers when there are several', () => {
     const { model, draw, tree } = setup(true);
     model.put(define('a'));

@@ -74,7 +74,10 @@ const SPECS = { local: LOCAL, remote: REMOTE, dynamic: DYNAMIC, 'remote-dynamic'
 const forwardContexts = [LOCAL, RELAY, REMOTE, DYNAMIC, REMOTE_DYNAMIC, UDP].flatMap((spec) => [80, 23].flatMap((port) => Object.values(STATES)
   .map((state) => contextOf(forwardOf(state, { spec: isProxy(spec) ? spec : { ...spec, connect: { host: 'far', port } } })))));
 const socketContexts = Object.values(STATES).map((state) => contextOf(forwardOf(state, { spec: SOCKETS })));
-const everyContext = [...forwardContexts, ...socketContexts, ...Object.values(ROW_CONTEXTS)];
+const COMPLAINING = { ...STATES.listening, complaint: { failure: failure('destination-refused'), at: 0 } } as ForwardState;
+const complaint = contextOf(forwardOf(COMPLAINING, { spec: { ...RELAY, connect: { host: 'far', port: 80 } } }));
+const draining = contextOf(forwardOf({ ...STATES.stopping, drainUntil: 60_000 } as ForwardState));
+const everyContext = [...forwardContexts, ...socketContexts, complaint, draining, ...Object.values(ROW_CONTEXTS)];
 
 /** The items of a row's menu, as the editor reads the conditions. */
 function offeredOn(context: string): readonly MenuItem[] {

@@ -333,6 +333,7 @@ describe('a forward that waits for its first connection, or for its last', () =>
     expect(describeState({ ...draining, traffic: { ...NO_TRAFFIC, openConnections: 2 } }, NOW)).toBe('stopping, 2 connections left');
     expect(describeState({ ...draining, definition: define('a', { spec: UDP }), traffic: { ...NO_TRAFFIC, openConnections: 1 } }, NOW)).toBe('stopping, 1 flow left');
     expect(describeState(draining, NOW)).toBe('stopping');
+    expect(presentForward({ ...draining, traffic: { ...NO_TRAFFIC, openConnections: 1 } }, NOW, false).description).toBe('stopping, 1 connection left  ·  via me@bastion');
   });
 
   it('counts as listening in the status bar', () => {

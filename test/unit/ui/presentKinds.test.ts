@@ -25,6 +25,10 @@ describe('the poles', () => {
     [FAILOVER, '5432 → db1:5432, else db2:5433, else /run/db.sock'],
     [MANY, '5432 → db1:5432, else db2:5432, else db3:5432 and 2 more'],
     [{ ...RELAY, sendsProxyHeader: true }, '8080 → far:80 (PROXY header)'],
+    [{ ...SOCKETS, listen: { path: '/run/user/1000/gnupg/S.gpg-agent' }, connect: { path: '/home/me/.gnupg/S.gpg-agent.extra' } }, '…/S.gpg-agent → …/S.gpg-agent.extra'],
+    [{ ...LOCAL, listen: { path: String.raw`\\.\pipe\openssh-ssh-agent-of-me` } }, String.raw`…\openssh-ssh-agent-of-me → db:5432`],
+    [{ ...REMOTE, listen: { path: '/a-name-that-fills-the-row-alone' } }, 'bastion:…/a-name-that-fills-the-row-alone → localhost:3000'],
+    [{ ...FAILOVER, fallbacks: [{ path: '/var/run/postgresql/.s.PGSQL.5432' }] }, '5432 → db1:5432, else …/.s.PGSQL.5432'],
   ])('are short and true: %#', (spec, text) => {
     expect(titleOf(forwardOf(STATES.stopped, { spec }))).toBe(text);
   });
@@ -105,9 +109,16 @@ describe('the rows of what listens', () => {
   ])('are every port of a range and where it leads, told %s', (_, bound) => {
     const rows = rowsOf({ ...RANGE, portCount: 3 }, bound);
     expect(rows.map(({ description }) => description)).toEqual([
-      '127.0.0.1:8000  [::1]:8000 → far:9000', '127.0.0.1:8001  [::1]:8001 → far:9001', '127.0.0.1:8002  [::1]:8002 → far:9002',
+      '8000 → far:9000', '8001 → far:9001', '8002 → far:9002',
     ]);
     expect(rows[1]).toMatchObject({ label: 'LISTEN', spoken: 'Listening on 127.0.0.1:8001  [::1]:8001 to far:9001' });
+  });
+
+  it('of a range name the addresses where they are not just both loopbacks', () => {
+    const descriptionsOf = (...hosts: readonly string[]) => rowsOf({ ...RANGE, portCount: 2 }, { addresses: hosts.map((host) => ({ host, port: 8000 })) }).map(({ description }) => description);
+    expect(descriptionsOf('::1', '127.0.0.1')).toEqual(['8000 → far:9000', '8001 → far:9001']);
+    expect(descriptionsOf('::1')).toEqual(['[::1]:8000 → far:9000', '[::1]:8001 → far:9001']);
+    expect(descriptionsOf('0.0.0.0', '::')[0]).toBe('0.0.0.0:8000  [::]:8000 → far:9000');
   });
 
   it('are one row for all of a long range that is left', () => {
@@ -131,10 +142,12 @@ describe('the row of a connection', () => {
   const rowOf = (spec: ForwardSpec, changes: Partial<Connection> = {}) => presentConnection(connectionOf(changes), NOW, undefined, spec);
   const socket = { origin: { path: '/tmp/x.sock' }, accepted: { path: '/tmp/x.sock' } };
 
-  it('at a socket has nobody to name', () => {
-    expect(rowOf(SOCKETS, socket)).toMatchObject({ label: 'ESTABLISHED', description: `a program of this computer  ${bytes}  3 min` });
+  it('at a socket has nobody to name, but to the ear', () => {
+    expect(rowOf(SOCKETS, socket)).toMatchObject({ label: 'ESTABLISHED', description: `${bytes}  3 min` });
     expect(rowOf(SOCKETS, socket).spoken).toContain('Established connection from a program of this computer, 3 min');
-    expect(rowOf({ ...REMOTE, listen: { path: '/tmp/x.sock' } }, socket).description).toContain('a program of bastion ');
+    expect(rowOf({ ...REMOTE, listen: { path: '/tmp/x.sock' } }, socket).spoken).toContain('from a program of bastion, ');
+    expect(rowOf(SOCKETS, { ...socket, phase: 'dialing', bytesUp: 0, bytesDown: 0 }).description).toBe('3 min');
+    expect(rowOf({ ...FAILOVER, listen: SOCKETS.listen }, { ...socket, destination: 'db2:5433' }).description).toBe(`→ db2:5433  ${bytes}  3 min`);
   });
 
   it('of datagrams is a flow', () => {
@@ -145,7 +158,7 @@ describe('the row of a connection', () => {
 
   it('of a range says at which port it arrived', () => {
     const row = rowOf(RANGE, { accepted: { host: '127.0.0.1', port: 8003 }, destination: 'far:9003' });
-    expect(row.description).toBe(`:64384 at 8003 → far:9003  ${bytes}  3 min`);
+    expect(row.description).toBe(`:64384 at 8003  ${bytes}  3 min`);
     expect(row.spoken).toContain('from 127.0.0.1:64384 at port 8003 to far:9003, 3 min');
     expect(rowOf(RELAY).description).not.toContain(' at ');
   });

@@ -42,7 +42,9 @@ describe.each(CODES)('what a server said, in a failure of %s', (code) => {
     for (const state of states) {
       const { texts, markdown } = tooltipOf(forwardOf(state), NOW) as unknown as RecordedMarkdown;
       expect(markdown.join('')).toMatch(/^[*\s]*$/);
-      expect(texts.some((text) => text.includes(explain(told).sentence))).toBe(true);
+      expect(texts.join(' ')).toContain(explain(told).sentence);
+      // In text a line breaks at no space.
+      expect(texts.filter((text) => /\S \S/.test(text))).toEqual([]);
     }
   });
 

@@ -5,18 +5,26 @@ import { forwardOf, NOW, STATES } from './samples.ts';
 
 vi.mock('vscode', () => ({
   MarkdownString: class {
-    readonly texts: string[] = [];
-    appendText(text: string): void { this.texts.push(text); }
-    appendMarkdown(): void { /* Only what is read matters here. */ }
+    text = '';
+    appendText(text: string): void { this.text += text; }
+    appendMarkdown(markdown: string): void { this.text += markdown; }
   },
 }));
 
-const lastLineOf = (changes: Partial<ForwardDefinition>): string | undefined => (tooltipOf(forwardOf(STATES.stopped, changes), NOW) as unknown as { texts: string[] }).texts.at(-1);
+function linesOf(changes: Partial<ForwardDefinition>): string[] {
+  const { text } = tooltipOf(forwardOf(STATES.stopped, changes), NOW) as unknown as { text: string };
+  return text.split('  \n').filter((line) => line !== '');
+}
 
-describe('the last line of a tooltip', () => {
-  it('has the notation, and what the forward does by itself', () => {
-    expect(lastLineOf({})).toBe('Forward Port: 5432:db:5432 me@bastion');
-    expect(lastLineOf({ autoStart: true })).toBe('Forward Port: 5432:db:5432 me@bastion  (starts with the editor)');
-    expect(lastLineOf({ autoStart: true, isOnDemand: true, stopAfterMinutes: 90 })).toBe('Forward Port: 5432:db:5432 me@bastion  (starts with the editor, connects on demand, stops after 90 min)');
+describe('a tooltip', () => {
+  it('ends with the notation, and whether the forward starts by itself', () => {
+    expect(linesOf({}).at(-1)).toBe('Forward Port: 5432:db:5432 me@bastion');
+    expect(linesOf({ autoStart: true }).at(-1)).toBe('Forward Port: 5432:db:5432 me@bastion  (starts with the editor)');
+  });
+
+  it('says once when the tunnel opens and when the forward ends', () => {
+    const lines = linesOf({ isOnDemand: true, stopAfterMinutes: 90 });
+    expect(lines.filter((line) => /demand/i.test(line))).toEqual(['On demand: the tunnel opens for the first connection, and closes when idle.']);
+    expect(lines.filter((line) => line.includes('by itself'))).toEqual(['Stops by itself after 1 h 30 min of running.']);
   });
 });
