@@ -10,8 +10,10 @@ import { boundOf } from '../../src/core/forwardState.ts';
 import type { HostAnswer, HostOrder } from './hostProgram.ts';
 import { planeBundle } from './planeBundle.ts';
 
+const ROOT = join(import.meta.dirname, '../..');
+
 /** Below the project, where the program finds its packages. */
-const PROGRAM = join(import.meta.dirname, '../../test-results/host/hostProgram.mjs');
+const PROGRAM = join(ROOT, 'test-results/host/hostProgram.mjs');
 
 let built: Promise<unknown> | undefined;
 
@@ -22,7 +24,7 @@ export class HostProcess {
   /** With `descriptors`, it may have that many open and no more. */
   static async start({ descriptors }: { readonly descriptors?: number } = {}): Promise<HostProcess> {
     await (built ??= build({
-      entryPoints: [join(import.meta.dirname, 'hostProgram.ts')], outfile: PROGRAM, bundle: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'warning',
+      entryPoints: [join(ROOT, 'test/support/hostProgram.ts')], outfile: PROGRAM, bundle: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'warning',
     }));
     const starved = descriptors === undefined ? {} : { execPath: 'prlimit', execArgv: [`--nofile=${String(descriptors)}`, process.execPath] };
     const child = fork(PROGRAM, [await planeBundle()], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], ...starved });
@@ -43,7 +45,7 @@ export class HostProcess {
     return Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${String(this.child.pid)}/status`, 'utf8'))?.[1]) * 1024;
   }
 
-  /** Starts a forward and answers what came of it. */
+  /** Starts a forward and answers what came of it. One order at a time, this and those below. */
   start(id: string, spec: ForwardSpec, target?: SshTarget): Promise<HostAnswer> {
     return this.#ask({ kind: 'start', id, spec, ...(target === undefined ? {} : { target }) });
   }
@@ -73,8 +75,14 @@ export class HostProcess {
   }
 
   async #ask(order: HostOrder): Promise<HostAnswer> {
+    const over = new AbortController();
+    const { signal } = over;
     this.child.send(order);
-    const [answer] = (await Promise.race([once(this.child, 'message'), once(this.child, 'exit').then(() => { throw new Error('the host ended'); })])) as [HostAnswer];
-    return answer;
+    try {
+      const [answer] = (await Promise.race([once(this.child, 'message', { signal }), once(this.child, 'exit', { signal }).then(() => { throw new Error('the host ended'); })])) as [HostAnswer];
+      return answer;
+    } finally {
+      over.abort();
+    }
   }
 }

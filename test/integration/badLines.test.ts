@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ControlSide } from '../support/controlSide.ts';
+import { MeasuredTable } from '../support/measuredTable.ts';
+import { canCreateNetworkNamespace, NetworkNamespace } from '../support/netns.ts';
+import { PlaneClient } from '../support/planeClient.ts';
+import { Route } from '../support/planeRoutes.ts';
+import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
+import { run } from '../support/processes.ts';
+import { slowLine } from '../support/slowLine.ts';
+import { Sshd } from '../support/sshd.ts';
+import { createSshKey, type SshKeyFile } from '../support/sshKeys.ts';
+import { dial, readAll, serve, sha256, testBytes, type TestServer } from '../support/tcpPeers.ts';
+import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
+
+const table = new MeasuredTable('bad lines and slow readers, and how long they took');
+
+const KiB = 1024;
+const NAMED_ADDRESSES = join(import.meta.dirname, '../support/namedAddresses.cjs');
+
+const secondsSince = (begun: number): string => `${((performance.now() - begun) / 1000).toFixed(1)} s`;
+
+describe('a server', () => {
+  let folder: TemporaryFolder;
+  let key: SshKeyFile;
+  let sshd: Sshd;
+  let echo: TestServer;
+
+  beforeEach(async () => {
+    folder = await createTemporaryFolder('lines');
+    key = await createSshKey(folder.join('id'));
+    sshd = await Sshd.start({ authorizedKeys: [key.publicKey] });
+    echo = await serve((socket) => { socket.pipe(socket); });
+  });
+
+  afterEach(async () => {
+    await sshd.stop();
+    await echo.close();
+    await folder.remove();
+  });
+
+  it('behind 100 kB/s and 200 ± 50 ms is reached, and delivers every byte both ways', async () => {
+    const line = await slowLine(sshd, { bytesPerSecond: 100_000, latencyMs: () => 150 + Math.random() * 100 });
+    const plane = await PlaneClient.start(trusting(sshd));
+    const begun = performance.now();
+    const { forward, port } = await plane.forward(echo, targetOf(hopTo(sshd, { identities: [identityOf(key)], port: line.port })));
+    const up = secondsSince(begun);
+    const bytes = testBytes(150 * KiB);
+    const sent = performance.now();
+    const client = await dial(port);
+    client.end(bytes);
+    expect(sha256(await readAll(client))).toBe(sha256(bytes));
+    table.add('100 kB/s, 200 ± 50 ms', `up after ${up}, 150 KiB there and back after ${secondsSince(sent)}`);
+    expect(plane.of('lost', forward)).toEqual([]);
+    await plane.stop(forward);
+    await plane.close();
+    await line.close();
+  });
+
+  it('whose name does not exist is said to have none, and is not tried again in silence', async () => {
+    const control = await ControlSide.start({ answers: trusting(sshd), target: () => targetOf(hopTo(sshd, { host: 'no-such-host.invalid' })) });
+    const begun = performance.now();
+    const id = await control.tryOut({ kind: 'local', listen: { host: '127.0.0.1', port: 0 }, connect: { host: echo.host, port: echo.port }, target: { host: 'server' } });
+    expect(control.stateOf(id)).toMatchObject({ phase: 'failed', failure: { code: 'host-not-found' } });
+    table.add('a name that does not exist', `said after ${secondsSince(begun)}`);
+    await control.close();
+  });
+
+  it.runIf(canCreateNetworkNamespace())('with a dead IPv6 address and a live IPv4 one is reached by that', async () => {
+    const namespace = await NetworkNamespace.create();
+    await run('ip', ['-6', 'address', 'add', 'fdc0:ffee::1/64', 'dev', namespace.linkName, 'nodad']);
+    await namespace.exec('nft', 'add', 'table', 'inet', 'cut');
+    await namespace.exec('nft', 'add', 'chain', 'inet', 'cut', 'in', '{ type filter hook input priority 0; policy drop; }');
+    process.env['CULVERT_TEST_ADDRESSES'] = `fdc0:ffee::2 ${sshd.host}`;
+    const plane = await PlaneClient.start(trusting(sshd), NAMED_ADDRESSES);
+    delete process.env['CULVERT_TEST_ADDRESSES'];
+    const begun = performance.now();
+    const { forward, port } = await plane.forward(echo, targetOf(hopTo(sshd, { host: 'addresses.test', identities: [identityOf(key)] })));
+    table.add('a dead AAAA and a live A', `up after ${secondsSince(begun)}`);
+    const client = await dial(port);
+    client.end('hello');
+    expect((await readAll(client)).toString()).toBe('hello');
+    await plane.stop(forward);
+    await plane.close();
+    await namespace.remove();
+  });
+});
+
+describe('50 MB of a peer that has written and closed', () => {
+  const BYTES_PER_SECOND = 5_000_000;
+  const SENT = testBytes(50_000_000);
+  const DIGEST = sha256(SENT);
+
+  it('reach a reader of 5 MB/s to the last byte, in either direction, through a relay and through SSH', async () => {
+    const begun = performance.now();
+    const outcomes = await Promise.all((['relay', 'local'] as const).flatMap((kind) => [downSlowly(kind), downSlowly(kind), upSlowly(kind), upSlowly(kind)]));
+    expect(outcomes).toEqual(outcomes.map(() => DIGEST));
+    table.add('50 MB at 5 MB/s of a peer that closed', `${String(outcomes.length)} of ${String(outcomes.length)} whole after ${secondsSince(begun)}`);
+  });
+
+  function writeAndClose(socket: Socket): void {
+    socket.write(SENT);
+    socket.destroySoon();
+  }
+
+  async function downSlowly(kind: 'relay' | 'local'): Promise<string> {
+    const route = await Route.open(kind);
+    const server = await serve(writeAndClose);
+    const digest = await digestAt(BYTES_PER_SECOND, await (await route.forward(server)).dial());
+    await route.close();
+    await server.close();
+    return digest;
+  }
+
+  async function upSlowly(kind: 'relay' | 'local'): Promise<string> {
+    const route = await Route.open(kind);
+    let arrived: (digest: Promise<string>) => void;
+    const digest = new Promise<string>((resolve) => { arrived = resolve; });
+    const server = await serve((socket) => { arrived(digestAt(BYTES_PER_SECOND, socket)); });
+    writeAndClose(await (await route.forward(server)).dial());
+    const seen = await digest;
+    await route.close();
+    await server.close();
+    return seen;
+  }
+
+  /** Reads no faster than that, and gives the digest of what came before the end. */
+  function digestAt(bytesPerSecond: number, socket: Socket): Promise<string> {
+    const begun = performance.now();
+    const hash = createHash('sha256');
+    let received = 0;
+    socket.on('data', (chunk: Buffer) => {
+      hash.update(chunk);
+      received += chunk.length;
+      const aheadMs = (received / bytesPerSecond) * 1_000 - (performance.now() - begun);
+      if (aheadMs < 1) return;
+      socket.pause();
+      setTimeout(() => socket.resume(), aheadMs);
+    });
+    return new Promise((resolve) => {
+      socket.once('end', () => {
+        socket.end();
+        resolve(hash.digest('hex'));
+      });
+      socket.once('close', () => { resolve(`closed after ${String(received)} bytes`); });
+    });
+  }
+});
