@@ -52,6 +52,7 @@ async function answerOf(client: Socket): Promise<void> {
 }
 
 async function answers(client: Socket): Promise<boolean> {
+  if (client.destroyed) return false;
   client.write('x');
   return Promise.race([once(client, 'data').then(() => true), once(client, 'close').then(() => false)]);
 }

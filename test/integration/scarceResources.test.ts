@@ -50,7 +50,7 @@ function specOf(kind: Kind, { host: to, port }: TestServer, listenPort = 0): For
 /** Whether the far side answers, or else how the connection ended. */
 async function answerThrough(port: number): Promise<'answered' | 'ended' | 'reset'> {
   const client = await dial(port).catch(() => undefined);
-  if (client === undefined) return 'reset';
+  if (client === undefined || client.destroyed) return 'reset';
   const answered = once(client, 'data').then(() => 'answered' as const, () => 'reset' as const);
   client.write('x');
   const seen = await Promise.race([answered, once(client, 'close').then(() => 'reset' as const), once(client, 'end').then(() => 'ended' as const)]);

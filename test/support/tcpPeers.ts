@@ -53,7 +53,10 @@ async function serveOn(where: ListenOptions, handle: (socket: Socket) => void): 
   };
 }
 
-/** Connects, half-open; later errors are swallowed and seen as 'close' with `hadError`. */
+/**
+ * Connects, half-open; later errors are swallowed and seen as 'close' with `hadError`. A connection that was broken off at
+ * once is given too, already destroyed: `outcome` and `readAll` know it.
+ */
 export function dial(port: number, host = '127.0.0.1'): Promise<Socket> {
   return connected(connect({ port, host, allowHalfOpen: true }));
 }
@@ -66,7 +69,12 @@ export async function dialPath(path: string): Promise<Socket> {
 }
 
 async function connected(socket: Socket): Promise<Socket> {
-  await once(socket, 'connect');
+  try {
+    await once(socket, 'connect');
+  } catch (error) {
+    // It was made and broken off before this thread looked: the kernel then tells of the reset as of a failure to connect.
+    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
+  }
   socket.on('error', () => undefined);
   return socket;
 }
@@ -81,6 +89,7 @@ export function breakOff(socket: Socket): void {
 export function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   return new Promise((resolve, reject) => {
+    if (socket.errored !== null) reject(socket.errored);
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));
     socket.once('end', () => resolve(Buffer.concat(chunks)));
     socket.once('error', reject);
@@ -105,6 +114,7 @@ export function outcome(socket: Socket): Promise<'ended' | 'reset'> {
   // A Unix socket is not writable any more once its peer has closed it in good order, and tells of breaking off by itself.
   const isOfPath = socket.remoteAddress === undefined;
   return new Promise((resolve) => {
+    if (socket.errored !== null) resolve('reset');
     socket.on('error', () => resolve('reset'));
     socket.on('end', () => {
       if (socket.writableEnded || isOfPath) resolve('ended');
