@@ -50,6 +50,8 @@ export function titleOfRemedy(remedy: Remedy): string {
     case 'open-file':
     case 'copy':
       return remedy.title;
+    case 'take-over':
+      return 'Take Over';
     case 'diagnose':
       return 'Why Doesn\'t It Work?';
     case 'show-log':
@@ -78,6 +80,9 @@ export async function applyRemedy(model: ForwardModel, forwardId: string, remedy
       return;
     case 'copy':
       await vscode.env.clipboard.writeText(remedy.text);
+      return;
+    case 'take-over':
+      await vscode.commands.executeCommand(COMMANDS.takeOver, forwardId);
       return;
     case 'diagnose':
       await vscode.commands.executeCommand(COMMANDS.diagnose, forwardId);

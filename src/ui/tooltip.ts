@@ -10,7 +10,7 @@ import { connectionNoun, describeState, titleOf } from './present.ts';
 
 /** The whole story of a forward in a few lines, with what is to be warned of; every text goes in as text, never as markdown. */
 export function tooltipOf(forward: Forward, now: number, warning?: string): vscode.MarkdownString {
-  const { definition, state, traffic, stopsAt } = forward;
+  const { definition, state, traffic, stopsAt, isClaimed } = forward;
   const tooltip = new vscode.MarkdownString('', true);
   const line = (text: string): void => {
     tooltip.appendText(text);
@@ -24,6 +24,7 @@ export function tooltipOf(forward: Forward, now: number, warning?: string): vsco
   if (reach !== '') line(`${reach.charAt(0).toUpperCase()}${reach.slice(1)}.`);
   if (definition.login !== undefined && isProxy(definition.spec)) line(`Login needed: programs log in to it as ${definition.login}.`);
   line(`State: ${describeState(forward, now)}${ageOf(state, now)}`);
+  if (isClaimed === true) line('It starts here when that window closes.');
   if (stopsAt !== undefined) line(`Stops by itself in ${formatDuration(stopsAt - now)}.`);
   const bound = boundOf(state);
   if (bound !== undefined) line(`Listening on ${describeBound(definition.spec, bound.addresses)}`);

@@ -59,15 +59,17 @@ function setup() {
     forget: async (key: string) => { passwords.delete(key); },
   };
   const proxyLogins = new ProxyLogins(vault, new PromptQueue(), async () => undefined, new FakeLog());
+  const asked: string[] = [];
   registerCommands({
     proxyLogins,
+    windows: { stop: async (id) => { asked.push(`stop ${id}`); return id !== 'hung'; }, takeOver: async (id) => { asked.push(`take over ${id}`); return id !== 'hung'; } },
     model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, remedyActions: { removeStaleSocket: async () => undefined },
     diagnosis: { show: async (id) => { diagnosed.push(id); }, forwardIdOf: (uri) => (uri === REPORT ? 'a' : undefined), copyReport: async () => undefined },
     forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
     flowContext: async () => ({ hosts: [{ alias: 'bastion', detail: '' }], recent: [], portHint: () => undefined, proposePort: async (port) => port }),
   });
   const texts = (): string[] => world.model.forwards.map(({ definition: { spec }, state }) => `${formatForward(spec)} ${state.phase}`);
-  return { ...world, revealed, diagnosed, texts, passwords };
+  return { ...world, revealed, diagnosed, texts, passwords, asked };
 }
 
 /** Runs a command and answers its boxes one after the other. */
