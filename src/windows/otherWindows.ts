@@ -72,15 +72,17 @@ export class OtherWindows implements Disposable {
   /** Whether another window has what a forward listens on; waits for one that is about to get it or to fail. Never rejects. */
   async isServed(text: string): Promise<boolean> {
     await this.#look();
+    for (const link of this.#links.values()) link.ask(this.#clock.now());
     const isServed = (): boolean => this.#runsOf(text).some(({ isBound }) => isBound);
-    await this.#until(() => isServed() || !(this.#isAnySilent() || this.#runsOf(text).some(({ phase }) => phase === 'starting')), DECISION_MS);
+    await this.#until(() => isServed() || !this.#isAnySilent(), PATIENCE_MS);
+    await this.#until(() => isServed() || !this.#runsOf(text).some(({ phase }) => phase === 'starting'), DECISION_MS);
     return isServed();
   }
 
   /** Asks the window that runs a forward to stop it; false when none does. */
   askToStop(text: string, isHandOver: boolean): boolean {
     const wanted = this.find(text);
-    const link = [...this.#links.values()].find(({ runs }) => wanted !== undefined && runs?.includes(wanted));
+    const link = [...this.#links.values()].find(({ runs }) => wanted !== undefined && runs.includes(wanted));
     if (wanted === undefined || link === undefined) return false;
     link.send({ kind: 'stop', id: wanted.id, isHandOver });
     return true;
@@ -103,12 +105,12 @@ export class OtherWindows implements Disposable {
   }
 
   #runsOf(text: string): readonly WindowRun[] {
-    return [...this.#links.values()].flatMap(({ runs = [] }) => runs.filter((run) => run.text === text));
+    return [...this.#links.values()].flatMap(({ runs }) => runs.filter((run) => run.text === text));
   }
 
   #isAnySilent(): boolean {
     const since = this.#clock.now() - PATIENCE_MS;
-    return [...this.#links.values()].some(({ runs, openedAt }) => runs === undefined && openedAt > since);
+    return [...this.#links.values()].some((link) => link.isSilentSince(since));
   }
 
   #watch(): void {
@@ -137,11 +139,12 @@ export class OtherWindows implements Disposable {
   }
 
   #connect(pid: number): void {
-    const link = new WindowLink(windowAddress(this.#folder, pid), this.#clock.now(), {
+    const link = new WindowLink(windowAddress(this.#folder, pid), {
       onReport: () => { this.#changes.fire(NO_ORPHANS); },
       onClose: (isDead) => { this.#onClose(pid, link, isDead); },
     });
     this.#links.set(pid, link);
+    link.ask(this.#clock.now());
     if (this.#isLooking) link.send({ kind: 'look', isLooking: true });
   }
 
@@ -151,7 +154,7 @@ export class OtherWindows implements Disposable {
     if (isDead) void rm(join(this.#folder, String(pid)), { force: true }).catch(() => undefined);
     else this.#lookSoon.ask();
     // What was being stopped there was not wanted any more.
-    const left = (link.runs ?? []).filter(({ phase }) => phase !== 'stopping');
+    const left = link.runs.filter(({ phase }) => phase !== 'stopping');
     this.#changes.fire({ orphans: new Set(left.map(({ text }) => text)) });
   }
 

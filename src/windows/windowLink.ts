@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import type { Disposable } from '../core/lifecycle.ts';
 import { LineReader } from './lineReader.ts';
-import { formatRequest, MAX_REPORT_LENGTH, MAX_REQUEST_LENGTH, readReport, type WindowRequest, type WindowRun } from './windowMessages.ts';
+import { formatRequest, MAX_REPORT_LENGTH, MAX_REQUEST_LENGTH, readAnswered, readReport, type WindowRequest, type WindowRun } from './windowMessages.ts';
 
 export interface LinkEvents {
-  /** It has said what runs there. */
+  /** It has said what runs there, or that it has answered. */
   onReport(): void;
   /** It is over. `isDead` when nobody listens there; whoever does answers at least the connection. */
   onClose(isDead: boolean): void;
@@ -12,12 +12,13 @@ export interface LinkEvents {
 
 /** The connection to one other window. One that hangs keeps what it said last: its forwards go on. */
 export class WindowLink implements Disposable {
-  readonly openedAt: number;
   readonly #socket: Socket;
-  #runs: readonly WindowRun[] | undefined;
+  #runs: readonly WindowRun[] = [];
+  #asked = 0;
+  #answered = 0;
+  #askedAt = 0;
 
-  constructor(address: string, openedAt: number, events: LinkEvents) {
-    this.openedAt = openedAt;
+  constructor(address: string, events: LinkEvents) {
     const lines = new LineReader(MAX_REPORT_LENGTH);
     const socket = connect(address);
     this.#socket = socket;
@@ -27,7 +28,7 @@ export class WindowLink implements Disposable {
     socket.on('data', (chunk: string) => {
       const complete = lines.push(chunk);
       if (complete === undefined) socket.destroy();
-      for (const line of complete ?? []) this.#runs = readReport(line) ?? this.#runs;
+      for (const line of complete ?? []) this.#read(line);
       if (complete !== undefined && complete.length > 0) events.onReport();
     });
     socket.on('error', (error) => {
@@ -37,9 +38,21 @@ export class WindowLink implements Disposable {
     socket.on('close', () => { events.onClose(isDead); });
   }
 
-  /** What runs there, as it said last; undefined until it has said anything. */
-  get runs(): readonly WindowRun[] | undefined {
+  /** What runs there, as it said last. */
+  get runs(): readonly WindowRun[] {
     return this.#runs;
+  }
+
+  /** Has it say what runs there now. */
+  ask(now: number): void {
+    this.#asked += 1;
+    this.#askedAt = now;
+    this.send({ kind: 'ask', number: this.#asked });
+  }
+
+  /** Whether it has been asked later than that, and has not answered. */
+  isSilentSince(time: number): boolean {
+    return this.#answered !== this.#asked && this.#askedAt > time;
   }
 
   send(request: WindowRequest): void {
@@ -50,5 +63,9 @@ export class WindowLink implements Disposable {
   /** `onClose` is called all the same. */
   dispose(): void {
     this.#socket.destroy();
+  }
+  #read(line: string): void {
+    this.#runs = readReport(line) ?? this.#runs;
+    this.#answered = readAnswered(line) ?? this.#answered;
   }
 }

@@ -13,6 +13,8 @@ export interface WindowRun extends RunElsewhere {
 export type WindowRequest =
   /** Somebody sees how many connections there are. */
   | { readonly kind: 'look'; readonly isLooking: boolean }
+  /** A report now, whatever was told last, and then the number. */
+  | { readonly kind: 'ask'; readonly number: number }
   /** With `isHandOver`, for it to run in the window that asks. */
   | { readonly kind: 'stop'; readonly id: string; readonly isHandOver: boolean };
 
@@ -37,12 +39,24 @@ export function readReport(line: string): readonly WindowRun[] | undefined {
   return Array.isArray(forwards) ? forwards.filter(isRun) : undefined;
 }
 
+/** Follows the report that was asked for. */
+export function formatAnswered(number: number): string {
+  return `${JSON.stringify({ answered: number })}\n`;
+}
+
+/** The number of what was asked; undefined in any other line. */
+export function readAnswered(line: string): number | undefined {
+  const { answered } = readObject(line);
+  return typeof answered === 'number' ? answered : undefined;
+}
+
 export function formatRequest(request: WindowRequest): string {
   return `${JSON.stringify(request)}\n`;
 }
 
 export function readRequest(line: string): WindowRequest | undefined {
-  const { kind, isLooking, id, isHandOver } = readObject(line);
+  const { kind, isLooking, number, id, isHandOver } = readObject(line);
+  if (kind === 'ask' && Number.isSafeInteger(number)) return { kind, number: Number(number) };
   if (kind === 'look' && typeof isLooking === 'boolean') return { kind, isLooking };
   return kind === 'stop' && typeof id === 'string' && typeof isHandOver === 'boolean' ? { kind, id, isHandOver } : undefined;
 }

@@ -10,7 +10,7 @@ import { socketPathLimit } from '../core/socketPathLimit.ts';
 import { LineReader } from './lineReader.ts';
 import { Paced } from './paced.ts';
 import { windowAddress } from './windowAddress.ts';
-import { formatReport, MAX_REQUEST_LENGTH, readRequest, type WindowRequest, type WindowRun } from './windowMessages.ts';
+import { formatAnswered, formatReport, MAX_REQUEST_LENGTH, readRequest, type WindowRequest, type WindowRun } from './windowMessages.ts';
 
 const REPORT_PAUSE_MS = 500;
 
@@ -26,8 +26,8 @@ export interface WindowServerOptions {
 
 interface Client {
   readonly socket: Socket;
-  /** The last report that it was given. */
-  told: string;
+  /** The last report that it was given; undefined until it has asked for the first. */
+  told: string | undefined;
   /** It has not read that yet. */
   isBusy: boolean;
   isLooking: boolean;
@@ -108,7 +108,7 @@ export class WindowServer implements Disposable {
   }
 
   #accept(socket: Socket): void {
-    const client: Client = { socket, told: '', isBusy: false, isLooking: false };
+    const client: Client = { socket, told: undefined, isBusy: false, isLooking: false };
     const lines = new LineReader(MAX_REQUEST_LENGTH);
     this.#clients.add(client);
     socket.unref();
@@ -127,14 +127,20 @@ export class WindowServer implements Disposable {
       if (complete === undefined) socket.destroy();
       else for (const line of complete) this.#obey(client, line);
     });
-    this.#report = formatReport(this.#options.report());
-    this.#tell(client);
   }
 
   #obey(client: Client, line: string): void {
     const request = readRequest(line);
     if (request?.kind === 'look') this.#setLooking(client, request.isLooking);
+    else if (request?.kind === 'ask') this.#answer(client, request.number);
     else if (request !== undefined) this.#requests.fire(request);
+  }
+
+  #answer(client: Client, number: number): void {
+    if (client.isBusy) return;
+    this.#report = formatReport(this.#options.report());
+    client.told = this.#report;
+    client.isBusy = !client.socket.write(`${this.#report}${formatAnswered(number)}`);
   }
 
   #setLooking(client: Client, isLooking: boolean): void {
@@ -151,7 +157,7 @@ export class WindowServer implements Disposable {
 
   /** One that does not read keeps one report waiting, and gets the latest when it reads again. */
   #tell(client: Client): boolean {
-    if (client.isBusy || client.told === this.#report) return false;
+    if (client.isBusy || client.told === undefined || client.told === this.#report) return false;
     client.told = this.#report;
     client.isBusy = !client.socket.write(this.#report);
     return true;

@@ -27,11 +27,11 @@ describe('a report', () => {
 });
 
 describe('a request', () => {
-  it.each([{ kind: 'look', isLooking: true }, { kind: 'stop', id: 'a', isHandOver: false }] as const)('reads back as itself: %j', (request) => {
+  it.each([{ kind: 'look', isLooking: true }, { kind: 'ask', number: 3 }, { kind: 'stop', id: 'a', isHandOver: false }] as const)('reads back as itself: %j', (request) => {
     expect(readRequest(formatRequest(request))).toEqual(request);
   });
 
-  it.each(['', '{}', '{"kind":"look"}', '{"kind":"stop","id":7,"isHandOver":true}', '{"kind":"stop","id":"a"}', '{"kind":"start","id":"a","isHandOver":true}', 'null'])('is not %j', (line) => {
+  it.each(['', '{}', '{"kind":"look"}', '{"kind":"ask","number":"1"}', '{"kind":"stop","id":7,"isHandOver":true}', '{"kind":"stop","id":"a"}', '{"kind":"start","id":"a","isHandOver":true}', 'null'])('is not %j', (line) => {
     expect(readRequest(line)).toBeUndefined();
   });
 });
