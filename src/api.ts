@@ -59,8 +59,8 @@ export interface ForwardInfo {
   readonly kind: 'local' | 'remote' | 'dynamic' | 'remote-dynamic' | 'relay' | 'udp';
   /** In the notation of Forward Port. */
   readonly text: string;
-  /** `idle`: it listens, and opens its tunnel for the first connection. */
-  readonly state: 'stopped' | 'starting' | 'listening' | 'idle' | 'retrying' | 'stopping' | 'failed';
+  /** `idle`: it listens, and opens its tunnel for the first connection. `elsewhere`: another window of the editor runs it. */
+  readonly state: 'stopped' | 'starting' | 'listening' | 'idle' | 'retrying' | 'stopping' | 'failed' | 'elsewhere';
   /** What it really listens on, here or on the server as its kind says; empty unless it listens. */
   readonly bound: readonly ApiEndpoint[];
   /** Why it failed, waits for a retry, or could not reach its destination the last time. */

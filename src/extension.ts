@@ -3,8 +3,6 @@ import * as vscode from 'vscode';
 import type { CulvertApi } from './api.ts';
 import { toFailure } from './core/failure.ts';
 import { ForwardModel } from './core/forwardModel.ts';
-import { boundOf } from './core/forwardState.ts';
-import { formatForward } from './core/forwardText.ts';
 import { DisposableStore } from './core/lifecycle.ts';
 import { listConfiguredForwards } from './openssh/configuredForwards.ts';
 import { HostKeyPolicies } from './openssh/hostKeyPolicy.ts';
@@ -38,15 +36,16 @@ import { RecentForwards } from './ui/recentForwards.ts';
 import { SecretQuestions } from './ui/secretQuestions.ts';
 import { SecretVault } from './ui/secretVault.ts';
 import { forgetAllSecrets, forgetSecrets } from './ui/forgetSecrets.ts';
+import { runsOf, SharedForwards } from './ui/sharedForwards.ts';
 import { socketHandlers } from './ui/socketHandlers.ts';
 import { SshHosts } from './ui/sshHosts.ts';
 import { StatusBar } from './ui/statusBar.ts';
 import { Targets } from './ui/targets.ts';
 import { askTrust } from './ui/trustDialog.ts';
-import { isForwardedElsewhere } from './windows/otherWindows.ts';
+import { OtherWindows } from './windows/otherWindows.ts';
 import { WindowServer } from './windows/windowServer.ts';
 
-let running: { readonly owned: DisposableStore; readonly host: PlaneHost; readonly sockets: SocketFiles } | undefined;
+let running: { readonly owned: DisposableStore; readonly host: PlaneHost; readonly sockets: SocketFiles; readonly server: WindowServer } | undefined;
 
 /** Builds the objects and wires them; the worker starts with the first forward. Answers the public API. */
 export function activate(context: vscode.ExtensionContext): CulvertApi {
@@ -58,15 +57,10 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const secrets = new SecretQuestions(vault, queue, askSecret);
   const trust = new HostKeyQuestions(policies, queue, askTrust, log);
   const sockets = new SocketFiles();
-  const host = new PlaneHost(join(context.extensionPath, 'dist', 'plane.js'), {
-    verifyHostKey: (question, signal) => trust.answer(question, signal),
-    needIdentity: async ({ path }) => ({ privateKey: await readPrivateKey(path) }),
-    needSecret: (question, signal) => secrets.answer(question, signal),
-    ...socketHandlers(sockets),
-  }, log);
-  followPlane(owned, host, { trust, secrets, sockets, log });
+  const host = createPlaneHost(owned, join(context.extensionPath, 'dist', 'plane.js'), { trust, secrets, sockets, log });
 
-  const windows = join(context.globalStorageUri.fsPath, 'windows');
+  const folder = join(context.globalStorageUri.fsPath, 'windows');
+  const windows = owned.add(new OtherWindows(folder, systemClock));
   const consent = new BindConsent(context.globalState, queue);
   const proxyLogins = new ProxyLogins(vault, queue, askSecret, log);
   const targets = new Targets(sshEnvironment, policies, log);
@@ -75,22 +69,25 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     resolveTarget: (spec, signal) => targets.resolve(spec, signal),
     limits: runLimits,
     proxyCredentials: (definition, signal) => proxyLogins.credentialsFor(definition, signal),
-    explain: (failure, definition) => explainListenFailure(failure, definition, model, (text) => isForwardedElsewhere(windows, text)),
+    explain: (failure, definition) => explainListenFailure(failure, definition, model, (text) => windows.isServed(text)),
   };
   const runner = owned.add(new PlaneRunner(host, preparation, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
+  const server = new WindowServer({ folder, clock: systemClock, report: () => runsOf(model) });
+  const shared = owned.add(new SharedForwards({ model, windows, server, clock: systemClock, setWatching: (isIt) => { runner.setWatching(isIt, 'other-windows'); } }));
   owned.add(new Comeback({ model, clock: systemClock, networkAddresses, probe: () => { runner.probe(); } }));
   const store = owned.add(new ForwardStore(model, log));
   const hosts = owned.add(new SshHosts(sshEnvironment));
   const configForwards = owned.add(offerConfigForwards(model, hosts, log));
   const recent = owned.add(new RecentForwards(context.globalState, model));
-  const view = owned.add(new ForwardsView({ model, store, runner, clock: systemClock }));
+  const view = owned.add(new ForwardsView({ model, store, clock: systemClock, setWatching: watching(runner, windows) }));
   owned.add(new StatusBar(model));
   owned.add(new FailureNotifier(model, { removeStaleSocket }));
   owned.add(followSettings(hosts, configForwards));
   owned.add(registerCommands({
     model,
     clock: systemClock,
+    windows: shared,
     picker: new ForwardPicker(model, view.treeView, systemClock),
     flowContext: async () => ({
       hosts: recent.recentFirst(await hosts.list()), recent: recent.list(), portHint: await readPortHint(), proposePort,
@@ -103,16 +100,29 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     forgetSecrets: () => forgetSecrets(vault, (id) => titleOfForward(model, id)),
     forgetAllSecrets: () => forgetAllSecrets(vault),
   }));
-  owned.add(serveOtherWindows(windows, model, log));
-  running = { owned, host, sockets };
+  running = { owned, host, sockets, server };
   void configForwards.read();
-  for (const { definition } of model.forwards) if (definition.autoStart) model.start(definition.id, { isPersistent: true });
+  joinWindows(server, log);
+  // What runs in another window is not started a second time, so that has to be known first.
+  void windows.start().then(() => { if (running?.owned === owned) startByItself(model); });
   return new PublicApi({ model, sshHosts: () => hosts.aliases(), connections: (id) => host.request('connections', { id }) });
 }
 
-/** Tells those who answer the plane what came of it. */
-function followPlane(owned: DisposableStore, host: PlaneHost, answering: { trust: HostKeyQuestions; secrets: SecretQuestions; sockets: SocketFiles; log: EditorLog }): void {
-  const { trust, secrets, sockets, log } = answering;
+/** Those who answer the plane, who are told what came of it, too. */
+interface Answering {
+  readonly trust: HostKeyQuestions;
+  readonly secrets: SecretQuestions;
+  readonly sockets: SocketFiles;
+  readonly log: EditorLog;
+}
+
+function createPlaneHost(owned: DisposableStore, bundle: string, { trust, secrets, sockets, log }: Answering): PlaneHost {
+  const host = new PlaneHost(bundle, {
+    verifyHostKey: (question, signal) => trust.answer(question, signal),
+    needIdentity: async ({ path }) => ({ privateKey: await readPrivateKey(path) }),
+    needSecret: (question, signal) => secrets.answer(question, signal),
+    ...socketHandlers(sockets),
+  }, log);
   owned.add(host.onEvent((event) => {
     if (event.name === 'hostKeys') void trust.learn(event.payload);
     if (event.name === 'passwordAnswered') void secrets.onPasswordAnswered(event.payload);
@@ -123,17 +133,35 @@ function followPlane(owned: DisposableStore, host: PlaneHost, answering: { trust
     secrets.onPlaneLost();
     void sockets.removeAll();
   }));
+  return host;
 }
 
-/** Closes every listener and connection before the editor goes on. */
+function joinWindows(server: WindowServer, log: EditorLog): void {
+  server.start().catch((error: unknown) => { log.write('warn', `Other windows cannot see what this one forwards: ${toFailure(error).detail}`); });
+}
+
+/** What somebody sees in the view is counted, here and in the other windows. */
+function watching(runner: PlaneRunner, windows: OtherWindows): (isVisible: boolean) => void {
+  return (isVisible) => {
+    runner.setWatching(isVisible);
+    windows.setLooking(isVisible);
+  };
+}
+
+function startByItself(model: ForwardModel): void {
+  for (const { definition } of model.forwards) if (definition.autoStart) model.start(definition.id, { isPersistent: true });
+}
+
+/** Closes every listener and connection before the editor goes on; then another window may have the ports. */
 export async function deactivate(): Promise<void> {
-  const { owned, host, sockets } = running ?? {};
+  const { owned, host, sockets, server } = running ?? {};
   running = undefined;
   try {
     owned?.dispose();
   } finally {
     await host?.close();
     await sockets?.removeAll();
+    server?.dispose();
   }
 }
 
@@ -156,15 +184,6 @@ function followSettings(hosts: SshHosts, configForwards: ConfigForwards): vscode
     if (change.affectsConfiguration(`${SECTION}.${SETTINGS.sshConfigFile}`)) hosts.reset();
     if (change.affectsConfiguration(`${SECTION}.${SETTINGS.showConfigForwards}`)) void configForwards.read();
   });
-}
-
-/** Tells the other windows which forwards run here, so that they can say so. */
-function serveOtherWindows(folder: string, model: ForwardModel, log: EditorLog): WindowServer {
-  const server = new WindowServer(folder, () => ({
-    forwards: model.forwards.filter(({ state }) => boundOf(state) !== undefined).map(({ definition }) => formatForward(definition.spec)),
-  }));
-  server.start().catch((error: unknown) => { log.write('warn', `Other windows cannot ask this one: ${toFailure(error).detail}`); });
-  return server;
 }
 
 function runLimits(): RunLimits {

@@ -102,4 +102,6 @@ export interface Forward {
   readonly traffic: Traffic;
   /** When it stops by itself. */
   readonly stopsAt?: number;
+  /** It runs in another window, and here when that goes. */
+  readonly isClaimed?: true;
 }

@@ -1,8 +1,9 @@
 import { backoffMs } from './backoff.ts';
+import { Claim, type ClaimKind } from './claim.ts';
 import { EventEmitter, type Event } from './event.ts';
 import { isTransient, type Failure } from './failure.ts';
 import { NO_TRAFFIC, type Forward, type ForwardDefinition, type Traffic } from './forward.ts';
-import { isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
+import { heardOf, isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState, type RunElsewhere } from './forwardState.ts';
 import { isSameSpec } from './forwardText.ts';
 import { DisposableStore, type Disposable } from './lifecycle.ts';
 import type { Clock, ForwardRunner } from './ports.ts';
@@ -34,6 +35,9 @@ interface Entry {
   limit: { readonly stopsAt: number; readonly timer: Disposable } | undefined;
   /** How to start again once it has stopped; undefined when it is to stay stopped. */
   startAgain: StartOptions | undefined;
+  /** How another window runs it, if one does. */
+  elsewhere: RunElsewhere | undefined;
+  readonly claim: Claim;
 }
 
 export interface StopOptions {
@@ -46,6 +50,9 @@ const AT_ONCE: StopOptions = { drainMs: 0 };
 const MINUTE_MS = 60_000;
 
 const BY_HAND: StartOptions = { isPersistent: false };
+
+/** How soon what another window held is tried again. */
+const HEIR_RETRY_MS = 200;
 
 /** A forward that needed this many retries within the window has failed. */
 const MAX_RETRIES = 20;
@@ -110,7 +117,7 @@ export class ForwardModel implements Disposable {
     this.#changes.fire({ kind: 'definitions' });
   }
 
-  /** Starts a forward that does not run; one that waits for a retry tries at once. */
+  /** Starts a forward that does not run; one that waits for a retry tries at once, and one that another window runs waits for that to go. */
   start(id: string, options: StartOptions = BY_HAND): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
@@ -119,6 +126,10 @@ export class ForwardModel implements Disposable {
       return;
     }
     if (entry.state.phase === 'starting' || entry.state.phase === 'listening' || entry.state.phase === 'idle') return;
+    if (entry.state.phase === 'elsewhere') {
+      this.#claim(id, entry, entry.state.running.phase === 'stopping' ? 'when-free' : 'if-owner-goes');
+      return;
+    }
     if (entry.state.phase !== 'retrying') {
       entry.isPersistent = options.isPersistent;
       entry.wasUp = false;
@@ -139,6 +150,35 @@ export class ForwardModel implements Disposable {
     this.#stop(id, entry, options);
   }
 
+  /** Starts a forward as soon as the other window that runs it has stopped it, which is for somebody else to ask; at once where none does. */
+  takeOver(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry?.state.phase === 'elsewhere') this.#claim(id, entry, 'when-free');
+    else this.start(id);
+  }
+
+  /** Stops a forward for another window to run it; it comes back when that goes. */
+  handOver(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || !isRunning(entry.state)) return;
+    this.stop(id);
+    entry.claim.make('if-owner-goes');
+    if (entry.elsewhere === undefined) entry.claim.lapseSoon();
+  }
+
+  /** Takes in how another window runs a forward, or that none does any more; `isOrphaned` when the window went, and did not stop it. */
+  setElsewhere(id: string, running: RunElsewhere | undefined, isOrphaned = false): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || (running === undefined && entry.elsewhere === undefined)) return;
+    entry.elsewhere = running;
+    if (running !== undefined) entry.claim.keep();
+    else if (entry.state.phase === 'elsewhere' && entry.claim.takeTurn(isOrphaned)) {
+      this.#inherit(id, entry);
+      return;
+    } else if (entry.claim.isMade) entry.claim.lapseSoon();
+    this.#setState(id, entry, heardOf(entry.state, running, this.#clock.now()));
+  }
+
   restart(id: string): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
@@ -154,6 +194,7 @@ export class ForwardModel implements Disposable {
     for (const entry of this.#entries.values()) {
       entry.retryTimer?.dispose();
       entry.limit?.timer.dispose();
+      entry.claim.dispose();
     }
     this.#changes.dispose();
   }
@@ -163,6 +204,7 @@ export class ForwardModel implements Disposable {
     if (entry === undefined) {
       this.#entries.set(definition.id, {
         definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, limit: undefined, startAgain: undefined,
+        elsewhere: undefined, claim: new Claim(this.#clock),
       });
       return;
     }
@@ -187,6 +229,7 @@ export class ForwardModel implements Disposable {
   #drop(id: string, entry: Entry): void {
     entry.retryTimer?.dispose();
     endLimit(entry);
+    entry.claim.dispose();
     this.#entries.delete(id);
     if (isRunning(entry.state)) this.#runner.stop(id, entry.generation);
   }
@@ -204,12 +247,32 @@ export class ForwardModel implements Disposable {
     const generation = ++this.#lastGeneration;
     entry.generation = generation;
     entry.startAgain = undefined;
+    entry.claim.giveUp();
     this.#apply(id, entry, { type: 'start', generation, at: this.#clock.now() });
     // Whoever heard of the change may have stopped or removed it by now.
     if (this.#isCurrent(id, entry, generation) && entry.state.phase === 'starting') this.#runner.start(entry.definition, generation);
   }
 
+  #inherit(id: string, entry: Entry): void {
+    entry.isPersistent = true;
+    // It was up, there: a server may hold its port for a connection that is dead.
+    entry.wasUp = true;
+    entry.retries = [];
+    this.#run(id, entry);
+  }
+
+  #claim(id: string, entry: Entry, kind: ClaimKind): void {
+    entry.claim.make(kind);
+    this.#changes.fire({ kind: 'state', id, before: entry.state });
+  }
+
   #stop(id: string, entry: Entry, { drainMs }: StopOptions): void {
+    const wasClaimed = entry.claim.isMade;
+    entry.claim.giveUp();
+    if (entry.state.phase === 'elsewhere') {
+      if (wasClaimed) this.#changes.fire({ kind: 'state', id, before: entry.state });
+      return;
+    }
     if (!isActive(entry.state)) {
       this.#setState(id, entry, STOPPED);
       return;
@@ -236,7 +299,7 @@ export class ForwardModel implements Disposable {
     if (entry?.generation !== event.generation) return;
     if (event.type === 'lost') this.#onLost(id, entry, event);
     else this.#apply(id, entry, event);
-    if (event.type === 'stopped' && entry.state.phase === 'stopped' && entry.startAgain !== undefined) this.start(id, entry.startAgain);
+    if (event.type === 'stopped' && (entry.state.phase === 'stopped' || entry.state.phase === 'elsewhere') && entry.startAgain !== undefined) this.start(id, entry.startAgain);
   }
 
   #onLost(id: string, entry: Entry, event: Extract<ForwardEvent, { type: 'lost' }>): void {
@@ -247,6 +310,7 @@ export class ForwardModel implements Disposable {
     const { type, generation, at, failure, isUnbound = false } = event;
     const delayMs = this.#retryDelayMs(entry, failure);
     if (delayMs === undefined) {
+      if (failure.code === 'running-elsewhere') entry.claim.make('if-owner-goes');
       // Before anybody hears of the failure and starts it anew: the plane stops by id.
       this.#runner.stop(id, generation);
       this.#apply(id, entry, { type, generation, at, failure });
@@ -259,10 +323,12 @@ export class ForwardModel implements Disposable {
 
   /** How long to wait before the next try; undefined when this failure is final. */
   #retryDelayMs(entry: Entry, failure: Failure): number | undefined {
-    if (!mayHeal(failure, entry.wasUp) || !entry.isPersistent) return undefined;
+    const isFromOther = (failure.code === 'running-elsewhere' && entry.elsewhere === undefined) || (failure.code === 'address-in-use' && entry.claim.isHeir);
+    if (!isFromOther && (!mayHeal(failure, entry.wasUp) || !entry.isPersistent)) return undefined;
     const now = this.#clock.now();
     entry.retries = entry.retries.filter((at) => now - at < RETRY_WINDOW_MS);
     if (entry.retries.length >= MAX_RETRIES) return undefined;
+    if (isFromOther) return HEIR_RETRY_MS;
     const attempt = 'attempt' in entry.state ? entry.state.attempt : 1;
     return backoffMs(attempt, this.#chance());
   }
@@ -282,7 +348,9 @@ export class ForwardModel implements Disposable {
     this.#setState(id, entry, transition(entry.state, event));
   }
 
-  #setState(id: string, entry: Entry, state: ForwardState): void {
+  /** What does not run here is where it runs. */
+  #setState(id: string, entry: Entry, wanted: ForwardState): void {
+    const state = entry.elsewhere === undefined ? wanted : heardOf(wanted, entry.elsewhere, this.#clock.now());
     if (state === entry.state) return;
     const before = entry.state;
     entry.state = state;
@@ -313,6 +381,7 @@ function endLimit(entry: Entry): void {
   entry.limit = undefined;
 }
 
-function snapshot({ definition, state, traffic, limit }: Entry): Forward {
-  return { definition, state, traffic, ...(limit === undefined ? {} : { stopsAt: limit.stopsAt }) };
+function snapshot({ definition, state, traffic, limit, claim }: Entry): Forward {
+  const isClaimed = state.phase === 'elsewhere' && claim.isMade;
+  return { definition, state, traffic, ...(limit === undefined ? {} : { stopsAt: limit.stopsAt }), ...(isClaimed ? { isClaimed } : {}) };
 }

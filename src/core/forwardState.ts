@@ -36,11 +36,22 @@ export type ForwardState =
   | { readonly phase: 'retrying'; readonly generation: number; readonly attempt: number; readonly since: number; readonly retryAt: number; readonly failure: Failure; readonly bound: Bound | undefined }
   /** With `drainUntil`, open connections may finish until then. */
   | { readonly phase: 'stopping'; readonly generation: number; readonly since: number; readonly drainUntil?: number }
-  | { readonly phase: 'failed'; readonly since: number; readonly failure: Failure };
+  | { readonly phase: 'failed'; readonly since: number; readonly failure: Failure }
+  /** Not here, but in another window of the editor; `since` is when it came to its phase there, as far as is known here. */
+  | { readonly phase: 'elsewhere'; readonly since: number; readonly running: RunElsewhere };
 
 export type Phase = ForwardState['phase'];
 
 type ActiveState = Extract<ForwardState, { generation: number }>;
+
+/** How a forward stands where it runs. */
+export type ActivePhase = ActiveState['phase'];
+
+/** A forward as the window that runs it tells the others. */
+export interface RunElsewhere {
+  readonly phase: ActivePhase;
+  readonly openConnections: number;
+}
 
 /** What happens to a forward. All but `start` belong to the run whose generation they carry; stale ones are dropped. */
 export type ForwardEvent =
@@ -84,6 +95,15 @@ export function transition(state: ForwardState, event: ForwardEvent): ForwardSta
   }
 }
 
+/** The state once another window has said how it runs the forward, or, with `undefined`, that it no longer does. What runs here goes on. */
+export function heardOf(state: ForwardState, running: RunElsewhere | undefined, at: number): ForwardState {
+  if (running === undefined) return state.phase === 'elsewhere' ? STOPPED : state;
+  if (isActive(state)) return state;
+  if (state.phase !== 'elsewhere') return { phase: 'elsewhere', since: at, running };
+  if (state.running.phase !== running.phase) return { phase: 'elsewhere', since: at, running };
+  return state.running.openConnections === running.openConnections ? state : { ...state, running };
+}
+
 export const STOPPED: ForwardState = { phase: 'stopped' };
 
 /** True while the forward holds, or is about to hold, something that a stop has to free. */
@@ -120,6 +140,7 @@ function started(state: ForwardState, event: EventOf<'start'>): ForwardState {
   switch (state.phase) {
     case 'stopped':
     case 'failed':
+    case 'elsewhere':
       return { ...common, attempt: 1, bound: undefined };
     case 'retrying':
       return { ...common, attempt: state.attempt + 1, bound: state.bound };

@@ -12,6 +12,7 @@ import type { Clock } from '../core/ports.ts';
 import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
 import { copyAs, sshCommandsFor } from './copyAsFlow.ts';
 import type { DiagnosisView } from './diagnosisView.ts';
+import { stopElsewhere, takeOverHere, tellElsewhere, type OtherWindowsActions } from './elsewhereFlow.ts';
 import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
 import { formatCount, withoutLinks } from './format.ts';
@@ -28,6 +29,7 @@ export interface CommandOptions {
   readonly model: ForwardModel;
   readonly clock: Clock;
   readonly picker: ForwardPicker;
+  readonly windows: OtherWindowsActions;
   readonly flowContext: () => Promise<FlowContext>;
   /** Shows a forward in the view, selected and unfolded. */
   readonly reveal: (forwardId: string) => Promise<void>;
@@ -52,7 +54,8 @@ export function registerCommands(options: CommandOptions): Disposable {
 /** One that waits for its connections can still be stopped at once. */
 const isStoppable = ({ state }: Forward): boolean => isActive(state) && (state.phase !== 'stopping' || isDraining(state));
 const isUp = ({ state }: Forward): boolean => state.phase === 'listening';
-const isStartable = ({ state }: Forward): boolean => state.phase === 'stopped' || state.phase === 'failed' || state.phase === 'retrying';
+const isElsewhere = ({ state }: Forward): boolean => state.phase === 'elsewhere';
+const isStartable = (forward: Forward): boolean => isElsewhere(forward) || forward.state.phase === 'stopped' || forward.state.phase === 'failed' || forward.state.phase === 'retrying';
 /** How long what is connected may take to finish. */
 const DRAIN_MS = 60_000;
 
@@ -60,10 +63,13 @@ const isAny = (): boolean => true;
 const isOwn = ({ definition }: Forward): boolean => !isReadOnly(definition);
 const isOffered = ({ definition }: Forward): boolean => isReadOnly(definition);
 
-function lifecycleActions({ model, clock, picker, flowContext, reveal }: CommandOptions): Record<string, Action> {
-  const startVisibly = (id: string): void => {
-    model.start(id);
-    showStartProgress(model, id, clock);
+function lifecycleActions({ model, clock, picker, windows, flowContext, reveal }: CommandOptions): Record<string, Action> {
+  const startVisibly = (ids: readonly string[]): void => {
+    for (const id of ids) {
+      model.start(id);
+      showStartProgress(model, id, clock);
+    }
+    void tellElsewhere(model, windows, ids);
   };
   return {
     [COMMANDS.forwardPort]: async (text) => {
@@ -73,17 +79,22 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
         const definition = defineForward(model, spec);
         if (definition === undefined) continue;
         model.put(definition);
-        startVisibly(definition.id);
         ids.push(definition.id);
       }
+      startVisibly(ids);
       const [first] = ids;
       if (first !== undefined) await reveal(first);
     },
     [COMMANDS.start]: async (...args) => {
-      for (const { definition } of await picker.resolve(args, isStartable, 'Start')) startVisibly(definition.id);
+      startVisibly(idsOf(await picker.resolve(args, isStartable, 'Start')));
     },
     [COMMANDS.stop]: async (...args) => {
-      for (const { definition } of await picker.resolve(args, isStoppable, 'Stop')) model.stop(definition.id);
+      const forwards = await picker.resolve(args, (forward) => isStoppable(forward) || isElsewhere(forward), 'Stop');
+      for (const { definition } of forwards) model.stop(definition.id);
+      for (const { definition } of forwards.filter(isElsewhere)) await stopElsewhere(model, windows, definition.id);
+    },
+    [COMMANDS.takeOver]: async (...args) => {
+      for (const { definition } of await picker.resolve(args, isElsewhere, 'Take Over')) await takeOverHere(model, windows, definition.id);
     },
     [COMMANDS.drain]: async (...args) => {
       for (const { definition } of await picker.resolve(args, isUp, 'Stop When Connections End')) model.stop(definition.id, { drainMs: DRAIN_MS });
@@ -93,12 +104,16 @@ function lifecycleActions({ model, clock, picker, flowContext, reveal }: Command
     },
     [COMMANDS.startAll]: () => {
       // What ssh_config merely offers is started one by one.
-      for (const { definition } of model.forwards.filter(isOwn)) startVisibly(definition.id);
+      startVisibly(idsOf(model.forwards.filter(isOwn)));
     },
     [COMMANDS.stopAll]: () => {
       for (const { definition } of model.forwards) model.stop(definition.id);
     },
   };
+}
+
+function idsOf(forwards: readonly Forward[]): string[] {
+  return forwards.map(({ definition }) => definition.id);
 }
 
 function editingActions({ model, picker, flowContext, proxyLogins }: CommandOptions): Record<string, Action> {

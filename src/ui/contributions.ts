@@ -5,6 +5,7 @@ export const COMMANDS = {
   stop: 'culvert.stop',
   drain: 'culvert.drain',
   restart: 'culvert.restart',
+  takeOver: 'culvert.takeOver',
   edit: 'culvert.edit',
   rename: 'culvert.rename',
   remove: 'culvert.remove',

@@ -51,7 +51,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   readonly #events = new EventEmitter<RunnerEvent>();
   readonly #traffic = new EventEmitter<RunnerTraffic>();
   readonly #owned = new DisposableStore();
-  #isWatching = false;
+  readonly #watchers = new Set<string>();
 
   readonly onEvent: Event<RunnerEvent> = this.#events.event;
   readonly onTraffic: Event<RunnerTraffic> = this.#traffic.event;
@@ -62,7 +62,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     this.#clock = clock;
     this.#log = log;
     this.#owned.add(host.onEvent((event) => { this.#onPlaneEvent(event); }));
-    this.#owned.add(host.onDidStart(() => { if (this.#isWatching) this.#tellWatching(); }));
+    this.#owned.add(host.onDidStart(() => { if (this.#watchers.size > 0) this.#tellWatching(); }));
     this.#owned.add(host.onDidCrash((reason) => { this.#onCrash(reason); }));
   }
 
@@ -93,11 +93,12 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     this.#host.request('probe', undefined).catch((error: unknown) => { this.#log.write('debug', `probe: ${toFailure(error).detail}`); });
   }
 
-  /** Turns live traffic on while somebody looks; off, the plane counts but does not report. */
-  setWatching(isWatching: boolean): void {
-    if (this.#isWatching === isWatching) return;
-    this.#isWatching = isWatching;
-    if (this.#host.isRunning) this.#tellWatching();
+  /** Turns live traffic on while anybody looks; off, the plane counts but does not report. */
+  setWatching(isWatching: boolean, who: 'view' | 'other-windows' = 'view'): void {
+    const before = this.#watchers.size > 0;
+    if (isWatching) this.#watchers.add(who);
+    else this.#watchers.delete(who);
+    if (before !== this.#watchers.size > 0 && this.#host.isRunning) this.#tellWatching();
   }
 
   dispose(): void {
@@ -185,7 +186,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   }
 
   #tellWatching(): void {
-    this.#host.request('watch', { isWatching: this.#isWatching }).catch((error: unknown) => {
+    this.#host.request('watch', { isWatching: this.#watchers.size > 0 }).catch((error: unknown) => {
       this.#log.write('debug', `watch: ${toFailure(error).detail}`);
     });
   }

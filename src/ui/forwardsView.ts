@@ -6,7 +6,6 @@ import type { Clock } from '../core/ports.ts';
 import { ConnectedPrograms } from './connectedPrograms.ts';
 import { SECTION, SETTINGS, VIEWS } from './contributions.ts';
 import { formatCount } from './format.ts';
-import type { PlaneRunner } from './forwardRunner.ts';
 import type { ForwardStore } from './forwardStore.ts';
 import { ForwardsTree, type TreeNode } from './forwardsTree.ts';
 import { LoopbackShadows } from './loopbackShadows.ts';
@@ -14,7 +13,8 @@ import { LoopbackShadows } from './loopbackShadows.ts';
 export interface ViewOptions {
   readonly model: ForwardModel;
   readonly store: ForwardStore;
-  readonly runner: PlaneRunner;
+  /** Asks for live numbers while the view can be seen. */
+  readonly setWatching: (isWatching: boolean) => void;
   readonly clock: Clock;
 }
 
@@ -87,7 +87,7 @@ export class ForwardsView implements Disposable {
   }
 
   #setVisible(isVisible: boolean): void {
-    this.#options.runner.setWatching(isVisible);
+    this.#options.setWatching(isVisible);
     this.#tick?.dispose();
     this.#tick = undefined;
     if (isVisible) this.#scheduleTick();

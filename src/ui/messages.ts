@@ -18,6 +18,7 @@ export type Remedy =
   | { readonly kind: 'copy'; readonly title: string; readonly text: string }
   /** One of Culvert's own, without the section. */
   | { readonly kind: 'open-setting'; readonly setting: string }
+  | { readonly kind: 'take-over' }
   | { readonly kind: 'diagnose' }
   | { readonly kind: 'show-log' };
 
@@ -44,6 +45,7 @@ export function remediesFor({ source }: Pick<ForwardDefinition, 'source'>, remed
 
 const RETRY: Remedy = { kind: 'retry' };
 const EDIT: Remedy = { kind: 'edit' };
+const TAKE_OVER: Remedy = { kind: 'take-over' };
 const SHOW_LOG: Remedy = { kind: 'show-log' };
 
 /** A reserved port plus this is what is offered in its place: 80 → 8080. */
@@ -55,7 +57,7 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
   'running-elsewhere': (facts) => ({
     summary: 'running in another window',
     sentence: `Another window of this editor forwards ${facts.listener()} already, and programs can use it. Stop it there to run it here.`,
-    remedies: [RETRY],
+    remedies: [TAKE_OVER],
   }),
   'permission-denied': explainPermissionDenied,
   'address-not-available': (facts) => (facts.socket().path !== '' ? { ...describeSocketUnavailable(facts.socket()), remedies: [RETRY, EDIT] } : {

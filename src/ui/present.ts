@@ -1,7 +1,7 @@
 import { bracketed, dialableHost, formatEndpoint, formatHostPort, isLoopback, isSocketPath, isWildcard, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
 import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import { isProxy, isThroughSsh, listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
-import { boundOf, isDraining, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
+import { boundOf, isDraining, type ForwardState, type Progress, type RunElsewhere, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
 import { formatEndpoints } from '../core/portRange.ts';
 import { describeReach, fallbacksOf, speakSpec } from './describeSpec.ts';
@@ -113,6 +113,22 @@ export function describeState({ definition: { spec }, state, traffic }: Forward,
       return !isDraining(state) || traffic.openConnections === 0 ? 'stopping' : `stopping, ${formatCount(traffic.openConnections, connectionNoun(spec))} left`;
     case 'failed':
       return explain(state.failure).summary;
+    case 'elsewhere':
+      return `in another window · ${describeRun(state.running, spec)}`;
+  }
+}
+
+/** As the window that runs it would say it, as far as it tells. */
+function describeRun({ phase, openConnections }: RunElsewhere, spec: ForwardSpec): string {
+  switch (phase) {
+    case 'listening':
+    case 'stopping':
+      return openConnections === 0 ? phase : `${phase}, ${formatCount(openConnections, connectionNoun(spec))}`;
+    case 'idle':
+      return 'listening, connects on demand';
+    case 'starting':
+    case 'retrying':
+      return phase;
   }
 }
 
@@ -124,6 +140,7 @@ export function connectionNoun({ kind }: ForwardSpec): string {
 /** As `describeState`, without times and counts: for what is not drawn again as they go on. */
 function describeSteadily({ definition, state }: Named): string {
   if (state.phase === 'retrying') return `retrying, ${explain(state.failure).summary}`;
+  if (state.phase === 'elsewhere') return `in another window · ${describeRun({ ...state.running, openConnections: 0 }, definition.spec)}`;
   if (state.phase === 'listening') return state.complaint === undefined ? 'listening' : `listening, ${explain(state.complaint.failure).summary}`;
   return state.phase === 'starting' ? 'starting' : describeState({ definition, state, traffic: NO_TRAFFIC }, 0);
 }
@@ -171,13 +188,10 @@ function iconOf(state: ForwardState): Icon {
     case 'retrying':
       return { id: 'sync', color: 'charts.yellow' };
     case 'failed':
-      return isElsewhere(state) ? { id: 'multiple-windows' } : { id: 'error', color: 'charts.red' };
+      return { id: 'error', color: 'charts.red' };
+    case 'elsewhere':
+      return { id: 'multiple-windows' };
   }
-}
-
-/** Its port is served, by another window of the editor: nothing is wrong. */
-function isElsewhere(state: ForwardState): boolean {
-  return state.phase === 'failed' && state.failure.code === 'running-elsewhere';
 }
 
 const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
@@ -307,11 +321,11 @@ export interface StatusSummary {
 
 export function presentStatus(all: readonly Forward[]): StatusSummary | undefined {
   // What ssh_config merely offers is nothing that the user has to do with yet.
-  const forwards = all.filter(({ definition, state }) => !isReadOnly(definition) || state.phase !== 'stopped');
+  const forwards = all.filter(({ definition, state }) => !isReadOnly(definition) || (state.phase !== 'stopped' && state.phase !== 'elsewhere'));
   if (forwards.length === 0) return undefined;
   const count = (...phases: ForwardState['phase'][]): number => forwards.filter(({ state }) => phases.includes(state.phase)).length;
   const listening = count('listening', 'idle');
-  const failed = forwards.filter(({ state }) => state.phase === 'failed' && !isElsewhere(state)).length;
+  const failed = count('failed');
   const busy = count('starting', 'retrying', 'stopping');
   const wanted = listening + failed + busy;
   const lines = forwards.map((forward) => `${titleOf(forward)}: ${describeSteadily(forward)}`);

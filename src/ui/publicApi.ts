@@ -48,7 +48,8 @@ export class PublicApi implements CulvertApi {
     if (model.get(id) === undefined) model.put(definition);
     this.#holders.set(id, (this.#holders.get(id) ?? 0) + 1);
     const hold = onDispose(() => { this.#release(id); });
-    model.start(id);
+    // What another window runs is not this caller's to wait for.
+    if (model.get(id)?.state.phase !== 'elsewhere') model.start(id);
     try {
       const forward = await settled(model, id);
       const { login } = forward.definition;
@@ -114,12 +115,13 @@ export class PublicApi implements CulvertApi {
   }
 }
 
-/** Resolves when the forward listens and its tunnel is up, or opens for whoever connects; rejects when it fails, is stopped or is removed. */
+/** Resolves when the forward listens and its tunnel is up, or opens for whoever connects; rejects when it fails, is stopped, is removed or runs in another window. */
 async function settled(model: ForwardModel, id: string): Promise<Forward> {
   const forward = await until(model, id, (candidate) => candidate === undefined
-    || candidate.state.phase === 'listening' || candidate.state.phase === 'idle' || candidate.state.phase === 'failed' || candidate.state.phase === 'stopped');
+    || candidate.state.phase === 'listening' || candidate.state.phase === 'idle' || candidate.state.phase === 'failed' || candidate.state.phase === 'stopped' || candidate.state.phase === 'elsewhere');
   if (forward?.state.phase === 'listening' || forward?.state.phase === 'idle') return forward;
   if (forward?.state.phase === 'failed') throw errorOf(forward.state.failure);
+  if (forward?.state.phase === 'elsewhere') throw errorOf({ code: 'running-elsewhere', detail: 'another window runs it', context: { ...forward.definition.spec.listen } });
   // A restart passes through `stopped` and has gone on by now.
   if (isRunning(model.get(id))) return settled(model, id);
   throw errorOf({ code: 'cancelled', detail: 'the forward was stopped', context: {} });

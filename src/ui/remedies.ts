@@ -52,6 +52,8 @@ export function titleOfRemedy(remedy: Remedy): string {
       return remedy.title;
     case 'open-setting':
       return 'Open the Setting';
+    case 'take-over':
+      return 'Take Over';
     case 'diagnose':
       return 'Why Doesn\'t It Work?';
     case 'show-log':
@@ -83,6 +85,9 @@ export async function applyRemedy(model: ForwardModel, forwardId: string, remedy
       return;
     case 'open-setting':
       await vscode.commands.executeCommand('workbench.action.openSettings', `${SECTION}.${remedy.setting}`);
+      return;
+    case 'take-over':
+      await vscode.commands.executeCommand(COMMANDS.takeOver, forwardId);
       return;
     case 'diagnose':
       await vscode.commands.executeCommand(COMMANDS.diagnose, forwardId);

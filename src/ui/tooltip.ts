@@ -12,7 +12,7 @@ const MINUTE_MS = 60_000;
 
 /** The whole story of a forward in a few lines, with what is to be warned of; every text goes in as text, never as markdown. */
 export function tooltipOf(forward: Forward, now: number, warning?: string): vscode.MarkdownString {
-  const { definition, state, traffic, stopsAt } = forward;
+  const { definition, state, traffic, stopsAt, isClaimed } = forward;
   const tooltip = new vscode.MarkdownString('', true);
   const line = (text: string): void => {
     appendWords(tooltip, text);
@@ -26,6 +26,7 @@ export function tooltipOf(forward: Forward, now: number, warning?: string): vsco
   if (reach !== '') line(`${reach.charAt(0).toUpperCase()}${reach.slice(1)}.`);
   if (definition.login !== undefined && isProxy(definition.spec)) line(`Login needed: programs log in to it as ${definition.login}.`);
   line(`State: ${isWell(state) ? 'listening' : describeState(forward, now)}${ageOf(state, now)}`);
+  if (isClaimed === true) line('It starts here when that window closes.');
   if (definition.isOnDemand === true) line('On demand: the tunnel opens for the first connection, and closes when idle.');
   if (stopsAt !== undefined) line(`Stops by itself in ${formatRemaining(stopsAt - now)}.`);
   else if (definition.stopAfterMinutes !== undefined) line(`Stops by itself after ${formatRemaining(definition.stopAfterMinutes * MINUTE_MS)} of running.`);

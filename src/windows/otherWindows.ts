@@ -1,49 +1,174 @@
-import { readdir, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { watch, type FSWatcher } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { windowAddress, type WindowReport } from './windowAddress.ts';
+import { EventEmitter, type Event } from '../core/event.ts';
+import type { Disposable } from '../core/lifecycle.ts';
+import type { Clock } from '../core/ports.ts';
+import { Paced } from './paced.ts';
+import { windowAddress } from './windowAddress.ts';
+import { WindowLink } from './windowLink.ts';
+import type { WindowRun } from './windowMessages.ts';
 
-/** A report is a line; more than this is not one. */
-const MAX_REPORT_LENGTH = 1_000_000;
+/** How often the folder is looked through, whatever its watcher says: not every file system tells. */
+const LOOK_MS = 5_000;
+
+/** After a connection ended: a window that went may have left its socket. */
+const LOOK_AGAIN_MS = 1_000;
 
 /** A window that is stopped in a debugger accepts and says nothing. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 500;
 
-/** Asks the other windows whether one of them runs this very forward. Never rejects; windows that are gone are forgotten. */
-export async function isForwardedElsewhere(folder: string, forward: string): Promise<boolean> {
-  const names = await readdir(folder).catch(() => []);
-  const pids = names.filter((name) => /^\d+$/.test(name) && name !== String(process.pid)).map(Number);
-  const reports = await Promise.all(pids.map((pid) => askWindow(folder, pid)));
-  return reports.some((report) => report?.forwards.includes(forward) === true);
+/** How long a window takes at most to say that it has got what it was starting, its pause between two reports included. */
+const DECISION_MS = 1_500;
+
+/** Something is new in the other windows. */
+export interface WindowsChange {
+  /** What ran in a window that is gone. */
+  readonly orphans: ReadonlySet<string>;
 }
 
-async function askWindow(folder: string, pid: number): Promise<WindowReport | undefined> {
-  try {
-    return parseReport(await readAll(windowAddress(folder, pid)));
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ECONNREFUSED' || (code === 'ENOENT' && process.platform === 'win32')) await rm(join(folder, String(pid)), { force: true });
-    return undefined;
-  }
-}
+const NO_ORPHANS: WindowsChange = { orphans: new Set() };
 
-function readAll(address: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(address);
-    let text = '';
-    socket.setEncoding('utf8');
-    socket.on('data', (chunk: string) => {
-      text += chunk;
-      if (text.length > MAX_REPORT_LENGTH) socket.destroy(new Error('not a report'));
+/** The other editor windows of this user, with what runs there. */
+export class OtherWindows implements Disposable {
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #links = new Map<number, WindowLink>();
+  readonly #changes = new EventEmitter<WindowsChange>();
+  readonly #lookSoon: Paced;
+  #watcher: FSWatcher | undefined;
+  #nextLook: Disposable | undefined;
+  #isLooking = false;
+  #isDisposed = false;
+
+  readonly onDidChange: Event<WindowsChange> = this.#changes.event;
+
+  /** `folder` is that of every window's `WindowServer`. */
+  constructor(folder: string, clock: Clock) {
+    this.#folder = folder;
+    this.#clock = clock;
+    this.#lookSoon = new Paced(clock, LOOK_AGAIN_MS, () => {
+      void this.#look();
+      return true;
     });
-    socket.setTimeout(PATIENCE_MS, () => { socket.destroy(new Error('no answer')); });
-    socket.once('end', () => { resolve(text); });
-    socket.once('error', reject);
-  });
-}
+  }
 
-function parseReport(text: string): WindowReport | undefined {
-  const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null || !('forwards' in value) || !Array.isArray(value.forwards)) return undefined;
-  return { forwards: value.forwards.filter((forward) => typeof forward === 'string') };
+  /** Settles when every window that is there has said what runs in it, or has had half a second to. Never rejects. */
+  async start(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 }).catch(() => undefined);
+    if (this.#isDisposed) return;
+    this.#watch();
+    this.#lookEverySoOften();
+    await this.#look();
+    await this.#until(() => !this.#isAnySilent(), PATIENCE_MS);
+  }
+
+  /** The run of a forward, by its notation; the one that has its port, if several windows want it. */
+  find(text: string): WindowRun | undefined {
+    const runs = this.#runsOf(text);
+    return runs.find(({ isBound }) => isBound) ?? runs[0];
+  }
+
+  /** Whether another window has what a forward listens on; waits for one that is about to get it or to fail. Never rejects. */
+  async isServed(text: string): Promise<boolean> {
+    await this.#look();
+    for (const link of this.#links.values()) link.ask(this.#clock.now());
+    const isServed = (): boolean => this.#runsOf(text).some(({ isBound }) => isBound);
+    await this.#until(() => isServed() || !this.#isAnySilent(), PATIENCE_MS);
+    await this.#until(() => isServed() || !this.#runsOf(text).some(({ phase }) => phase === 'starting'), DECISION_MS);
+    return isServed();
+  }
+
+  /** Asks the window that runs a forward to stop it; false when none does. */
+  askToStop(text: string, isHandOver: boolean): boolean {
+    const wanted = this.find(text);
+    const link = [...this.#links.values()].find(({ runs }) => wanted !== undefined && runs.includes(wanted));
+    if (wanted === undefined || link === undefined) return false;
+    link.send({ kind: 'stop', id: wanted.id, isHandOver });
+    return true;
+  }
+
+  /** Whether somebody sees the numbers of the other windows: if not, they need not count for this one. */
+  setLooking(isLooking: boolean): void {
+    if (this.#isLooking === isLooking) return;
+    this.#isLooking = isLooking;
+    for (const link of this.#links.values()) link.send({ kind: 'look', isLooking });
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#watcher?.close();
+    this.#nextLook?.dispose();
+    this.#lookSoon.dispose();
+    this.#changes.dispose();
+    for (const link of this.#links.values()) link.dispose();
+  }
+
+  #runsOf(text: string): readonly WindowRun[] {
+    return [...this.#links.values()].flatMap(({ runs }) => runs.filter((run) => run.text === text));
+  }
+
+  #isAnySilent(): boolean {
+    const since = this.#clock.now() - PATIENCE_MS;
+    return [...this.#links.values()].some((link) => link.isSilentSince(since));
+  }
+
+  #watch(): void {
+    try {
+      this.#watcher = watch(this.#folder, { persistent: false }, () => { void this.#look(); });
+      this.#watcher.on('error', () => { this.#watcher?.close(); });
+    } catch {
+      // Too many watchers: it is looked through now and then all the same.
+    }
+  }
+
+  #lookEverySoOften(): void {
+    this.#nextLook = this.#clock.after(LOOK_MS, () => {
+      void this.#look();
+      this.#lookEverySoOften();
+    });
+  }
+
+  async #look(): Promise<void> {
+    const names = await readdir(this.#folder).catch(() => []);
+    if (this.#isDisposed) return;
+    for (const name of names) {
+      const pid = Number(name);
+      if (/^\d+$/.test(name) && pid !== process.pid && !this.#links.has(pid)) this.#connect(pid);
+    }
+  }
+
+  #connect(pid: number): void {
+    const link = new WindowLink(windowAddress(this.#folder, pid), {
+      onReport: () => { this.#changes.fire(NO_ORPHANS); },
+      onClose: (isDead) => { this.#onClose(pid, link, isDead); },
+    });
+    this.#links.set(pid, link);
+    link.ask(this.#clock.now());
+    if (this.#isLooking) link.send({ kind: 'look', isLooking: true });
+  }
+
+  #onClose(pid: number, link: WindowLink, isDead: boolean): void {
+    this.#links.delete(pid);
+    if (this.#isDisposed) return;
+    if (isDead) void rm(join(this.#folder, String(pid)), { force: true }).catch(() => undefined);
+    else this.#lookSoon.ask();
+    // What was being stopped there was not wanted any more.
+    const left = link.runs.filter(({ phase }) => phase !== 'stopping');
+    this.#changes.fire({ orphans: new Set(left.map(({ text }) => text)) });
+  }
+
+  /** Settles when it is so, or after a while. */
+  #until(isSo: () => boolean, patienceMs: number): Promise<void> {
+    if (isSo() || this.#isDisposed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.dispose();
+        subscription.dispose();
+        resolve();
+      };
+      const timer = this.#clock.after(patienceMs, end);
+      const subscription = this.#changes.event(() => { if (isSo()) end(); });
+    });
+  }
 }

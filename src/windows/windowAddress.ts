@@ -4,9 +4,3 @@ import { join } from 'node:path';
 export function windowAddress(folder: string, pid: number): string {
   return process.platform === 'win32' ? String.raw`\\.\pipe\culvert-window-${String(pid)}` : join(folder, String(pid));
 }
-
-/** What a window answers to whoever connects: one line of JSON, then the end. */
-export interface WindowReport {
-  /** The forwards that listen in the window, in the notation of Forward Port. */
-  readonly forwards: readonly string[];
-}

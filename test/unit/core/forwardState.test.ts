@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../../../src/core/failure.ts';
-import { boundOf, isActive, STOPPED, transition, type Bound, type ForwardEvent, type ForwardState, type Phase } from '../../../src/core/forwardState.ts';
+import { boundOf, heardOf, isActive, STOPPED, transition, type Bound, type ForwardEvent, type ForwardState, type Phase } from '../../../src/core/forwardState.ts';
 
 const NOW = 5_000;
 const failure: Failure = { code: 'connection-lost', detail: 'reset', context: {} };
@@ -20,6 +20,7 @@ const STATES: Readonly<Record<string, ForwardState>> = {
   retryingBound: { phase: 'retrying', generation: 7, attempt: 3, since: 1, retryAt: 9_000, failure, bound },
   stopping: { phase: 'stopping', generation: 7, since: 1 },
   draining: { phase: 'stopping', generation: 7, since: 1, drainUntil: 61_000 },
+  elsewhere: { phase: 'elsewhere', since: 1, running: { phase: 'listening', openConnections: 2 } },
 };
 
 const EVENTS: Readonly<Record<string, ForwardEvent>> = {
@@ -112,13 +113,14 @@ const CHANGES: Readonly<Record<string, Readonly<Record<string, ForwardState>>>> 
   },
   stopping: { stopped: STOPPED },
   draining: { stop: stopping, stopped: STOPPED },
+  elsewhere: { start: freshStart },
 };
 
 const PAIRS = Object.keys(STATES).flatMap((state) => Object.keys(EVENTS).map((event) => [state, event] as const));
 
 describe('what happens to a forward', () => {
   it('is decided for every state and every event', () => {
-    const phases: readonly Phase[] = ['stopped', 'starting', 'listening', 'idle', 'retrying', 'stopping', 'failed'];
+    const phases: readonly Phase[] = ['stopped', 'starting', 'listening', 'idle', 'retrying', 'stopping', 'failed', 'elsewhere'];
     expect(new Set(Object.values(STATES).map(({ phase }) => phase))).toEqual(new Set(phases));
     const types: readonly ForwardEvent['type'][] = ['start', 'progress', 'bound', 'up', 'idle', 'waking', 'destination', 'lost', 'stop', 'stopped'];
     expect(new Set(Object.values(EVENTS).map(({ type }) => type))).toEqual(new Set(types));
@@ -141,6 +143,27 @@ describe('what happens to a forward', () => {
     const before = JSON.stringify([STATES, EVENTS]);
     for (const [state, event] of PAIRS) transition(STATES[state]!, EVENTS[event]!);
     expect(JSON.stringify([STATES, EVENTS])).toBe(before);
+  });
+});
+
+describe('what another window says', () => {
+  const said = { phase: 'listening', openConnections: 2 } as const;
+
+  it.each(Object.keys(STATES))('changes nothing of what runs here, and is where the others run: %s', (name) => {
+    const state = STATES[name]!;
+    const next = heardOf(state, { ...said }, NOW);
+    if (isActive(state) || name === 'elsewhere') expect(next).toBe(state);
+    else expect(next).toEqual({ phase: 'elsewhere', since: NOW, running: said });
+  });
+
+  it.each(Object.keys(STATES))('ends with its running there, and with nothing else: %s', (name) => {
+    const state = STATES[name]!;
+    expect(heardOf(state, undefined, NOW)).toBe(name === 'elsewhere' ? STOPPED : state);
+  });
+
+  it('keeps its age while only the numbers change', () => {
+    expect(heardOf(STATES.elsewhere!, { ...said, openConnections: 3 }, NOW)).toEqual({ phase: 'elsewhere', since: 1, running: { ...said, openConnections: 3 } });
+    expect(heardOf(STATES.elsewhere!, { ...said, phase: 'stopping' }, NOW)).toEqual({ phase: 'elsewhere', since: NOW, running: { ...said, phase: 'stopping' } });
   });
 });
 

@@ -61,15 +61,17 @@ function setup() {
     forget: async (key: string) => { passwords.delete(key); },
   };
   const proxyLogins = new ProxyLogins(vault, new PromptQueue(), async () => undefined, new FakeLog());
+  const asked: string[] = [];
   registerCommands({
     proxyLogins,
+    windows: { stop: async (id) => { asked.push(`stop ${id}`); return id !== 'hung'; }, takeOver: async (id) => { asked.push(`take over ${id}`); return id !== 'hung'; } },
     model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, remedyActions: { removeStaleSocket: async () => undefined },
     diagnosis: { show: async (id) => { diagnosed.push(id); }, forwardIdOf: (uri) => (uri === REPORT ? 'a' : undefined), copyReport: async () => undefined },
     forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
     flowContext: async () => ({ hosts: [{ alias: 'bastion', detail: '' }], recent: [], portHint: () => undefined, proposePort: async (port) => port }),
   });
   const texts = (): string[] => world.model.forwards.map(({ definition: { spec }, state }) => `${formatForward(spec)} ${state.phase}`);
-  return { ...world, revealed, diagnosed, texts, passwords };
+  return { ...world, revealed, diagnosed, texts, passwords, asked };
 }
 
 /** Runs a command and answers its boxes one after the other. */
@@ -112,6 +114,39 @@ describe('Forward Port', () => {
     await run(COMMANDS.forwardPort, [], '-R 9000:localhost:3000 me@bastion');
     expect(texts()).toHaveLength(1);
     expect(editor.said).toEqual([expect.stringContaining('without end')]);
+  });
+});
+
+describe('a forward that another window runs', () => {
+  const THERE = { phase: 'listening', openConnections: 0 } as const;
+
+  it('is not started, and says so once, for all of them', async () => {
+    const { model, runner, texts } = setup();
+    for (const [id, spec] of [['a', LOCAL], ['b', REMOTE]] as const) {
+      model.put(define(id, { spec, name: id }));
+      model.setElsewhere(id, THERE);
+    }
+    await run(COMMANDS.start, ['a']);
+    await run(COMMANDS.startAll, []);
+    expect(texts()).toEqual(['5432:db:5432 me@bastion elsewhere', '-R 9000:localhost:3000 me@bastion elsewhere']);
+    expect(runner.orders).toEqual([]);
+    expect(editor.said).toEqual([
+      'a runs in another window of this editor, and starts here when that window closes.', '2 forwards run in another window of this editor, and start here when that window closes.',
+    ]);
+  });
+
+  it('is stopped where it runs, and taken over from there; one that hangs is said to', async () => {
+    const { model, asked } = setup();
+    for (const id of ['a', 'hung', 'mine']) model.put(define(id, { name: id }));
+    for (const id of ['a', 'hung']) model.setElsewhere(id, THERE);
+    model.start('mine');
+    for (const id of ['a', 'hung', 'mine']) await run(COMMANDS.stop, [id]);
+    for (const id of ['a', 'hung']) await run(COMMANDS.takeOver, [id]);
+    expect(asked).toEqual(['stop a', 'stop hung', 'take over a', 'take over hung']);
+    expect(editor.said).toEqual([
+      'hung: the window that runs it does not answer. It goes on there.', 'hung: the window that runs it does not answer. It starts here when that window closes.',
+    ]);
+    expect(model.get('mine')?.state.phase).toBe('stopped');
   });
 });
 

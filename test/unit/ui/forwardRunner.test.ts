@@ -350,6 +350,14 @@ describe('a worker that dies', () => {
     expect(methods().slice(5)).toEqual(['start']);
   });
 
+  it('goes on counting while anybody watches, here or in another window', async () => {
+    const { host, runner } = setup();
+    runner.start(define('a'), 1);
+    await turn();
+    for (const [isIt, who] of [[true, 'other-windows'], [true, 'view'], [false, 'view'], [false, 'other-windows']] as const) runner.setWatching(isIt, who);
+    expect(host.requests.slice(1)).toEqual([true, false].map((isWatching) => ({ method: 'watch', params: { isWatching } })));
+  });
+
   it('and comes back: the forwards that were up run again, under the model, and the others do not', async () => {
     const { host, runner, clock } = setup();
     const model = new ForwardModel(runner, clock, () => 0);

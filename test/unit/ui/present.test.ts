@@ -3,7 +3,7 @@ import type { HostPort } from '../../../src/core/address.ts';
 import type { CloseReason, Connection, ConnectionPhase } from '../../../src/core/forward.ts';
 import { NO_TRAFFIC } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
-import type { Bound, ForwardState, StartStep } from '../../../src/core/forwardState.ts';
+import type { ActivePhase, Bound, ForwardState, StartStep } from '../../../src/core/forwardState.ts';
 import { describeSpec, isWide } from '../../../src/ui/describeSpec.ts';
 import { presentAddresses } from '../../../src/ui/listenRows.ts';
 import {
@@ -13,6 +13,7 @@ import {
 import { BOTH_LOOPBACKS, connectionOf, define, failure, DYNAMIC, forwardOf, LOCAL, NOW, RELAY, REMOTE, REMOTE_DYNAMIC, STATES, UDP } from './samples.ts';
 
 const listening = (changes: Partial<Extract<ForwardState, { phase: 'listening' }>>): ForwardState => ({ ...STATES.listening, ...changes } as ForwardState);
+const elsewhere = (phase: ActivePhase, openConnections: number): ForwardState => ({ phase: 'elsewhere', since: NOW, running: { phase, openConnections } });
 const listenOn = (listen: HostPort): ForwardSpec => ({ ...LOCAL, listen });
 const MISSING: Bound['missing'] = { address: { host: '::1', port: 5432 }, failure: failure('address-in-use', { host: '::1', port: 5432 }) };
 
@@ -87,6 +88,12 @@ describe('the state, in words', () => {
     [STATES.retrying, 'retrying in 4 s, server does not answer'],
     [STATES.stopping, 'stopping'],
     [STATES.failed, 'login failed'],
+    [STATES.elsewhere, 'in another window · listening, 2 connections'],
+    [elsewhere('listening', 0), 'in another window · listening'],
+    [elsewhere('stopping', 1), 'in another window · stopping, 1 connection'],
+    [elsewhere('idle', 0), 'in another window · listening, connects on demand'],
+    [elsewhere('starting', 0), 'in another window · starting'],
+    [elsewhere('retrying', 1), 'in another window · retrying'],
   ])('%#: %s', (state, text) => {
     expect(describeState(forwardOf(state), NOW)).toBe(text);
   });
@@ -160,7 +167,7 @@ describe('the row of a forward', () => {
   it('has a shape of its own for each state that matters, colour or not', () => {
     const complaining = listening({ complaint: { failure: failure('destination-refused'), at: NOW } });
     const iconOf = (state: ForwardState): string => presentForward(forwardOf(state), NOW, true).icon.id;
-    const shapes = [STATES.stopped, STATES.starting, STATES.listening, complaining, STATES.retrying, STATES.failed].map(iconOf);
+    const shapes = [STATES.stopped, STATES.starting, STATES.listening, complaining, STATES.retrying, STATES.failed, STATES.elsewhere].map(iconOf);
     expect(new Set(shapes).size).toBe(shapes.length);
   });
 });
@@ -314,6 +321,7 @@ describe('the status bar', () => {
     [['listening', 'listening', 'stopped'], '$(plug) 2', false, 'Culvert: 2 forwards listening'],
     [['stopped'], '$(plug) 0', false, 'Culvert: 0 forwards listening'],
     [['listening', 'retrying'], '$(sync~spin) 1/2', false, 'Culvert: 1 forward listening, 1 on the way'],
+    [['listening', 'elsewhere'], '$(plug) 1', false, 'Culvert: 1 forward listening'],
     [['starting'], '$(sync~spin) 0/1', false, 'Culvert: 0 forwards listening, 1 on the way'],
     [['listening', 'failed', 'starting'], '$(warning) 1/3', true, 'Culvert: 1 forward listening, 1 on the way, 1 failed'],
   ])('of %j', (phases, text, isWarning, spoken) => {
@@ -322,6 +330,12 @@ describe('the status bar', () => {
 
   it('lists every forward with its state', () => {
     expect(status('listening', 'failed')?.lines).toEqual(['5432 → db:5432: listening', '5432 → db:5432: login failed']);
+    // Without a count: it is not drawn again for each connection.
+    expect(status('elsewhere')?.lines).toEqual(['5432 → db:5432: in another window · listening']);
+  });
+
+  it('is hidden while another window runs what ssh_config offers', () => {
+    expect(presentStatus([forwardOf(STATES.elsewhere, { origin: 'ssh-config' })])).toBeUndefined();
   });
 });
 

@@ -129,6 +129,15 @@ describe('ensureForward', () => {
     expect(await proxy.promise).toMatchObject({ id: 'mine', login: 'me' });
   });
 
+  it('rejects where another window runs the forward, and waits for nothing', async () => {
+    const world = setup();
+    world.model.put(define('mine'));
+    world.model.setElsewhere('mine', { phase: 'listening', openConnections: 0 });
+    await expect(world.api.ensureForward(TEXT)).rejects.toMatchObject({ code: 'running-elsewhere', message: expect.stringContaining('port 5432') as string });
+    expect(world.api.forwards).toMatchObject([{ id: 'mine', state: 'elsewhere', bound: [] }]);
+    expect(world.model.get('mine')).not.toHaveProperty('isClaimed');
+  });
+
   it('rejects with code and words when it fails, and leaves nothing behind', async () => {
     const world = setup();
     const { promise, id } = await world.ensure();

@@ -57,6 +57,7 @@ export const STATES: Readonly<Record<ForwardState['phase'], ForwardState>> = {
   retrying: { phase: 'retrying', generation: 1, attempt: 1, since: NOW, retryAt: NOW + 4_000, failure: failure('connect-timeout'), bound: undefined },
   stopping: { phase: 'stopping', generation: 1, since: NOW },
   failed: { phase: 'failed', since: NOW, failure: failure('auth-failed') },
+  elsewhere: { phase: 'elsewhere', since: NOW, running: { phase: 'listening', openConnections: 2 } },
 };
 
 /** Writes down what it is told, and says what the test tells it to. */

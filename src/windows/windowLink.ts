@@ -1,0 +1,71 @@
+import { connect, type Socket } from 'node:net';
+import type { Disposable } from '../core/lifecycle.ts';
+import { LineReader } from './lineReader.ts';
+import { formatRequest, MAX_REPORT_LENGTH, MAX_REQUEST_LENGTH, readAnswered, readReport, type WindowRequest, type WindowRun } from './windowMessages.ts';
+
+export interface LinkEvents {
+  /** It has said what runs there, or that it has answered. */
+  onReport(): void;
+  /** It is over. `isDead` when nobody listens there; whoever does answers at least the connection. */
+  onClose(isDead: boolean): void;
+}
+
+/** The connection to one other window. One that hangs keeps what it said last: its forwards go on. */
+export class WindowLink implements Disposable {
+  readonly #socket: Socket;
+  #runs: readonly WindowRun[] = [];
+  #asked = 0;
+  #answered = 0;
+  #askedAt = 0;
+
+  constructor(address: string, events: LinkEvents) {
+    const lines = new LineReader(MAX_REPORT_LENGTH);
+    const socket = connect(address);
+    this.#socket = socket;
+    let isDead = false;
+    socket.unref();
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk: string) => {
+      const complete = lines.push(chunk);
+      if (complete === undefined) socket.destroy();
+      for (const line of complete ?? []) this.#read(line);
+      if (complete !== undefined && complete.length > 0) events.onReport();
+    });
+    socket.on('error', (error) => {
+      const code = 'code' in error ? error.code : undefined;
+      isDead = code === 'ECONNREFUSED' || (code === 'ENOENT' && process.platform === 'win32');
+    });
+    socket.on('close', () => { events.onClose(isDead); });
+  }
+
+  /** What runs there, as it said last. */
+  get runs(): readonly WindowRun[] {
+    return this.#runs;
+  }
+
+  /** Has it say what runs there now. */
+  ask(now: number): void {
+    this.#asked += 1;
+    this.#askedAt = now;
+    this.send({ kind: 'ask', number: this.#asked });
+  }
+
+  /** Whether it has been asked later than that, and has not answered. */
+  isSilentSince(time: number): boolean {
+    return this.#answered !== this.#asked && this.#askedAt > time;
+  }
+
+  send(request: WindowRequest): void {
+    // For one that hangs, no more is kept than that.
+    if (this.#socket.writableLength < MAX_REQUEST_LENGTH) this.#socket.write(formatRequest(request));
+  }
+
+  /** `onClose` is called all the same. */
+  dispose(): void {
+    this.#socket.destroy();
+  }
+  #read(line: string): void {
+    this.#runs = readReport(line) ?? this.#runs;
+    this.#answered = readAnswered(line) ?? this.#answered;
+  }
+}

@@ -1,0 +1,187 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/system/clock.ts';
+import { OtherWindows } from '../../src/windows/otherWindows.ts';
+import { readReport, type WindowRun } from '../../src/windows/windowMessages.ts';
+import { WindowServer } from '../../src/windows/windowServer.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fakeClock.ts';
+import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
+
+const RUN: WindowRun = { id: 'a', text: '8080:far:80', phase: 'listening', isBound: true, openConnections: 0 };
+
+let folder: TemporaryFolder;
+let clock: FakeClock;
+let runs: readonly WindowRun[];
+let server: WindowServer;
+let client: Socket;
+let lines: string[];
+
+beforeEach(async () => {
+  folder = await createTemporaryFolder('window-server');
+  clock = new FakeClock();
+  runs = [RUN];
+  server = new WindowServer({ folder: folder.path, clock, report: () => runs });
+  await server.start();
+  lines = [];
+  client = connect(folder.join(String(process.pid)));
+  client.setEncoding('utf8');
+  let text = '';
+  client.on('data', (chunk: string) => {
+    text += chunk;
+    lines = text.split('\n').slice(0, -1);
+  });
+  client.on('error', () => undefined);
+  client.write('{"kind":"ask","number":1}\n');
+  await eventually(() => lines.length === 2);
+  expect([readReport(lines[0] ?? ''), lines[1]]).toEqual([[RUN], '{"answered":1}']);
+});
+
+afterEach(async () => {
+  client.destroy();
+  server.dispose();
+  await folder.remove();
+});
+
+const count = (openConnections: number): void => {
+  runs = [{ ...RUN, openConnections }];
+  server.changed();
+};
+const last = (): readonly WindowRun[] | undefined => readReport(lines.at(-1) ?? '');
+
+describe('a window', () => {
+  it('says what changes in it, twice a second at most', async () => {
+    for (let ms = 0, open = 1; ms < 900; ms += 100, open += 1) {
+      count(open);
+      clock.advance(100);
+    }
+    await eventually(() => last()?.[0]?.openConnections === 5);
+    expect(lines).toHaveLength(4);
+    clock.advance(500);
+    await eventually(() => last()?.[0]?.openConnections === 9);
+    expect(lines).toHaveLength(5);
+  });
+
+  it('says nothing when nothing has changed, unless asked', async () => {
+    for (let times = 0; times < 10; times += 1) {
+      server.changed();
+      clock.advance(1_000);
+    }
+    count(1);
+    clock.advance(1_000);
+    await eventually(() => last()?.[0]?.openConnections === 1);
+    expect(lines).toHaveLength(3);
+    client.write('{"kind":"ask","number":2}\n');
+    await eventually(() => lines.length === 5);
+    expect(lines.slice(3)).toEqual([lines[2], '{"answered":2}']);
+  });
+
+  it('keeps one report for a window that does not read, and gives it the latest after', async () => {
+    client.pause();
+    const text = 'x'.repeat(700);
+    for (let round = 1; round <= 200; round += 1) {
+      runs = Array.from({ length: 400 }, (_, index) => ({ ...RUN, id: String(index), text, openConnections: round }));
+      server.changed();
+      clock.advance(1_000);
+    }
+    client.resume();
+    await eventually(() => last()?.[0]?.openConnections === 200);
+    // Of 200 reports those that the system held, and one that was kept.
+    expect(lines.length).toBeLessThan(20);
+  });
+
+  it('passes on what it is asked for, and hangs up on whoever talks nonsense without end', async () => {
+    const requests: unknown[] = [];
+    const looking: boolean[] = [];
+    server.onRequest((request) => { requests.push(request); });
+    server.onDidChangeLooking((isLooking) => { looking.push(isLooking); });
+    client.write('nonsense\n{"kind":"look","isLooking":true}\n{"kind":"stop","id":"a","isHandOver":false}\n');
+    await eventually(() => requests.length === 1);
+    expect(requests).toEqual([{ kind: 'stop', id: 'a', isHandOver: false }]);
+    expect(looking).toEqual([true]);
+    client.write('x'.repeat(100_000));
+    await eventually(() => client.closed);
+    await eventually(() => looking.length === 2);
+    expect(looking).toEqual([true, false]);
+  });
+
+  it('is away at once when it ends, and its socket with it', async () => {
+    server.dispose();
+    await eventually(() => client.closed);
+    expect(existsSync(folder.join(String(process.pid)))).toBe(false);
+  });
+});
+
+describe('the others', () => {
+  it('find a window that comes, forget what is dead, and leave alone what is none', async () => {
+    // Left by processes that are gone, and a name that is no process.
+    const stale = createServer();
+    await new Promise<void>((resolve) => { stale.listen(folder.join('~stale'), resolve); });
+    await writeFile(folder.join('notes'), '');
+    await writeFile(folder.join('99999999'), '');
+    const windows = new OtherWindows(folder.path, systemClock);
+    await windows.start();
+    await eventually(() => !existsSync(folder.join('99999999')));
+    expect(existsSync(folder.join('notes'))).toBe(true);
+    const peer = createServer((socket) => { socket.on('error', () => undefined).on('data', () => { socket.write(`{"forwards":[${JSON.stringify(RUN)}]}\n`); }); });
+    await new Promise<void>((resolve) => { peer.listen(folder.join('99999998'), resolve); });
+    await eventually(() => windows.find(RUN.text) !== undefined);
+    expect(windows.find('8081:far:80')).toBeUndefined();
+    expect(await windows.isServed(RUN.text)).toBe(true);
+    for (const each of [stale, peer]) each.close();
+    windows.dispose();
+  });
+
+  it('hang up on a window that never ends its line', async () => {
+    const closed = new Promise<void>((resolve) => {
+      const peer = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('close', () => {
+          peer.close();
+          resolve();
+        });
+        socket.write('x'.repeat(2_000_000));
+      });
+      peer.listen(folder.join('99999997'));
+    });
+    const windows = new OtherWindows(folder.path, systemClock);
+    await windows.start();
+    await closed;
+    windows.dispose();
+  });
+
+  it('wait for a window that is about to bind, and not for long for one that says nothing', async () => {
+    const fake = new FakeClock();
+    const starting = { ...RUN, phase: 'starting', isBound: false };
+    const report = (run: unknown, answered: number): string => `${JSON.stringify({ forwards: [run] })}\n${JSON.stringify({ answered })}\n`;
+    let peerSocket: Socket | undefined;
+    const waiting = createServer((socket) => {
+      peerSocket = socket;
+      let asked = 0;
+      socket.on('error', () => undefined);
+      socket.on('data', () => { socket.write(report(starting, ++asked)); });
+    });
+    await new Promise<void>((resolve) => { waiting.listen(folder.join('99999996'), resolve); });
+    const windows = new OtherWindows(folder.path, fake);
+    await windows.start();
+    expect(windows.find(RUN.text)).toMatchObject({ isBound: false });
+    let isServed: boolean | undefined;
+    void windows.isServed(RUN.text).then((value) => { isServed = value; });
+    // The next look, and how long it may take to decide.
+    await eventually(() => fake.pending === 2);
+    expect(isServed).toBeUndefined();
+    peerSocket?.write(report(RUN, 2));
+    await eventually(() => isServed === true);
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => { silent.listen(folder.join('99999995'), resolve); });
+    let isOtherServed: boolean | undefined;
+    void windows.isServed('8081:far:80').then((value) => { isOtherServed = value; });
+    await eventually(() => fake.pending === 2);
+    fake.advance(500);
+    await eventually(() => isOtherServed === false);
+    windows.dispose();
+    for (const each of [waiting, silent]) each.close();
+  });
+});

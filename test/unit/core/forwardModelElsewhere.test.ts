@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest';
+import type { RunElsewhere } from '../../../src/core/forwardState.ts';
+import { PERSISTENT, setup } from './modelSetup.ts';
+
+const THERE: RunElsewhere = { phase: 'listening', openConnections: 2 };
+const STOPPING: RunElsewhere = { phase: 'stopping', openConnections: 0 };
+const ELSEWHERE = { phase: 'elsewhere', running: THERE };
+
+describe('a forward that another window runs', () => {
+  it('shows how it stands there, and is not started here', () => {
+    const { model, runner, stateOf } = setup();
+    model.setElsewhere('a', THERE);
+    expect(stateOf()).toMatchObject(ELSEWHERE);
+    expect(model.get('a')).not.toHaveProperty('isClaimed');
+    model.start('a');
+    expect(stateOf()).toMatchObject(ELSEWHERE);
+    expect(model.get('a')).toHaveProperty('isClaimed', true);
+    expect(runner.orders).toEqual([]);
+  });
+
+  it('tells of every change, and of none when there is none', () => {
+    const { model, changes } = setup();
+    model.setElsewhere('a', THERE);
+    changes.length = 0;
+    model.setElsewhere('a', { ...THERE });
+    expect(changes).toEqual([]);
+    model.setElsewhere('a', { ...THERE, openConnections: 3 });
+    model.start('a');
+    expect(changes.map(({ kind }) => kind)).toEqual(['state', 'state']);
+  });
+
+  it('goes on here where it runs here', () => {
+    const { model, stateOf, comeUp } = setup();
+    model.start('a');
+    comeUp();
+    model.setElsewhere('a', THERE);
+    expect(stateOf().phase).toBe('listening');
+    model.setElsewhere('a', undefined, true);
+    expect(stateOf().phase).toBe('listening');
+  });
+
+  it('is known at once where it was started too late', () => {
+    const { model, stateOf, lose, changes, runner } = setup();
+    model.start('a');
+    model.setElsewhere('a', THERE);
+    changes.length = 0;
+    lose('running-elsewhere');
+    expect(stateOf()).toMatchObject(ELSEWHERE);
+    // Never as failed on the way, or there would be a message.
+    expect(changes).toHaveLength(1);
+    expect(runner.orders).toEqual(['start a 1', 'stop a 1']);
+  });
+
+  it('is stopped there, and here only what waits for it', () => {
+    const { model, stateOf } = setup();
+    model.setElsewhere('a', THERE);
+    model.start('a');
+    model.stop('a');
+    expect(stateOf()).toMatchObject(ELSEWHERE);
+    expect(model.get('a')).not.toHaveProperty('isClaimed');
+    model.setElsewhere('a', undefined, true);
+    expect(stateOf().phase).toBe('stopped');
+  });
+});
+
+describe('when the window that ran it is gone', () => {
+  it.each(['started', 'told by its port'])('it starts where it was wanted: %s', (how) => {
+    const { model, stateOf, lose, generationOf } = setup();
+    if (how === 'started') model.setElsewhere('a', THERE);
+    model.start('a', PERSISTENT);
+    model.setElsewhere('a', THERE);
+    if (how !== 'started') lose('running-elsewhere');
+    expect(stateOf().phase).toBe('elsewhere');
+    model.setElsewhere('a', undefined, true);
+    expect(stateOf().phase).toBe('starting');
+    expect(generationOf()).toBe(how === 'started' ? 1 : 2);
+    expect(model.get('a')).not.toHaveProperty('isClaimed');
+  });
+
+  it('it does not where nobody wanted it', () => {
+    const { model, stateOf, runner } = setup();
+    model.setElsewhere('a', THERE);
+    model.setElsewhere('a', undefined, true);
+    expect(stateOf().phase).toBe('stopped');
+    expect(runner.orders).toEqual([]);
+  });
+
+  it('it does not where the user stopped it there', () => {
+    const { model, stateOf, clock } = setup();
+    model.setElsewhere('a', THERE);
+    model.start('a');
+    model.setElsewhere('a', STOPPING);
+    model.setElsewhere('a', undefined);
+    expect(stateOf().phase).toBe('stopped');
+    clock.advance(60_000);
+    // Somebody starts it again much later, and that window goes.
+    model.setElsewhere('a', THERE);
+    model.setElsewhere('a', undefined, true);
+    expect(stateOf().phase).toBe('stopped');
+  });
+
+  it('tries again while the system still holds the port, for two seconds', () => {
+    const { model, stateOf, lose, clock } = setup();
+    model.setElsewhere('a', THERE);
+    model.start('a');
+    model.setElsewhere('a', undefined, true);
+    lose('address-in-use');
+    expect(stateOf()).toMatchObject({ phase: 'retrying', retryAt: clock.now() + 200 });
+    clock.advance(200);
+    expect(stateOf().phase).toBe('starting');
+    clock.advance(2_000);
+    lose('address-in-use');
+    expect(stateOf()).toMatchObject({ phase: 'failed', failure: { code: 'address-in-use' } });
+  });
+
+  it('waits for a server that holds the port of the dead connection', () => {
+    const { model, stateOf, lose } = setup();
+    model.setElsewhere('a', THERE);
+    model.start('a');
+    model.setElsewhere('a', undefined, true);
+    lose('remote-bind-refused');
+    expect(stateOf().phase).toBe('retrying');
+  });
+
+  it('shows a third window that was faster, and waits for that one', () => {
+    const { model, stateOf, lose } = setup();
+    model.setElsewhere('a', THERE);
+    model.start('a');
+    model.setElsewhere('a', undefined, true);
+    model.setElsewhere('a', { phase: 'starting', openConnections: 0 });
+    lose('running-elsewhere');
+    expect(stateOf().phase).toBe('elsewhere');
+    model.setElsewhere('a', undefined, true);
+    expect(stateOf().phase).toBe('starting');
+  });
+
+  it('starts where the bind was lost to it a moment before', () => {
+    const { model, stateOf, lose, clock } = setup();
+    model.start('a');
+    lose('running-elsewhere');
+    expect(stateOf().phase).toBe('retrying');
+    clock.advance(200);
+    expect(stateOf().phase).toBe('starting');
+  });
+});
+
+describe('a forward that is handed over', () => {
+  it('starts when the other window has stopped it', () => {
+    const { model, stateOf, runner } = setup();
+    model.setElsewhere('a', THERE);
+    model.takeOver('a');
+    model.setElsewhere('a', STOPPING);
+    expect(runner.orders).toEqual([]);
+    model.setElsewhere('a', undefined);
+    expect(stateOf().phase).toBe('starting');
+  });
+
+  it('starts at once where no window runs it', () => {
+    const { model, stateOf } = setup();
+    model.takeOver('a');
+    expect(stateOf().phase).toBe('starting');
+  });
+
+  it('starts after a stop there that was under way', () => {
+    const { model, stateOf } = setup();
+    model.setElsewhere('a', STOPPING);
+    model.start('a');
+    model.setElsewhere('a', undefined);
+    expect(stateOf().phase).toBe('starting');
+  });
+
+  it.each(['before it has stopped', 'after'])('comes back to who gave it away when the taker goes, heard of %s', (when) => {
+    const { model, stateOf, comeUp, say } = setup();
+    model.start('a');
+    comeUp();
+    model.handOver('a');
+    if (when === 'after') say({ type: 'stopped' });
+    model.setElsewhere('a', THERE);
+    if (when !== 'after') say({ type: 'stopped' });
+    expect(stateOf()).toMatchObject(ELSEWHERE);
+    model.setElsewhere('a', undefined, true);
+    expect(stateOf().phase).toBe('starting');
+  });
+
+  it('stays with whoever else waits for it', () => {
+    const { model, stateOf, clock } = setup();
+    model.setElsewhere('a', THERE);
+    model.start('a');
+    model.setElsewhere('a', undefined);
+    clock.advance(4_000);
+    model.setElsewhere('a', THERE);
+    clock.advance(60_000);
+    model.setElsewhere('a', undefined, true);
+    expect(stateOf().phase).toBe('starting');
+  });
+
+  it('leaves no timer behind, removed or disposed of', () => {
+    const { model, clock } = setup();
+    for (const end of [() => { model.remove('a'); }, () => { model.dispose(); }]) {
+      model.put({ id: 'a', name: '', autoStart: false, origin: 'user', spec: { kind: 'relay', listen: { host: 'localhost', port: 1 }, connect: { host: 'far', port: 1 } } });
+      model.setElsewhere('a', THERE);
+      model.start('a');
+      model.setElsewhere('a', undefined);
+      expect(clock.pending).toBe(1);
+      end();
+      expect(clock.pending).toBe(0);
+    }
+  });
+});
