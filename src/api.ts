@@ -15,14 +15,18 @@ export interface CulvertApi {
   /**
    * Makes sure that a forward runs: the user's own if there is one that does the same, else a new one that lives until it
    * is disposed of. Resolves when the port listens and the tunnel is up; of a forward of the user's that is on demand, when
-   * the port listens: connecting to it opens the tunnel.
+   * the port listens: connecting to it opens the tunnel. One that another window of the editor runs serves as well, and
+   * starts here when that window closes.
    * @param forward the notation of Forward Port with the server after it, `5432:db:5432 me@bastion` or `-D 1080 me@bastion`, or the parts of it.
    * @throws {CulvertError} `code` is one of the failure codes; the forward is not left behind.
    */
   ensureForward(forward: string | ForwardRequest): Promise<EnsuredForward>;
-  /** Stops a forward; settles when it has stopped, at once when there is none with that id. */
+  /**
+   * Stops a forward, in whichever window runs it; settles when it has stopped, at once when there is none with that id.
+   * @throws {CulvertError} `running-elsewhere` when the window that runs it does not answer.
+   */
   stop(id: string): Promise<void>;
-  /** The open connections of a forward and the last ten that closed within a minute; empty when there is no such forward. */
+  /** The open connections of a forward and the last ten that closed within a minute; empty when there is no such forward, or another window runs it. */
   connections(id: string): Promise<readonly ConnectionInfo[]>;
 }
 
@@ -59,7 +63,7 @@ export interface ForwardInfo {
   readonly kind: 'local' | 'remote' | 'dynamic' | 'remote-dynamic' | 'relay' | 'udp';
   /** In the notation of Forward Port. */
   readonly text: string;
-  /** `idle`: it listens, and opens its tunnel for the first connection. `elsewhere`: another window of the editor runs it. */
+  /** `idle`: it listens, and opens its tunnel for the first connection. `elsewhere`: another window of the editor runs it, and `bound` tells whether it listens there. */
   readonly state: 'stopped' | 'starting' | 'listening' | 'idle' | 'retrying' | 'stopping' | 'failed' | 'elsewhere';
   /** What it really listens on, here or on the server as its kind says; empty unless it listens. */
   readonly bound: readonly ApiEndpoint[];

@@ -42,6 +42,7 @@ import { SshHosts } from './ui/sshHosts.ts';
 import { StatusBar } from './ui/statusBar.ts';
 import { Targets } from './ui/targets.ts';
 import { askTrust } from './ui/trustDialog.ts';
+import { windowsFolder } from './ui/windowsFolder.ts';
 import { OtherWindows } from './windows/otherWindows.ts';
 import { WindowServer } from './windows/windowServer.ts';
 
@@ -59,7 +60,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const sockets = new SocketFiles();
   const host = createPlaneHost(owned, join(context.extensionPath, 'dist', 'plane.js'), { trust, secrets, sockets, log });
 
-  const folder = join(context.globalStorageUri.fsPath, 'windows');
+  const folder = windowsFolder(context.globalStorageUri.fsPath);
   const windows = owned.add(new OtherWindows(folder, systemClock));
   const consent = new BindConsent(context.globalState, queue);
   const proxyLogins = new ProxyLogins(vault, queue, askSecret, log);
@@ -74,7 +75,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const runner = owned.add(new PlaneRunner(host, preparation, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
   const server = new WindowServer({ folder, clock: systemClock, report: () => runsOf(model) });
-  const shared = owned.add(new SharedForwards({ model, windows, server, clock: systemClock, setWatching: (isIt) => { runner.setWatching(isIt, 'other-windows'); } }));
+  const shared = owned.add(new SharedForwards({ model, windows, server, clock: systemClock, setWatching: (isIt) => { runner.setWatching(isIt, 'other-windows'); }, removeStaleSocket }));
   owned.add(new Comeback({ model, clock: systemClock, networkAddresses, probe: () => { runner.probe(); } }));
   const store = owned.add(new ForwardStore(model, log));
   const hosts = owned.add(new SshHosts(sshEnvironment));
@@ -105,7 +106,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   joinWindows(server, log);
   // What runs in another window is not started a second time, so that has to be known first.
   void windows.start().then(() => { if (running?.owned === owned) startByItself(model); });
-  return new PublicApi({ model, sshHosts: () => hosts.aliases(), connections: (id) => host.request('connections', { id }) });
+  return new PublicApi({ model, sshHosts: () => hosts.aliases(), connections: (id) => host.request('connections', { id }), stopElsewhere: (id) => shared.stop(id) });
 }
 
 /** Those who answer the plane, who are told what came of it, too. */

@@ -56,9 +56,9 @@ export type HopFact =
 export type DiagnosisFact =
   | HopFact
   | { readonly kind: 'configured'; readonly hops: readonly DiagnosedHop[] }
-  /** `isRunning`: the forward itself listens there; else it could. */
-  | { readonly kind: 'bindable'; readonly addresses: readonly Endpoint[]; readonly isRunning: boolean }
-  | { readonly kind: 'granted'; readonly address: Endpoint; readonly isRunning: boolean }
+  /** `isRunning`: the forward itself listens there, in this window of the editor or in another; else it could. */
+  | { readonly kind: 'bindable'; readonly addresses: readonly Endpoint[]; readonly isRunning: boolean; readonly isElsewhere?: true }
+  | { readonly kind: 'granted'; readonly address: Endpoint; readonly isRunning: boolean; readonly isElsewhere?: true }
   /** `probe` is what was asked for where no connection has asked for anything yet. */
   | { readonly kind: 'allowed'; readonly probe?: Endpoint }
   | { readonly kind: 'destination-found'; readonly addresses: readonly string[] }

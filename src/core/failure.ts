@@ -1,40 +1,43 @@
 /** Everything that can go wrong with a forward. Code branches on these, never on a message. */
-export type FailureCode =
-  | 'invalid-forward'
-  | 'address-in-use'
-  | 'running-elsewhere'
-  | 'permission-denied'
-  | 'address-not-available'
-  | 'bind-not-allowed'
-  | 'config-invalid'
-  | 'config-unsupported'
-  | 'host-not-found'
-  | 'host-unreachable'
-  | 'connect-refused'
-  | 'connect-timeout'
-  | 'not-ssh'
-  | 'handshake-failed'
-  | 'proxy-command-failed'
-  | 'connection-lost'
-  | 'keepalive-timeout'
-  | 'host-key-unknown'
-  | 'host-key-mismatch'
-  | 'host-key-revoked'
-  | 'host-key-rejected'
-  | 'known-hosts-unreadable'
-  | 'auth-failed'
-  | 'auth-cancelled'
-  | 'login-expired'
-  | 'identity-unreadable'
-  | 'remote-bind-refused'
-  | 'forwarding-prohibited'
-  | 'destination-refused'
-  | 'destination-unreachable'
-  | 'too-many-connections'
-  | 'too-many-open-files'
-  | 'cancelled'
-  | 'plane-crashed'
-  | 'internal';
+export const FAILURE_CODES = [
+  'invalid-forward',
+  'address-in-use',
+  'running-elsewhere',
+  'permission-denied',
+  'address-not-available',
+  'bind-not-allowed',
+  'config-invalid',
+  'config-unsupported',
+  'host-not-found',
+  'host-unreachable',
+  'connect-refused',
+  'connect-timeout',
+  'not-ssh',
+  'handshake-failed',
+  'proxy-command-failed',
+  'connection-lost',
+  'keepalive-timeout',
+  'host-key-unknown',
+  'host-key-mismatch',
+  'host-key-revoked',
+  'host-key-rejected',
+  'known-hosts-unreadable',
+  'auth-failed',
+  'auth-cancelled',
+  'login-expired',
+  'identity-unreadable',
+  'remote-bind-refused',
+  'forwarding-prohibited',
+  'destination-refused',
+  'destination-unreachable',
+  'too-many-connections',
+  'too-many-open-files',
+  'cancelled',
+  'plane-crashed',
+  'internal',
+] as const;
+
+export type FailureCode = typeof FAILURE_CODES[number];
 
 /** Facts for the sentence that explains a failure; plain values, so that they survive every boundary. */
 export type FailureContext = Readonly<Record<string, string | number | boolean | readonly string[]>>;

@@ -1,6 +1,6 @@
 import type { Endpoint } from './address.ts';
 import { isProxy, type ForwardSpec } from './forwardSpec.ts';
-import type { ForwardState } from './forwardState.ts';
+import type { ActiveState, ForwardState } from './forwardState.ts';
 
 /**
  * `user`: kept in the user's settings; `extension`: asked for through the API, gone when nobody holds it; `ssh-config`: offered
@@ -84,16 +84,27 @@ export interface Connection {
   readonly closeReason?: CloseReason;
 }
 
-/** What passes through a forward. `connections` holds the open ones and, for a while, those that just closed. */
-export interface Traffic {
+/** What passes through a forward, in all. */
+export interface TrafficTotals {
   readonly openConnections: number;
   readonly totalConnections: number;
   readonly bytesUp: number;
   readonly bytesDown: number;
+}
+
+/** What passes through a forward. `connections` holds the open ones and, for a while, those that just closed. */
+export interface Traffic extends TrafficTotals {
   readonly connections: readonly Connection[];
 }
 
 export const NO_TRAFFIC: Traffic = { openConnections: 0, totalConnections: 0, bytesUp: 0, bytesDown: 0, connections: [] };
+
+/** What another window tells of a forward that it runs. */
+export interface RunElsewhere {
+  readonly running: ActiveState;
+  readonly traffic: TrafficTotals;
+  readonly stopsAt?: number;
+}
 
 /** A forward as it is now: an immutable snapshot. */
 export interface Forward {

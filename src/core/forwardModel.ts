@@ -1,44 +1,19 @@
 import { backoffMs } from './backoff.ts';
-import { Claim, type ClaimKind } from './claim.ts';
+import type { ClaimKind } from './claim.ts';
 import { EventEmitter, type Event } from './event.ts';
 import { isTransient, type Failure } from './failure.ts';
-import { NO_TRAFFIC, type Forward, type ForwardDefinition, type Traffic } from './forward.ts';
-import { heardOf, isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState, type RunElsewhere } from './forwardState.ts';
+import type { Forward, ForwardDefinition, RunElsewhere, Traffic } from './forward.ts';
+import { heardOf, isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
 import { isSameSpec } from './forwardText.ts';
 import { DisposableStore, type Disposable } from './lifecycle.ts';
 import type { Clock, ForwardRunner } from './ports.ts';
+import { isSameTraffic, snapshotOf, trackForward, trafficElsewhere, type StartOptions, type TrackedForward } from './trackedForward.ts';
 
 /** What changed: the set of forwards or a definition, the state of one, or only what passes through one. */
 export type ForwardChange =
   | { readonly kind: 'definitions' }
   | { readonly kind: 'state'; readonly id: string; readonly before: ForwardState }
   | { readonly kind: 'traffic'; readonly id: string };
-
-export interface StartOptions {
-  /** Retry even a first start that fails, as for forwards that start by themselves while the network may still be away. */
-  readonly isPersistent: boolean;
-}
-
-interface Entry {
-  definition: ForwardDefinition;
-  state: ForwardState;
-  traffic: Traffic;
-  generation: number;
-  /** Whether a transient failure leads to a retry: it was up once, or was started to stay. */
-  isPersistent: boolean;
-  /** It listened once since it was started. */
-  wasUp: boolean;
-  /** Times of the retries so far, to give up on what never holds. */
-  retries: number[];
-  retryTimer: Disposable | undefined;
-  /** When it stops by itself, and what sees to that. */
-  limit: { readonly stopsAt: number; readonly timer: Disposable } | undefined;
-  /** How to start again once it has stopped; undefined when it is to stay stopped. */
-  startAgain: StartOptions | undefined;
-  /** How another window runs it, if one does. */
-  elsewhere: RunElsewhere | undefined;
-  readonly claim: Claim;
-}
 
 export interface StopOptions {
   /** What is connected may finish for so long; 0 ends it at once. */
@@ -60,7 +35,7 @@ const RETRY_WINDOW_MS = 10 * 60_000;
 
 /** The one source of truth about forwards: intents in, immutable snapshots and one change event out. */
 export class ForwardModel implements Disposable {
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, TrackedForward>();
   readonly #changes = new EventEmitter<ForwardChange>();
   readonly #owned = new DisposableStore();
   readonly #runner: ForwardRunner;
@@ -82,12 +57,12 @@ export class ForwardModel implements Disposable {
 
   /** All forwards, in the user's order. */
   get forwards(): readonly Forward[] {
-    return [...this.#entries.values()].map(snapshot);
+    return [...this.#entries.values()].map(snapshotOf);
   }
 
   get(id: string): Forward | undefined {
     const entry = this.#entries.get(id);
-    return entry === undefined ? undefined : snapshot(entry);
+    return entry === undefined ? undefined : snapshotOf(entry);
   }
 
   /** Adds a stopped forward, or changes the one with that id; one that runs with other poles, another server or another login is restarted. */
@@ -167,16 +142,19 @@ export class ForwardModel implements Disposable {
   }
 
   /** Takes in how another window runs a forward, or that none does any more; `isOrphaned` when the window went, and did not stop it. */
-  setElsewhere(id: string, running: RunElsewhere | undefined, isOrphaned = false): void {
+  setElsewhere(id: string, elsewhere: RunElsewhere | undefined, isOrphaned = false): void {
     const entry = this.#entries.get(id);
-    if (entry === undefined || (running === undefined && entry.elsewhere === undefined)) return;
-    entry.elsewhere = running;
-    if (running !== undefined) entry.claim.keep();
+    const before = entry?.elsewhere;
+    if (entry === undefined || (elsewhere === undefined && before === undefined)) return;
+    entry.elsewhere = elsewhere;
+    if (elsewhere !== undefined) entry.claim.keep();
     else if (entry.state.phase === 'elsewhere' && entry.claim.takeTurn(isOrphaned)) {
-      this.#inherit(id, entry);
+      this.#inherit(id, entry, isOrphaned ? before?.stopsAt : undefined);
       return;
     } else if (entry.claim.isMade) entry.claim.lapseSoon();
-    this.#setState(id, entry, heardOf(entry.state, running, this.#clock.now()));
+    this.#setState(id, entry, heardOf(entry.state, elsewhere?.running));
+    const traffic = trafficElsewhere(entry.elsewhere);
+    if (entry.state.phase === 'elsewhere' && !isSameTraffic(entry.traffic, traffic)) this.#setTraffic(id, entry, traffic);
   }
 
   restart(id: string): void {
@@ -202,10 +180,7 @@ export class ForwardModel implements Disposable {
   #put(definition: ForwardDefinition): void {
     const entry = this.#entries.get(definition.id);
     if (entry === undefined) {
-      this.#entries.set(definition.id, {
-        definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, limit: undefined, startAgain: undefined,
-        elsewhere: undefined, claim: new Claim(this.#clock),
-      });
+      this.#entries.set(definition.id, trackForward(definition, this.#clock));
       return;
     }
     const isSameForward = isSameSpec(entry.definition.spec, definition.spec) && entry.definition.isOnDemand === definition.isOnDemand && entry.definition.login === definition.login;
@@ -216,7 +191,7 @@ export class ForwardModel implements Disposable {
     if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
   }
 
-  #replace(definitions: readonly ForwardDefinition[], isReplaced: (entry: Entry) => boolean): void {
+  #replace(definitions: readonly ForwardDefinition[], isReplaced: (entry: TrackedForward) => boolean): void {
     const kept = new Set(definitions.map(({ id }) => id));
     for (const [id, entry] of this.#entries) {
       if (isReplaced(entry) && !kept.has(id)) this.#drop(id, entry);
@@ -226,7 +201,7 @@ export class ForwardModel implements Disposable {
     this.#changes.fire({ kind: 'definitions' });
   }
 
-  #drop(id: string, entry: Entry): void {
+  #drop(id: string, entry: TrackedForward): void {
     entry.retryTimer?.dispose();
     endLimit(entry);
     entry.claim.dispose();
@@ -243,7 +218,7 @@ export class ForwardModel implements Disposable {
     }
   }
 
-  #run(id: string, entry: Entry): void {
+  #run(id: string, entry: TrackedForward): void {
     const generation = ++this.#lastGeneration;
     entry.generation = generation;
     entry.startAgain = undefined;
@@ -253,20 +228,22 @@ export class ForwardModel implements Disposable {
     if (this.#isCurrent(id, entry, generation) && entry.state.phase === 'starting') this.#runner.start(entry.definition, generation);
   }
 
-  #inherit(id: string, entry: Entry): void {
+  /** `stopsAt`: its time goes on running. */
+  #inherit(id: string, entry: TrackedForward, stopsAt: number | undefined): void {
     entry.isPersistent = true;
     // It was up, there: a server may hold its port for a connection that is dead.
     entry.wasUp = true;
     entry.retries = [];
+    if (stopsAt !== undefined) this.#limitTo(id, entry, stopsAt);
     this.#run(id, entry);
   }
 
-  #claim(id: string, entry: Entry, kind: ClaimKind): void {
+  #claim(id: string, entry: TrackedForward, kind: ClaimKind): void {
     entry.claim.make(kind);
     this.#changes.fire({ kind: 'state', id, before: entry.state });
   }
 
-  #stop(id: string, entry: Entry, { drainMs }: StopOptions): void {
+  #stop(id: string, entry: TrackedForward, { drainMs }: StopOptions): void {
     const wasClaimed = entry.claim.isMade;
     entry.claim.giveUp();
     if (entry.state.phase === 'elsewhere') {
@@ -287,11 +264,14 @@ export class ForwardModel implements Disposable {
   }
 
   /** From now on, or not at all. */
-  #limit(id: string, entry: Entry): void {
+  #limit(id: string, entry: TrackedForward): void {
     const { stopAfterMinutes } = entry.definition;
     if (stopAfterMinutes === undefined || entry.limit !== undefined) return;
-    const spanMs = stopAfterMinutes * MINUTE_MS;
-    entry.limit = { stopsAt: this.#clock.now() + spanMs, timer: this.#clock.after(spanMs, () => { this.stop(id); }) };
+    this.#limitTo(id, entry, this.#clock.now() + stopAfterMinutes * MINUTE_MS);
+  }
+
+  #limitTo(id: string, entry: TrackedForward, stopsAt: number): void {
+    entry.limit = { stopsAt, timer: this.#clock.after(Math.max(0, stopsAt - this.#clock.now()), () => { this.stop(id); }) };
   }
 
   #onRunnerEvent(id: string, event: ForwardEvent): void {
@@ -302,7 +282,7 @@ export class ForwardModel implements Disposable {
     if (event.type === 'stopped' && (entry.state.phase === 'stopped' || entry.state.phase === 'elsewhere') && entry.startAgain !== undefined) this.start(id, entry.startAgain);
   }
 
-  #onLost(id: string, entry: Entry, event: Extract<ForwardEvent, { type: 'lost' }>): void {
+  #onLost(id: string, entry: TrackedForward, event: Extract<ForwardEvent, { type: 'lost' }>): void {
     if (entry.state.phase === 'retrying' || !isRunning(entry.state)) {
       this.#apply(id, entry, event);
       return;
@@ -322,7 +302,7 @@ export class ForwardModel implements Disposable {
   }
 
   /** How long to wait before the next try; undefined when this failure is final. */
-  #retryDelayMs(entry: Entry, failure: Failure): number | undefined {
+  #retryDelayMs(entry: TrackedForward, failure: Failure): number | undefined {
     const isFromOther = (failure.code === 'running-elsewhere' && entry.elsewhere === undefined) || (failure.code === 'address-in-use' && entry.claim.isHeir);
     if (!isFromOther && (!mayHeal(failure, entry.wasUp) || !entry.isPersistent)) return undefined;
     const now = this.#clock.now();
@@ -335,22 +315,25 @@ export class ForwardModel implements Disposable {
 
   #onTraffic(id: string, traffic: Traffic): void {
     const entry = this.#entries.get(id);
-    if (entry === undefined || !isActive(entry.state)) return;
+    if (entry !== undefined && isActive(entry.state)) this.#setTraffic(id, entry, traffic);
+  }
+
+  #setTraffic(id: string, entry: TrackedForward, traffic: Traffic): void {
     entry.traffic = traffic;
     this.#changes.fire({ kind: 'traffic', id });
   }
 
-  #isCurrent(id: string, entry: Entry, generation: number): boolean {
+  #isCurrent(id: string, entry: TrackedForward, generation: number): boolean {
     return this.#entries.get(id) === entry && entry.generation === generation;
   }
 
-  #apply(id: string, entry: Entry, event: ForwardEvent): void {
+  #apply(id: string, entry: TrackedForward, event: ForwardEvent): void {
     this.#setState(id, entry, transition(entry.state, event));
   }
 
   /** What does not run here is where it runs. */
-  #setState(id: string, entry: Entry, wanted: ForwardState): void {
-    const state = entry.elsewhere === undefined ? wanted : heardOf(wanted, entry.elsewhere, this.#clock.now());
+  #setState(id: string, entry: TrackedForward, wanted: ForwardState): void {
+    const state = entry.elsewhere === undefined ? wanted : heardOf(wanted, entry.elsewhere.running);
     if (state === entry.state) return;
     const before = entry.state;
     entry.state = state;
@@ -361,7 +344,7 @@ export class ForwardModel implements Disposable {
     }
     if (state.phase !== 'retrying') entry.retryTimer?.dispose();
     if (!isRunning(state)) endLimit(entry);
-    if (!isActive(state)) entry.traffic = NO_TRAFFIC;
+    if (!isActive(state)) entry.traffic = trafficElsewhere(state.phase === 'elsewhere' ? entry.elsewhere : undefined);
     this.#changes.fire({ kind: 'state', id, before });
   }
 }
@@ -376,12 +359,7 @@ function isRunning(state: ForwardState): boolean {
   return isActive(state) && state.phase !== 'stopping';
 }
 
-function endLimit(entry: Entry): void {
+function endLimit(entry: TrackedForward): void {
   entry.limit?.timer.dispose();
   entry.limit = undefined;
-}
-
-function snapshot({ definition, state, traffic, limit, claim }: Entry): Forward {
-  const isClaimed = state.phase === 'elsewhere' && claim.isMade;
-  return { definition, state, traffic, ...(limit === undefined ? {} : { stopsAt: limit.stopsAt }), ...(isClaimed ? { isClaimed } : {}) };
 }

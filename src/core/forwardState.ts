@@ -2,7 +2,9 @@ import type { Endpoint } from './address.ts';
 import type { Failure } from './failure.ts';
 
 /** What a forward is doing while it starts, in the order of doing. */
-export type StartStep = 'resolving' | 'connecting' | 'handshake' | 'checking-host-key' | 'logging-in' | 'binding';
+export const START_STEPS = ['resolving', 'connecting', 'handshake', 'checking-host-key', 'logging-in', 'binding'] as const;
+
+export type StartStep = typeof START_STEPS[number];
 
 /** The step, and for a chain of jump hosts the one it concerns. */
 export interface Progress {
@@ -37,21 +39,13 @@ export type ForwardState =
   /** With `drainUntil`, open connections may finish until then. */
   | { readonly phase: 'stopping'; readonly generation: number; readonly since: number; readonly drainUntil?: number }
   | { readonly phase: 'failed'; readonly since: number; readonly failure: Failure }
-  /** Not here, but in another window of the editor; `since` is when it came to its phase there, as far as is known here. */
-  | { readonly phase: 'elsewhere'; readonly since: number; readonly running: RunElsewhere };
+  /** Not here, but in another window of the editor, where it stands like that. */
+  | { readonly phase: 'elsewhere'; readonly since: number; readonly running: ActiveState };
 
 export type Phase = ForwardState['phase'];
 
-type ActiveState = Extract<ForwardState, { generation: number }>;
-
 /** How a forward stands where it runs. */
-export type ActivePhase = ActiveState['phase'];
-
-/** A forward as the window that runs it tells the others. */
-export interface RunElsewhere {
-  readonly phase: ActivePhase;
-  readonly openConnections: number;
-}
+export type ActiveState = Extract<ForwardState, { generation: number }>;
 
 /** What happens to a forward. All but `start` belong to the run whose generation they carry; stale ones are dropped. */
 export type ForwardEvent =
@@ -96,12 +90,12 @@ export function transition(state: ForwardState, event: ForwardEvent): ForwardSta
 }
 
 /** The state once another window has said how it runs the forward, or, with `undefined`, that it no longer does. What runs here goes on. */
-export function heardOf(state: ForwardState, running: RunElsewhere | undefined, at: number): ForwardState {
+export function heardOf(state: ForwardState, running: ActiveState | undefined): ForwardState {
   if (running === undefined) return state.phase === 'elsewhere' ? STOPPED : state;
   if (isActive(state)) return state;
-  if (state.phase !== 'elsewhere') return { phase: 'elsewhere', since: at, running };
-  if (state.running.phase !== running.phase) return { phase: 'elsewhere', since: at, running };
-  return state.running.openConnections === running.openConnections ? state : { ...state, running };
+  // It comes anew with every report.
+  const isSame = state.phase === 'elsewhere' && JSON.stringify(state.running) === JSON.stringify(running);
+  return isSame ? state : { phase: 'elsewhere', since: running.since, running };
 }
 
 export const STOPPED: ForwardState = { phase: 'stopped' };
@@ -111,9 +105,19 @@ export function isActive(state: ForwardState): state is ActiveState {
   return 'generation' in state;
 }
 
-/** True while programs can connect and nothing is known to be wrong with the way. */
+/** True while it listens in this window and nothing is known to be wrong with the way. */
 export function isListening({ phase }: ForwardState): boolean {
   return phase === 'listening' || phase === 'idle';
+}
+
+/** True while programs of this computer can connect, whichever window runs it. */
+export function isUsable(state: ForwardState): boolean {
+  return isListening(whereItRuns(state));
+}
+
+/** How the forward stands in the window that runs it, if one does. */
+export function whereItRuns(state: ForwardState): ForwardState {
+  return state.phase === 'elsewhere' ? state.running : state;
 }
 
 /** True while it stops as soon as what is connected has finished; until then it can still be stopped at once. */
@@ -122,13 +126,15 @@ export function isDraining(state: ForwardState): boolean {
 }
 
 /** What is wrong in this state, if anything: why it failed or is tried again, or what its last connection could not reach. */
-export function failureOf(state: ForwardState): Failure | undefined {
+export function failureOf(of: ForwardState): Failure | undefined {
+  const state = whereItRuns(of);
   if (state.phase === 'failed' || state.phase === 'retrying') return state.failure;
   return state.phase === 'listening' ? state.complaint?.failure : undefined;
 }
 
-/** What the forward listens on in this state, if anything. */
-export function boundOf(state: ForwardState): Bound | undefined {
+/** What the forward listens on in this state, here or in another window, if anything. */
+export function boundOf(of: ForwardState): Bound | undefined {
+  const state = whereItRuns(of);
   return 'bound' in state ? state.bound : undefined;
 }
 

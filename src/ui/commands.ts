@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { formatEndpoint, isSocketPath } from '../core/address.ts';
-import { failureOf, isActive, isDraining, isListening } from '../core/forwardState.ts';
+import { failureOf, isActive, isDraining, isUsable } from '../core/forwardState.ts';
 import { toFailure } from '../core/failure.ts';
 import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
@@ -12,7 +12,7 @@ import type { Clock } from '../core/ports.ts';
 import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
 import { copyAs, sshCommandsFor } from './copyAsFlow.ts';
 import type { DiagnosisView } from './diagnosisView.ts';
-import { stopElsewhere, takeOverHere, tellElsewhere, type OtherWindowsActions } from './elsewhereFlow.ts';
+import { restartElsewhere, stopElsewhere, takeOverHere, tellElsewhere, type OtherWindowsActions } from './elsewhereFlow.ts';
 import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
 import { formatCount, withoutLinks } from './format.ts';
@@ -71,6 +71,11 @@ function lifecycleActions({ model, clock, picker, windows, flowContext, reveal }
     }
     void tellElsewhere(model, windows, ids);
   };
+  const stopEverywhere = async (forwards: readonly Forward[]): Promise<void> => {
+    const elsewhere = idsOf(forwards.filter(isElsewhere));
+    for (const { definition } of forwards) model.stop(definition.id);
+    await stopElsewhere(model, windows, elsewhere);
+  };
   return {
     [COMMANDS.forwardPort]: async (text) => {
       const specs = await askForSpecs('Forward Port', typeof text === 'string' ? text : '', await flowContext());
@@ -90,25 +95,24 @@ function lifecycleActions({ model, clock, picker, windows, flowContext, reveal }
     },
     [COMMANDS.stop]: async (...args) => {
       const forwards = await picker.resolve(args, (forward) => isStoppable(forward) || isElsewhere(forward), 'Stop');
-      for (const { definition } of forwards) model.stop(definition.id);
-      for (const { definition } of forwards.filter(isElsewhere)) await stopElsewhere(model, windows, definition.id);
+      await stopEverywhere(forwards);
     },
     [COMMANDS.takeOver]: async (...args) => {
-      for (const { definition } of await picker.resolve(args, isElsewhere, 'Take Over')) await takeOverHere(model, windows, definition.id);
+      await takeOverHere(model, windows, idsOf(await picker.resolve(args, isElsewhere, 'Take Over')));
     },
     [COMMANDS.drain]: async (...args) => {
       for (const { definition } of await picker.resolve(args, isUp, 'Stop When Connections End')) model.stop(definition.id, { drainMs: DRAIN_MS });
     },
     [COMMANDS.restart]: async (...args) => {
-      for (const { definition } of await picker.resolve(args, isAny, 'Restart')) model.restart(definition.id);
+      const forwards = await picker.resolve(args, isAny, 'Restart');
+      for (const { definition } of forwards.filter((forward) => !isElsewhere(forward))) model.restart(definition.id);
+      await restartElsewhere(model, windows, idsOf(forwards.filter(isElsewhere)));
     },
     [COMMANDS.startAll]: () => {
       // What ssh_config merely offers is started one by one.
       startVisibly(idsOf(model.forwards.filter(isOwn)));
     },
-    [COMMANDS.stopAll]: () => {
-      for (const { definition } of model.forwards) model.stop(definition.id);
-    },
+    [COMMANDS.stopAll]: () => stopEverywhere(model.forwards),
   };
 }
 
@@ -246,7 +250,7 @@ function outwardActions({ model, picker, diagnosis, showLog, remedyActions, forg
     [COMMANDS.copyAs]: async (...args) => { await copyAs(await picker.resolve(args, isAny, 'Copy As')); },
     [COMMANDS.openInBrowser]: async (...args) => {
       // The browser is as good as any program at waking a tunnel on demand.
-      const isOpenable = ({ definition, state }: Forward): boolean => isListening(state) && canOpen(definition.spec);
+      const isOpenable = ({ definition, state }: Forward): boolean => isUsable(state) && canOpen(definition.spec);
       for (const forward of await picker.resolve(args, isOpenable, 'Open in Browser')) await openInBrowser(forward);
     },
     [COMMANDS.explain]: async (...args) => {

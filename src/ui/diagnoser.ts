@@ -51,15 +51,16 @@ export class Diagnoser {
     const { spec } = definition;
     const learn = (fact: DiagnosisFact): void => { tell({ type: 'fact', at: this.#clock.now(), fact }); };
     const bound = boundOf(state);
+    const running = { isRunning: true, ...(state.phase === 'elsewhere' ? { isElsewhere: true as const } : {}) };
     if (bound === undefined) await this.#preparation.allowBind(definition, signal);
     const target = isThroughSsh(spec) ? await this.#preparation.resolveTarget(spec, signal) : undefined;
     if (target !== undefined) learn(configurationOf(target));
-    if (bound !== undefined && !listensOnServer(spec)) learn({ kind: 'bindable', addresses: bound.addresses, isRunning: true });
+    if (bound !== undefined && !listensOnServer(spec)) learn({ kind: 'bindable', addresses: bound.addresses, ...running });
     signal.throwIfAborted();
     const id = `${definition.id}#${String(++this.#count)}`;
     const listening = this.#listen(id, tell, (hop) => {
       const [address] = bound?.addresses ?? [];
-      if (listensOnServer(spec) && address !== undefined && hop + 1 === target?.hops.length) learn({ kind: 'granted', address, isRunning: true });
+      if (listensOnServer(spec) && address !== undefined && hop + 1 === target?.hops.length) learn({ kind: 'granted', address, ...running });
     });
     try {
       const request = { id, listen: listenPole(spec), connect: connectPole(spec, target), isListening: bound !== undefined };

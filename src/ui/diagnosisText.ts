@@ -61,7 +61,8 @@ export function formatDiagnosis(forward: Forward, diagnosis: Diagnosis): Diagnos
   lines.push(`Why doesn't it work?  ${titleOf(forward)}`, ...(titleOf(forward) === notation ? [] : [notation]), '');
   const verdictLine = lines.length;
   titles.push(verdictLine);
-  const { status, title, sentences } = verdictOf(forward, diagnosis);
+  const { status, title, sentences: [...sentences] } = verdictOf(forward, diagnosis);
+  if (forward.state.phase === 'elsewhere') sentences.push('Another window of the editor runs this forward; this one looked for itself.');
   mark(status, [`${MARKS[status]} ${title}`, ...sentences.flatMap((sentence) => wrap(sentence, WIDTH - INDENT).map((line) => `${' '.repeat(INDENT)}${line}`))]);
   let heading = '';
   for (const rung of diagnosis.rungs) {
@@ -167,12 +168,17 @@ function detailsOf({ step, facts, status }: Rung, diagnosis: Diagnosis): string[
   return (step === 'host-key' && status === 'failed' ? [...details, 'not trusted'] : details).filter((detail) => detail !== '');
 }
 
+function describeHolder({ isRunning, isElsewhere }: Extract<DiagnosisFact, { kind: 'bindable' | 'granted' }>, otherwise: string): string {
+  if (!isRunning) return otherwise;
+  return isElsewhere === true ? 'this forward listens, in another window of the editor, on' : 'this forward listens on';
+}
+
 function describeFact(fact: DiagnosisFact, diagnosis: Diagnosis): string {
   switch (fact.kind) {
     case 'configured':
       return describeWay(fact.hops);
     case 'bindable':
-      return `${fact.isRunning ? 'this forward listens on' : 'free:'} ${formatList(fact.addresses.map(formatEndpoint))}`;
+      return `${describeHolder(fact, 'free:')} ${formatList(fact.addresses.map(formatEndpoint))}`;
     case 'found':
     case 'destination-found':
       return fact.addresses.join(', ');
@@ -187,7 +193,7 @@ function describeFact(fact: DiagnosisFact, diagnosis: Diagnosis): string {
     case 'key-trusted':
       return describeTrust(fact.trust);
     case 'granted':
-      return `${fact.isRunning ? 'this forward listens on' : 'granted:'} ${formatEndpoint(fact.address)} of ${hopName(diagnosis, diagnosis.hops.length - 1)}`;
+      return `${describeHolder(fact, 'granted:')} ${formatEndpoint(fact.address)} of ${hopName(diagnosis, diagnosis.hops.length - 1)}`;
     case 'allowed':
       return fact.probe === undefined ? '' : `tried with ${formatEndpoint(fact.probe)} as seen from ${hopName(diagnosis, diagnosis.hops.length - 1)}`;
     case 'passed-over':

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { EntryProblem } from '../core/forwardEntry.ts';
 import { isReadOnly, type Connection, type Forward } from '../core/forward.ts';
 import type { ForwardChange, ForwardModel } from '../core/forwardModel.ts';
-import { isActive } from '../core/forwardState.ts';
+import { isActive, whereItRuns } from '../core/forwardState.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, ROW_CONTEXTS } from './contributions.ts';
@@ -80,7 +80,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   /** Redraws the forwards whose rows no longer look as drawn: ages and countdowns that went on. */
   refreshAges(): void {
     for (const { definition, state } of this.#options.model.forwards) {
-      if (isActive(state)) this.#refreshForward(definition.id);
+      if (isActive(whereItRuns(state))) this.#refreshForward(definition.id);
     }
   }
 
@@ -201,7 +201,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     for (const connection of connections.slice(0, MAX_CONNECTION_ROWS)) {
       details.set(connectionId(forwardId, connection.id), JSON.stringify(presentConnection(connection, now, this.#options.programOf(connection), forward.definition.spec)));
     }
-    const tooltipAge = isActive(forward.state) ? Math.floor(now / TOOLTIP_MS) : 0;
+    const tooltipAge = isActive(whereItRuns(forward.state)) ? Math.floor(now / TOOLTIP_MS) : 0;
     const row = JSON.stringify([forward.definition, contextOf(forward), presentForward(forward, now, this.#isUnderServer(forward)), [...details.keys()], connections.length, tooltipAge, this.#options.warningOf(forwardId)]);
     return { row, details };
   }

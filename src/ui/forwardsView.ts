@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { ForwardChange, ForwardModel } from '../core/forwardModel.ts';
-import { isListening, STOPPED } from '../core/forwardState.ts';
+import { isListening, isUsable, STOPPED } from '../core/forwardState.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { ConnectedPrograms } from './connectedPrograms.ts';
@@ -102,7 +102,7 @@ export class ForwardsView implements Disposable {
   }
 
   #updateBadge(): void {
-    const listening = this.#options.model.forwards.filter(({ state }) => isListening(state)).length;
+    const listening = this.#options.model.forwards.filter(({ state }) => isUsable(state)).length;
     this.treeView.badge = listening === 0 ? undefined : { value: listening, tooltip: `${formatCount(listening, 'forward')} listening` };
   }
 }

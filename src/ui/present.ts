@@ -1,7 +1,7 @@
 import { bracketed, dialableHost, formatEndpoint, formatHostPort, isLoopback, isSocketPath, isWildcard, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
 import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import { isProxy, isThroughSsh, listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
-import { boundOf, isDraining, type ForwardState, type Progress, type RunElsewhere, type StartStep } from '../core/forwardState.ts';
+import { boundOf, failureOf, isDraining, isUsable, whereItRuns, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
 import { formatEndpoints } from '../core/portRange.ts';
 import { describeReach, fallbacksOf, speakSpec } from './describeSpec.ts';
@@ -91,12 +91,13 @@ function describeLogin({ login, spec }: ForwardDefinition): string {
 
 /** A narrow sidebar cuts the end off: what is wrong or about to end comes first, what is well comes last. */
 function inOrder(state: ForwardState, status: string, rest: readonly string[]): string {
-  const isNews = state.phase === 'failed' || state.phase === 'retrying' || (state.phase === 'listening' && state.complaint !== undefined) || (state.phase === 'stopping' && state.drainUntil !== undefined);
+  const isNews = state.phase === 'elsewhere' || failureOf(state) !== undefined || isDraining(state);
   return (isNews ? [status, ...rest] : [...rest, status]).filter((part) => part !== '').join('  ·  ');
 }
 
 /** The state in a few words, with its age or its cause where that helps. */
-export function describeState({ definition: { spec }, state, traffic }: Forward, now: number): string {
+export function describeState({ definition, state, traffic }: Forward, now: number): string {
+  const { spec } = definition;
   switch (state.phase) {
     case 'stopped':
       return 'stopped';
@@ -114,23 +115,12 @@ export function describeState({ definition: { spec }, state, traffic }: Forward,
     case 'failed':
       return explain(state.failure).summary;
     case 'elsewhere':
-      return `in another window · ${describeRun(state.running, spec)}`;
+      return `${IN_ANOTHER_WINDOW}${describeState({ definition, state: state.running, traffic }, now)}`;
   }
 }
 
-/** As the window that runs it would say it, as far as it tells. */
-function describeRun({ phase, openConnections }: RunElsewhere, spec: ForwardSpec): string {
-  switch (phase) {
-    case 'listening':
-    case 'stopping':
-      return openConnections === 0 ? phase : `${phase}, ${formatCount(openConnections, connectionNoun(spec))}`;
-    case 'idle':
-      return 'listening, connects on demand';
-    case 'starting':
-    case 'retrying':
-      return phase;
-  }
-}
+/** Before what that window says of it itself. */
+const IN_ANOTHER_WINDOW = 'in another window · ';
 
 /** What passes through a forward, to be counted: datagrams have no connections. */
 export function connectionNoun({ kind }: ForwardSpec): string {
@@ -140,7 +130,7 @@ export function connectionNoun({ kind }: ForwardSpec): string {
 /** As `describeState`, without times and counts: for what is not drawn again as they go on. */
 function describeSteadily({ definition, state }: Named): string {
   if (state.phase === 'retrying') return `retrying, ${explain(state.failure).summary}`;
-  if (state.phase === 'elsewhere') return `in another window · ${describeRun({ ...state.running, openConnections: 0 }, definition.spec)}`;
+  if (state.phase === 'elsewhere') return `${IN_ANOTHER_WINDOW}${describeSteadily({ definition, state: state.running })}`;
   if (state.phase === 'listening') return state.complaint === undefined ? 'listening' : `listening, ${explain(state.complaint.failure).summary}`;
   return state.phase === 'starting' ? 'starting' : describeState({ definition, state, traffic: NO_TRAFFIC }, 0);
 }
@@ -190,7 +180,7 @@ function iconOf(state: ForwardState): Icon {
     case 'failed':
       return { id: 'error', color: 'charts.red' };
     case 'elsewhere':
-      return { id: 'multiple-windows' };
+      return { ...iconOf(state.running), id: 'multiple-windows' };
   }
 }
 
@@ -299,7 +289,7 @@ function presentPhase(connection: Connection, now: number, spec: ForwardSpec | u
 /** The heading of the forwards that ssh_config offers: folded away, it still tells what is going on under it. */
 export function presentConfigGroup(forwards: readonly Forward[]): Row {
   const count = (phase: ForwardState['phase'], word: string): string => {
-    const number = forwards.filter(({ state }) => state.phase === phase).length;
+    const number = forwards.filter(({ state }) => whereItRuns(state).phase === phase).length;
     return number === 0 ? '' : `${String(number)} ${word}`;
   };
   const parts = [formatCount(forwards.length, 'forward'), count('listening', 'listening'), count('retrying', 'retrying'), count('failed', 'failed')].filter((part) => part !== '');
@@ -323,8 +313,8 @@ export function presentStatus(all: readonly Forward[]): StatusSummary | undefine
   // What ssh_config merely offers is nothing that the user has to do with yet.
   const forwards = all.filter(({ definition, state }) => !isReadOnly(definition) || (state.phase !== 'stopped' && state.phase !== 'elsewhere'));
   if (forwards.length === 0) return undefined;
-  const count = (...phases: ForwardState['phase'][]): number => forwards.filter(({ state }) => phases.includes(state.phase)).length;
-  const listening = count('listening', 'idle');
+  const count = (...phases: ForwardState['phase'][]): number => forwards.filter(({ state }) => phases.includes(whereItRuns(state).phase)).length;
+  const listening = forwards.filter(({ state }) => isUsable(state)).length;
   const failed = count('failed');
   const busy = count('starting', 'retrying', 'stopping');
   const wanted = listening + failed + busy;

@@ -8,7 +8,7 @@ import { readEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { parseForward } from '../core/forwardParser.ts';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
-import { boundOf, failureOf, isActive } from '../core/forwardState.ts';
+import { boundOf, failureOf, isActive, isUsable, whereItRuns } from '../core/forwardState.ts';
 import { formatForward, quoted } from '../core/forwardText.ts';
 import { onDispose } from '../core/lifecycle.ts';
 import { explain } from './messages.ts';
@@ -19,6 +19,8 @@ export interface ApiOptions {
   /** The aliases of ssh_config, to read `db:5432` as the user would mean it. */
   readonly sshHosts: () => Promise<ReadonlySet<string>>;
   readonly connections: (id: string) => Promise<readonly Connection[]>;
+  /** Has another window stop what runs there. */
+  readonly stopElsewhere: (id: string) => Promise<boolean>;
 }
 
 /** What `activate()` gives to other extensions. */
@@ -48,8 +50,8 @@ export class PublicApi implements CulvertApi {
     if (model.get(id) === undefined) model.put(definition);
     this.#holders.set(id, (this.#holders.get(id) ?? 0) + 1);
     const hold = onDispose(() => { this.#release(id); });
-    // What another window runs is not this caller's to wait for.
-    if (model.get(id)?.state.phase !== 'elsewhere') model.start(id);
+    // What another window runs serves as well, and comes here when that goes.
+    model.start(id);
     try {
       const forward = await settled(model, id);
       const { login } = forward.definition;
@@ -62,8 +64,9 @@ export class PublicApi implements CulvertApi {
 
   readonly stop = async (id: string): Promise<void> => {
     const { model } = this.#options;
+    if (model.get(id)?.state.phase === 'elsewhere' && !(await this.#options.stopElsewhere(id))) throw errorOf(silentWindow(model.get(id)));
     model.stop(id);
-    await until(model, id, (forward) => forward === undefined || !isActive(forward.state));
+    await until(model, id, (forward) => forward === undefined || !isActive(whereItRuns(forward.state)));
   };
 
   readonly connections = async (id: string): Promise<readonly ConnectionInfo[]> => {
@@ -115,20 +118,18 @@ export class PublicApi implements CulvertApi {
   }
 }
 
-/** Resolves when the forward listens and its tunnel is up, or opens for whoever connects; rejects when it fails, is stopped, is removed or runs in another window. */
+/** Resolves when the forward listens and its tunnel is up, or opens for whoever connects, here or in another window; rejects when it fails, is stopped or is removed. */
 async function settled(model: ForwardModel, id: string): Promise<Forward> {
-  const forward = await until(model, id, (candidate) => candidate === undefined
-    || candidate.state.phase === 'listening' || candidate.state.phase === 'idle' || candidate.state.phase === 'failed' || candidate.state.phase === 'stopped' || candidate.state.phase === 'elsewhere');
-  if (forward?.state.phase === 'listening' || forward?.state.phase === 'idle') return forward;
+  const forward = await until(model, id, (candidate) => candidate === undefined || isUsable(candidate.state) || candidate.state.phase === 'failed' || candidate.state.phase === 'stopped');
+  if (forward !== undefined && isUsable(forward.state)) return forward;
   if (forward?.state.phase === 'failed') throw errorOf(forward.state.failure);
-  if (forward?.state.phase === 'elsewhere') throw errorOf({ code: 'running-elsewhere', detail: 'another window runs it', context: { ...forward.definition.spec.listen } });
   // A restart passes through `stopped` and has gone on by now.
   if (isRunning(model.get(id))) return settled(model, id);
   throw errorOf({ code: 'cancelled', detail: 'the forward was stopped', context: {} });
 }
 
 function isRunning(forward: Forward | undefined): boolean {
-  return forward !== undefined && isActive(forward.state);
+  return forward !== undefined && isActive(whereItRuns(forward.state));
 }
 
 function until(model: ForwardModel, id: string, isDone: (forward: Forward | undefined) => boolean): Promise<Forward | undefined> {
@@ -142,6 +143,11 @@ function until(model: ForwardModel, id: string, isDone: (forward: Forward | unde
       resolve(forward);
     });
   });
+}
+
+/** It hangs, and so does what it runs. */
+function silentWindow(forward: Forward | undefined): Failure {
+  return { code: 'running-elsewhere', detail: 'the window that runs it does not answer', context: { ...forward?.definition.spec.listen } };
 }
 
 function invalid(detail: string): CulvertError {

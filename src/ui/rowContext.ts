@@ -1,7 +1,7 @@
 import { isSocketPath, type HostPort } from '../core/address.ts';
 import { isReadOnly, type Forward } from '../core/forward.ts';
 import type { ForwardSpec, LocalSpec, RelaySpec } from '../core/forwardSpec.ts';
-import { isDraining } from '../core/forwardState.ts';
+import { failureOf, isDraining } from '../core/forwardState.ts';
 
 /** Ports that are most often web servers: the row offers the browser without being asked. */
 function looksLikeHttp(port: number): boolean {
@@ -23,7 +23,7 @@ export function contextOf({ definition, state }: Forward): string {
   const { spec } = definition;
   const isWeb = canOpen(spec) && !isSocketPath(spec.connect) && looksLikeHttp(spec.connect.port);
   const phase = isDraining(state) ? 'draining' : state.phase;
-  const hasComplaint = state.phase === 'listening' && state.complaint !== undefined;
+  const hasComplaint = (state.phase === 'listening' || state.phase === 'elsewhere') && failureOf(state) !== undefined;
   return [
     `forward.${spec.kind}.${phase}`, isWeb ? '.http' : '', isSocketPath(spec.listen) ? '.socket' : '', hasComplaint ? '.complaint' : '', isReadOnly(definition) ? '.readonly' : '',
   ].join('');

@@ -1,15 +1,16 @@
 import { isSocketPath } from '../core/address.ts';
-import type { ForwardSpec } from '../core/forwardSpec.ts';
+import { listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
-import { boundOf, isActive } from '../core/forwardState.ts';
+import { isActive, isDraining, type ActiveState, type ForwardState } from '../core/forwardState.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import type { OtherWindows } from '../windows/otherWindows.ts';
-import type { WindowRun } from '../windows/windowMessages.ts';
+import type { WindowOrder, WindowRun } from '../windows/windowMessages.ts';
 import type { WindowServer } from '../windows/windowServer.ts';
+import { spellOutHome } from './homePath.ts';
 
-/** A window that has not begun to stop by then hangs. */
+/** A window that has not begun to obey by then hangs. */
 const ANSWER_MS = 3_000;
 
 const NONE: ReadonlySet<string> = new Set();
@@ -17,10 +18,12 @@ const NONE: ReadonlySet<string> = new Set();
 export interface SharedForwardsOptions {
   readonly model: ForwardModel;
   readonly clock: Clock;
-  readonly windows: Pick<OtherWindows, 'find' | 'askToStop' | 'onDidChange'>;
+  readonly windows: Pick<OtherWindows, 'find' | 'order' | 'onDidChange'>;
   readonly server: Pick<WindowServer, 'changed' | 'onRequest' | 'onDidChangeLooking'>;
   /** Has the numbers counted that the other windows show. */
   readonly setWatching: (isWatching: boolean) => void;
+  /** Removes a socket that nobody listens on; rejects when it is anything else. */
+  readonly removeStaleSocket: (path: string) => Promise<void>;
 }
 
 /** Keeps the model and the other windows informed of each other: what runs there, what runs here, and who is to stop it. */
@@ -36,10 +39,7 @@ export class SharedForwards implements Disposable {
       if (kind === 'definitions') this.#takeIn(NONE);
       server.changed();
     }));
-    this.#owned.add(server.onRequest(({ id, isHandOver }) => {
-      if (isHandOver) model.handOver(id);
-      else model.stop(id);
-    }));
+    this.#owned.add(server.onRequest(({ order, id }) => { obey(model, order, id); }));
     this.#owned.add(server.onDidChangeLooking(setWatching));
     this.#takeIn(NONE);
   }
@@ -47,27 +47,31 @@ export class SharedForwards implements Disposable {
   /** Has the window that runs a forward stop it; false when that does not answer. */
   async stop(id: string): Promise<boolean> {
     this.#options.model.stop(id);
-    return this.#askToStop(id, false);
+    return this.#order(id, 'stop');
   }
 
   /** The same, for it to run here then. */
   async takeOver(id: string): Promise<boolean> {
     this.#options.model.takeOver(id);
-    return this.#askToStop(id, true);
+    return this.#order(id, 'hand-over');
+  }
+
+  /** Has the window that runs a forward start it anew; false when that does not answer. */
+  restart(id: string): Promise<boolean> {
+    return this.#order(id, 'restart');
   }
 
   dispose(): void {
     this.#owned.dispose();
   }
 
-  async #askToStop(id: string, isHandOver: boolean): Promise<boolean> {
+  async #order(id: string, order: WindowOrder): Promise<boolean> {
     const { model, windows, clock } = this.#options;
-    const isAnswered = (): boolean => {
-      const state = model.get(id)?.state;
-      return state?.phase !== 'elsewhere' || state.running.phase === 'stopping';
-    };
     const forward = model.get(id);
-    if (forward === undefined || isAnswered() || !windows.askToStop(formatForward(forward.definition.spec), isHandOver)) return true;
+    if (forward?.state.phase !== 'elsewhere') return true;
+    const before = forward.state.running;
+    const isAnswered = (): boolean => isObeyed(model.get(id)?.state, before);
+    if (isAnswered() || !windows.order(formatForward(forward.definition.spec), order)) return true;
     return new Promise((resolve) => {
       const end = (): void => {
         timer.dispose();
@@ -81,18 +85,46 @@ export class SharedForwards implements Disposable {
 
   #takeIn(orphans: ReadonlySet<string>): void {
     const { model, windows } = this.#options;
-    for (const { definition: { id, spec } } of model.forwards) {
+    for (const { definition: { id, spec }, isClaimed } of model.forwards) {
       const text = formatForward(spec);
       const run = isShared(spec) ? windows.find(text) : undefined;
-      model.setElsewhere(id, run === undefined ? undefined : { phase: run.phase, openConnections: run.openConnections }, orphans.has(text));
+      const isOrphaned = orphans.has(text);
+      if (isOrphaned && run === undefined && isClaimed === true) this.#clear(spec);
+      model.setElsewhere(id, run, isOrphaned);
     }
   }
+
+  /** A window that was killed leaves the socket that it listened on, and an heir tries more than once. */
+  #clear(spec: ForwardSpec): void {
+    const listen = spellOutHome(spec.listen);
+    if (isSocketPath(listen) && !listensOnServer(spec)) this.#options.removeStaleSocket(listen.path).catch(() => undefined);
+  }
+}
+
+function obey(model: ForwardModel, order: WindowOrder, id: string): void {
+  switch (order) {
+    case 'stop':
+      model.stop(id);
+      return;
+    case 'hand-over':
+      model.handOver(id);
+      return;
+    case 'restart':
+      model.restart(id);
+  }
+}
+
+/** Whether it is on its way to the end there, at once, or another run than before, or runs there no more. */
+function isObeyed(state: ForwardState | undefined, before: ActiveState): boolean {
+  if (state?.phase !== 'elsewhere') return true;
+  const { running } = state;
+  return (running.phase === 'stopping' && !isDraining(running)) || running.generation !== before.generation;
 }
 
 /** What a window tells the others: the forwards that run in it. */
 export function runsOf(model: ForwardModel): readonly WindowRun[] {
-  return model.forwards.flatMap(({ definition: { id, spec }, state, traffic }) => (isActive(state) && isShared(spec)
-    ? [{ id, text: formatForward(spec), phase: state.phase, isBound: boundOf(state) !== undefined, openConnections: traffic.openConnections }]
+  return model.forwards.flatMap(({ definition: { id, spec }, state, traffic, stopsAt }) => (isActive(state) && isShared(spec)
+    ? [{ id, text: formatForward(spec), running: state, traffic, ...(stopsAt === undefined ? {} : { stopsAt }) }]
     : []));
 }
 

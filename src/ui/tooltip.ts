@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
-import type { Forward } from '../core/forward.ts';
-import { boundOf, failureOf, type ForwardState } from '../core/forwardState.ts';
+import { NO_TRAFFIC, type Forward } from '../core/forward.ts';
+import { boundOf, failureOf, whereItRuns, type ForwardState } from '../core/forwardState.ts';
 import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
@@ -25,7 +25,7 @@ export function tooltipOf(forward: Forward, now: number, warning?: string): vsco
   const reach = describeReach(definition.spec);
   if (reach !== '') line(`${reach.charAt(0).toUpperCase()}${reach.slice(1)}.`);
   if (definition.login !== undefined && isProxy(definition.spec)) line(`Login needed: programs log in to it as ${definition.login}.`);
-  line(`State: ${isWell(state) ? 'listening' : describeState(forward, now)}${ageOf(state, now)}`);
+  line(`State: ${describeState(isWell(whereItRuns(state)) ? { ...forward, traffic: NO_TRAFFIC } : forward, now)}${ageOf(state, now)}`);
   if (isClaimed === true) line('It starts here when that window closes.');
   if (definition.isOnDemand === true) line('On demand: the tunnel opens for the first connection, and closes when idle.');
   if (stopsAt !== undefined) line(`Stops by itself in ${formatRemaining(stopsAt - now)}.`);
@@ -56,7 +56,7 @@ function ageOf(state: ForwardState, now: number): string {
   return 'since' in state ? `, for ${formatDuration(now - state.since)}` : '';
 }
 
-/** Then the row tells of its connections in place of its state. */
+/** Then the row tells of its connections in place of its state; here they have a line of their own. */
 function isWell(state: ForwardState): boolean {
   return state.phase === 'listening' && state.complaint === undefined;
 }

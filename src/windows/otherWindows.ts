@@ -1,13 +1,15 @@
 import { watch, type FSWatcher } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EventEmitter, type Event } from '../core/event.ts';
+import { boundOf } from '../core/forwardState.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { Paced } from './paced.ts';
+import { makePrivateFolder } from './privateFolder.ts';
 import { windowAddress } from './windowAddress.ts';
 import { WindowLink } from './windowLink.ts';
-import type { WindowRun } from './windowMessages.ts';
+import type { WindowOrder, WindowRun } from './windowMessages.ts';
 
 /** How often the folder is looked through, whatever its watcher says: not every file system tells. */
 const LOOK_MS = 5_000;
@@ -39,6 +41,7 @@ export class OtherWindows implements Disposable {
   #watcher: FSWatcher | undefined;
   #nextLook: Disposable | undefined;
   #isLooking = false;
+  #isPrivate = false;
   #isDisposed = false;
 
   readonly onDidChange: Event<WindowsChange> = this.#changes.event;
@@ -55,7 +58,13 @@ export class OtherWindows implements Disposable {
 
   /** Settles when every window that is there has said what runs in it, or has had half a second to. Never rejects. */
   async start(): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 }).catch(() => undefined);
+    try {
+      await makePrivateFolder(this.#folder);
+    } catch {
+      // What another user says is not believed, and where no folder can be made there is nobody.
+      return;
+    }
+    this.#isPrivate = true;
     if (this.#isDisposed) return;
     this.#watch();
     this.#lookEverySoOften();
@@ -66,25 +75,25 @@ export class OtherWindows implements Disposable {
   /** The run of a forward, by its notation; the one that has its port, if several windows want it. */
   find(text: string): WindowRun | undefined {
     const runs = this.#runsOf(text);
-    return runs.find(({ isBound }) => isBound) ?? runs[0];
+    return runs.find(isBound) ?? runs[0];
   }
 
   /** Whether another window has what a forward listens on; waits for one that is about to get it or to fail. Never rejects. */
   async isServed(text: string): Promise<boolean> {
     await this.#look();
     for (const link of this.#links.values()) link.ask(this.#clock.now());
-    const isServed = (): boolean => this.#runsOf(text).some(({ isBound }) => isBound);
+    const isServed = (): boolean => this.#runsOf(text).some(isBound);
     await this.#until(() => isServed() || !this.#isAnySilent(), PATIENCE_MS);
-    await this.#until(() => isServed() || !this.#runsOf(text).some(({ phase }) => phase === 'starting'), DECISION_MS);
+    await this.#until(() => isServed() || !this.#runsOf(text).some(({ running }) => running.phase === 'starting'), DECISION_MS);
     return isServed();
   }
 
-  /** Asks the window that runs a forward to stop it; false when none does. */
-  askToStop(text: string, isHandOver: boolean): boolean {
+  /** Asks something of the window that runs a forward; false when none does. */
+  order(text: string, order: WindowOrder): boolean {
     const wanted = this.find(text);
     const link = [...this.#links.values()].find(({ runs }) => wanted !== undefined && runs.includes(wanted));
     if (wanted === undefined || link === undefined) return false;
-    link.send({ kind: 'stop', id: wanted.id, isHandOver });
+    link.send({ kind: 'order', order, id: wanted.id });
     return true;
   }
 
@@ -130,7 +139,7 @@ export class OtherWindows implements Disposable {
   }
 
   async #look(): Promise<void> {
-    const names = await readdir(this.#folder).catch(() => []);
+    const names = this.#isPrivate ? await readdir(this.#folder).catch(() => []) : [];
     if (this.#isDisposed) return;
     for (const name of names) {
       const pid = Number(name);
@@ -154,7 +163,7 @@ export class OtherWindows implements Disposable {
     if (isDead) void rm(join(this.#folder, String(pid)), { force: true }).catch(() => undefined);
     else this.#lookSoon.ask();
     // What was being stopped there was not wanted any more.
-    const left = link.runs.filter(({ phase }) => phase !== 'stopping');
+    const left = link.runs.filter(({ running }) => running.phase !== 'stopping');
     this.#changes.fire({ orphans: new Set(left.map(({ text }) => text)) });
   }
 
@@ -171,4 +180,8 @@ export class OtherWindows implements Disposable {
       const subscription = this.#changes.event(() => { if (isSo()) end(); });
     });
   }
+}
+
+function isBound({ running }: WindowRun): boolean {
+  return boundOf(running) !== undefined;
 }

@@ -1,4 +1,5 @@
-import type { ActivePhase, RunElsewhere } from '../core/forwardState.ts';
+import type { RunElsewhere, TrafficTotals } from '../core/forward.ts';
+import { fieldsOf, readState, readTime, type Fields } from './stateReader.ts';
 
 /** A forward as the window that runs it tells the others. */
 export interface WindowRun extends RunElsewhere {
@@ -6,8 +7,12 @@ export interface WindowRun extends RunElsewhere {
   readonly id: string;
   /** In the notation of Forward Port. */
   readonly text: string;
-  readonly isBound: boolean;
 }
+
+/** What another window may have done to a forward where it runs; `hand-over` is a stop, for it to run in the window that asks. */
+const ORDERS = ['stop', 'hand-over', 'restart'] as const;
+
+export type WindowOrder = typeof ORDERS[number];
 
 /** What one window wants of another. */
 export type WindowRequest =
@@ -15,28 +20,36 @@ export type WindowRequest =
   | { readonly kind: 'look'; readonly isLooking: boolean }
   /** A report now, whatever was told last, and then the number. */
   | { readonly kind: 'ask'; readonly number: number }
-  /** With `isHandOver`, for it to run in the window that asks. */
-  | { readonly kind: 'stop'; readonly id: string; readonly isHandOver: boolean };
+  | { readonly kind: 'order'; readonly order: WindowOrder; readonly id: string };
 
 /** Characters in a line; more is none of ours. What is written stays below. */
 export const MAX_REPORT_LENGTH = 1_000_000;
 export const MAX_REQUEST_LENGTH = 10_000;
 
+const REPORT_BUDGET = MAX_REPORT_LENGTH - 100;
+
 const MAX_RUNS = 500;
 const MAX_TEXT_LENGTH = 800;
 
-const PHASES: ReadonlySet<unknown> = new Set<ActivePhase>(['starting', 'listening', 'idle', 'retrying', 'stopping']);
-
-/** A line of JSON with all that runs. Beyond 500 forwards, and 800 characters for one, the others are not told. */
+/** A line of JSON with all that runs. Beyond 500 forwards, and 800 characters for one, the others are not told, nor beyond what a line may hold. */
 export function formatReport(runs: readonly WindowRun[]): string {
-  const forwards = runs.filter(({ id, text }) => id.length <= MAX_TEXT_LENGTH && text.length <= MAX_TEXT_LENGTH).slice(0, MAX_RUNS);
-  return `${JSON.stringify({ forwards })}\n`;
+  const forwards: string[] = [];
+  let length = 0;
+  for (const run of runs) {
+    // As it will be read there, and so bounded.
+    const told = readRun(run);
+    const text = told === undefined ? '' : JSON.stringify(told);
+    if (text === '' || length + text.length > REPORT_BUDGET || forwards.length === MAX_RUNS) continue;
+    forwards.push(text);
+    length += text.length + 1;
+  }
+  return `{"forwards":[${forwards.join(',')}]}\n`;
 }
 
 /** What of a line is a report; undefined when it is none. */
 export function readReport(line: string): readonly WindowRun[] | undefined {
   const { forwards } = readObject(line);
-  return Array.isArray(forwards) ? forwards.filter(isRun) : undefined;
+  return Array.isArray(forwards) ? forwards.slice(0, MAX_RUNS).flatMap((run) => readRun(run) ?? []) : undefined;
 }
 
 /** Follows the report that was asked for. */
@@ -55,22 +68,33 @@ export function formatRequest(request: WindowRequest): string {
 }
 
 export function readRequest(line: string): WindowRequest | undefined {
-  const { kind, isLooking, number, id, isHandOver } = readObject(line);
+  const { kind, isLooking, number, id, order } = readObject(line);
   if (kind === 'ask' && Number.isSafeInteger(number)) return { kind, number: Number(number) };
   if (kind === 'look' && typeof isLooking === 'boolean') return { kind, isLooking };
-  return kind === 'stop' && typeof id === 'string' && typeof isHandOver === 'boolean' ? { kind, id, isHandOver } : undefined;
+  const known = ORDERS.find((one) => one === order);
+  return kind === 'order' && known !== undefined && typeof id === 'string' ? { kind, order: known, id } : undefined;
 }
 
-function isRun(value: unknown): value is WindowRun {
-  if (typeof value !== 'object' || value === null) return false;
-  const { id, text, phase, isBound, openConnections } = value as Readonly<Record<string, unknown>>;
-  return typeof id === 'string' && typeof text === 'string' && PHASES.has(phase) && typeof isBound === 'boolean' && Number.isSafeInteger(openConnections);
+function readRun(value: unknown): WindowRun | undefined {
+  const { id, text, running, traffic, stopsAt } = fieldsOf(value);
+  const state = readState(running);
+  const totals = readTotals(traffic);
+  if (typeof id !== 'string' || typeof text !== 'string' || state === undefined || totals === undefined) return undefined;
+  if (id.length > MAX_TEXT_LENGTH || text.length > MAX_TEXT_LENGTH) return undefined;
+  const end = readTime(stopsAt);
+  return { id, text, running: state, traffic: totals, ...(end === undefined ? {} : { stopsAt: end }) };
 }
 
-function readObject(line: string): Readonly<Record<string, unknown>> {
+function readTotals(value: unknown): TrafficTotals | undefined {
+  const fields = fieldsOf(value);
+  const [openConnections, totalConnections, bytesUp, bytesDown] = [fields.openConnections, fields.totalConnections, fields.bytesUp, fields.bytesDown].map(readTime);
+  if (openConnections === undefined || totalConnections === undefined || bytesUp === undefined || bytesDown === undefined) return undefined;
+  return { openConnections, totalConnections, bytesUp, bytesDown };
+}
+
+function readObject(line: string): Fields {
   try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
+    return fieldsOf(JSON.parse(line));
   } catch {
     return {};
   }

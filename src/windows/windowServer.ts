@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { EventEmitter, type Event } from '../core/event.ts';
@@ -9,6 +9,7 @@ import type { Clock } from '../core/ports.ts';
 import { socketPathLimit } from '../core/socketPathLimit.ts';
 import { LineReader } from './lineReader.ts';
 import { Paced } from './paced.ts';
+import { makePrivateFolder } from './privateFolder.ts';
 import { windowAddress } from './windowAddress.ts';
 import { formatAnswered, formatReport, MAX_REQUEST_LENGTH, readRequest, type WindowRequest, type WindowRun } from './windowMessages.ts';
 
@@ -18,11 +19,14 @@ const REPORT_PAUSE_MS = 500;
 const MAX_CLIENTS = 100;
 
 export interface WindowServerOptions {
-  /** The same for all windows, and private to the user. */
+  /** The same for all windows; it is made private to the user. */
   readonly folder: string;
   readonly clock: Clock;
   readonly report: () => readonly WindowRun[];
 }
+
+/** What is asked of a forward that runs here. */
+export type OrderRequest = Extract<WindowRequest, { kind: 'order' }>;
 
 interface Client {
   readonly socket: Socket;
@@ -37,13 +41,13 @@ interface Client {
 export class WindowServer implements Disposable {
   readonly #options: WindowServerOptions;
   readonly #clients = new Set<Client>();
-  readonly #requests = new EventEmitter<Extract<WindowRequest, { kind: 'stop' }>>();
+  readonly #requests = new EventEmitter<OrderRequest>();
   readonly #looking = new EventEmitter<boolean>();
   readonly #paced: Paced;
   #server: Server | undefined;
   #report = '';
 
-  readonly onRequest: Event<Extract<WindowRequest, { kind: 'stop' }>> = this.#requests.event;
+  readonly onRequest: Event<OrderRequest> = this.#requests.event;
   /** Whether anybody in another window sees what is told. */
   readonly onDidChangeLooking: Event<boolean> = this.#looking.event;
 
@@ -59,7 +63,7 @@ export class WindowServer implements Disposable {
     server.maxConnections = MAX_CLIENTS;
     server.unref();
     this.#server = server;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makePrivateFolder(folder);
     const name = join(folder, String(process.pid));
     if (process.platform === 'win32') {
       await this.#listen(server, windowAddress(folder, process.pid));
@@ -99,7 +103,8 @@ export class WindowServer implements Disposable {
 
   async #listen(server: Server, address: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
+      // It stays: accepting can fail later, for want of descriptors, and the next is accepted again.
+      server.on('error', reject);
       server.listen(address, resolve);
     });
     if (this.#server === server) return;

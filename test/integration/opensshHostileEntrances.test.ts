@@ -102,7 +102,7 @@ describe.each(ENTRANCES)('hostile names in %s', (entrance, read) => {
 
 describe('hostile names in the API', () => {
   const runner = new FakeRunner();
-  const api = new PublicApi({ model: new ForwardModel(runner, new FakeClock(), () => 0), sshHosts: async () => new Set(), connections: async () => [] });
+  const api = new PublicApi({ model: new ForwardModel(runner, new FakeClock(), () => 0), sshHosts: async () => new Set(), connections: async () => [], stopElsewhere: async () => true });
 
   it.each(PARTS.slice(0, 36).map((text) => [JSON.stringify(text).slice(0, 50), text] as const))('%s is refused', async (_, text) => {
     await expect(api.ensureForward({ forward: '8080:localhost:80', target: text })).rejects.toMatchObject({ code: 'invalid-forward' });

@@ -10,7 +10,11 @@ import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fakeClock.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 
-const RUN: WindowRun = { id: 'a', text: '8080:far:80', phase: 'listening', isBound: true, openConnections: 0 };
+const RUN: WindowRun = {
+  id: 'a', text: '8080:far:80', traffic: { openConnections: 0, totalConnections: 0, bytesUp: 0, bytesDown: 0 },
+  running: { phase: 'listening', generation: 1, since: 2, bound: { addresses: [{ host: '127.0.0.1', port: 8080 }] }, complaint: undefined },
+};
+const withOpen = (openConnections: number): WindowRun => ({ ...RUN, traffic: { ...RUN.traffic, openConnections } });
 
 let folder: TemporaryFolder;
 let clock: FakeClock;
@@ -46,7 +50,7 @@ afterEach(async () => {
 });
 
 const count = (openConnections: number): void => {
-  runs = [{ ...RUN, openConnections }];
+  runs = [withOpen(openConnections)];
   server.changed();
 };
 const last = (): readonly WindowRun[] | undefined => readReport(lines.at(-1) ?? '');
@@ -57,10 +61,10 @@ describe('a window', () => {
       count(open);
       clock.advance(100);
     }
-    await eventually(() => last()?.[0]?.openConnections === 5);
+    await eventually(() => last()?.[0]?.traffic.openConnections === 5);
     expect(lines).toHaveLength(4);
     clock.advance(500);
-    await eventually(() => last()?.[0]?.openConnections === 9);
+    await eventually(() => last()?.[0]?.traffic.openConnections === 9);
     expect(lines).toHaveLength(5);
   });
 
@@ -71,7 +75,7 @@ describe('a window', () => {
     }
     count(1);
     clock.advance(1_000);
-    await eventually(() => last()?.[0]?.openConnections === 1);
+    await eventually(() => last()?.[0]?.traffic.openConnections === 1);
     expect(lines).toHaveLength(3);
     client.write('{"kind":"ask","number":2}\n');
     await eventually(() => lines.length === 5);
@@ -82,12 +86,12 @@ describe('a window', () => {
     client.pause();
     const text = 'x'.repeat(700);
     for (let round = 1; round <= 200; round += 1) {
-      runs = Array.from({ length: 400 }, (_, index) => ({ ...RUN, id: String(index), text, openConnections: round }));
+      runs = Array.from({ length: 400 }, (_, index) => ({ ...withOpen(round), id: String(index), text }));
       server.changed();
       clock.advance(1_000);
     }
     client.resume();
-    await eventually(() => last()?.[0]?.openConnections === 200);
+    await eventually(() => last()?.[0]?.traffic.openConnections === 200);
     // Of 200 reports those that the system held, and one that was kept.
     expect(lines.length).toBeLessThan(20);
   });
@@ -97,9 +101,9 @@ describe('a window', () => {
     const looking: boolean[] = [];
     server.onRequest((request) => { requests.push(request); });
     server.onDidChangeLooking((isLooking) => { looking.push(isLooking); });
-    client.write('nonsense\n{"kind":"look","isLooking":true}\n{"kind":"stop","id":"a","isHandOver":false}\n');
+    client.write('nonsense\n{"kind":"look","isLooking":true}\n{"kind":"order","order":"stop","id":"a"}\n');
     await eventually(() => requests.length === 1);
-    expect(requests).toEqual([{ kind: 'stop', id: 'a', isHandOver: false }]);
+    expect(requests).toEqual([{ kind: 'order', order: 'stop', id: 'a' }]);
     expect(looking).toEqual([true]);
     client.write('x'.repeat(100_000));
     await eventually(() => client.closed);
@@ -154,7 +158,7 @@ describe('the others', () => {
 
   it('wait for a window that is about to bind, and not for long for one that says nothing', async () => {
     const fake = new FakeClock();
-    const starting = { ...RUN, phase: 'starting', isBound: false };
+    const starting = { ...RUN, running: { phase: 'starting', generation: 1, since: 2, attempt: 1, progress: { step: 'binding' } } };
     const report = (run: unknown, answered: number): string => `${JSON.stringify({ forwards: [run] })}\n${JSON.stringify({ answered })}\n`;
     let peerSocket: Socket | undefined;
     const waiting = createServer((socket) => {
@@ -166,7 +170,7 @@ describe('the others', () => {
     await new Promise<void>((resolve) => { waiting.listen(folder.join('99999996'), resolve); });
     const windows = new OtherWindows(folder.path, fake);
     await windows.start();
-    expect(windows.find(RUN.text)).toMatchObject({ isBound: false });
+    expect(windows.find(RUN.text)).toMatchObject({ running: { phase: 'starting' } });
     let isServed: boolean | undefined;
     void windows.isServed(RUN.text).then((value) => { isServed = value; });
     // The next look, and how long it may take to decide.

@@ -83,8 +83,9 @@ export class WindowProcess {
   async untilElsewhere(id: string, wanted: { readonly phase: string; readonly openConnections?: number }): Promise<void> {
     let seen: ForwardState | undefined;
     await eventually(async () => {
-      seen = await this.stateOf(id);
-      return seen?.phase === 'elsewhere' && seen.running.phase === wanted.phase && seen.running.openConnections === (wanted.openConnections ?? 0);
+      const answer = await this.ask({ kind: 'state', id });
+      seen = answer.state;
+      return seen?.phase === 'elsewhere' && seen.running.phase === wanted.phase && answer.openConnections === (wanted.openConnections ?? 0);
     }, { explain: () => JSON.stringify(seen) });
   }
 

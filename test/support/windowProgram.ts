@@ -2,7 +2,7 @@ import type { ForwardDefinition } from '../../src/core/forward.ts';
 import { ForwardModel } from '../../src/core/forwardModel.ts';
 import type { ForwardState } from '../../src/core/forwardState.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { SocketFiles } from '../../src/system/socketFile.ts';
+import { removeStaleSocket, SocketFiles } from '../../src/system/socketFile.ts';
 import { PlaneRunner } from '../../src/ui/forwardRunner.ts';
 import { explainListenFailure } from '../../src/ui/localPorts.ts';
 import { PlaneHost } from '../../src/ui/planeHost.ts';
@@ -18,6 +18,7 @@ export type WindowOrder =
   | { readonly kind: 'stop'; readonly id: string }
   | { readonly kind: 'stop-there'; readonly id: string }
   | { readonly kind: 'take-over'; readonly id: string }
+  | { readonly kind: 'restart-there'; readonly id: string }
   | { readonly kind: 'look' }
   | { readonly kind: 'state'; readonly id: string }
   /** As the editor ends an extension host that it closes. */
@@ -26,6 +27,7 @@ export type WindowOrder =
 export interface WindowAnswer {
   readonly isAnswered?: boolean;
   readonly state?: ForwardState | undefined;
+  readonly openConnections?: number | undefined;
   /** Every phase that it came to, in order. */
   readonly phases?: readonly string[];
 }
@@ -34,7 +36,8 @@ export interface WindowAnswer {
 const [, , bundle = '', folder = ''] = process.argv;
 const log = { write: () => undefined };
 const nobody = (): Promise<never> => Promise.reject(new Error('nobody answers this'));
-const host = new PlaneHost(bundle, { verifyHostKey: nobody, needIdentity: nobody, needSecret: nobody, ...socketHandlers(new SocketFiles()) }, log);
+const sockets = new SocketFiles();
+const host = new PlaneHost(bundle, { verifyHostKey: nobody, needIdentity: nobody, needSecret: nobody, ...socketHandlers(sockets) }, log);
 const windows = new OtherWindows(folder, systemClock);
 const runner = new PlaneRunner(host, {
   allowBind: () => Promise.resolve(),
@@ -45,7 +48,7 @@ const runner = new PlaneRunner(host, {
 }, systemClock, log);
 const model: ForwardModel = new ForwardModel(runner, systemClock, Math.random);
 const server = new WindowServer({ folder, clock: systemClock, report: () => runsOf(model) });
-const shared = new SharedForwards({ model, windows, server, clock: systemClock, setWatching: (isIt) => { runner.setWatching(isIt, 'other-windows'); } });
+const shared = new SharedForwards({ model, windows, server, clock: systemClock, setWatching: (isIt) => { runner.setWatching(isIt, 'other-windows'); }, removeStaleSocket });
 const phases = new Map<string, string[]>();
 model.onDidChange((change) => {
   if (change.kind !== 'state') return;
@@ -79,14 +82,17 @@ async function obey(order: WindowOrder): Promise<WindowAnswer> {
       return { isAnswered: await shared.stop(order.id) };
     case 'take-over':
       return { isAnswered: await shared.takeOver(order.id) };
+    case 'restart-there':
+      return { isAnswered: await shared.restart(order.id) };
     case 'look':
       windows.setLooking(true);
       return {};
     case 'state':
-      return { state: model.get(order.id)?.state, phases: phases.get(order.id) ?? [] };
+      return { state: model.get(order.id)?.state, openConnections: model.get(order.id)?.traffic.openConnections, phases: phases.get(order.id) ?? [] };
     case 'close':
       for (const each of [shared, windows, runner, model]) each.dispose();
       await host.close();
+      await sockets.removeAll();
       server.dispose();
       return {};
   }

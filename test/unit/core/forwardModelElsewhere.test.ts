@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { RunElsewhere } from '../../../src/core/forwardState.ts';
-import { PERSISTENT, setup } from './modelSetup.ts';
+import type { RunElsewhere } from '../../../src/core/forward.ts';
+import { BOUND, definition, PERSISTENT, setup } from './modelSetup.ts';
 
-const THERE: RunElsewhere = { phase: 'listening', openConnections: 2 };
-const STOPPING: RunElsewhere = { phase: 'stopping', openConnections: 0 };
-const ELSEWHERE = { phase: 'elsewhere', running: THERE };
+const TRAFFIC = { openConnections: 2, totalConnections: 5, bytesUp: 7, bytesDown: 11 };
+const THERE: RunElsewhere = { running: { phase: 'listening', generation: 9, since: 3, bound: BOUND, complaint: undefined }, traffic: TRAFFIC };
+const STARTING: RunElsewhere = { running: { phase: 'starting', generation: 9, since: 3, attempt: 1, progress: { step: 'binding' }, bound: undefined }, traffic: TRAFFIC };
+const STOPPING: RunElsewhere = { running: { phase: 'stopping', generation: 9, since: 4 }, traffic: TRAFFIC };
+const ELSEWHERE = { phase: 'elsewhere', since: 3, running: THERE.running };
 
 describe('a forward that another window runs', () => {
   it('shows how it stands there, and is not started here', () => {
@@ -22,11 +24,15 @@ describe('a forward that another window runs', () => {
     const { model, changes } = setup();
     model.setElsewhere('a', THERE);
     changes.length = 0;
-    model.setElsewhere('a', { ...THERE });
+    model.setElsewhere('a', structuredClone(THERE));
     expect(changes).toEqual([]);
-    model.setElsewhere('a', { ...THERE, openConnections: 3 });
+    model.setElsewhere('a', { ...THERE, traffic: { ...TRAFFIC, openConnections: 3 } });
+    expect(model.get('a')?.traffic).toEqual({ ...TRAFFIC, openConnections: 3, connections: [] });
     model.start('a');
-    expect(changes.map(({ kind }) => kind)).toEqual(['state', 'state']);
+    model.setElsewhere('a', STOPPING);
+    expect(changes.map(({ kind }) => kind)).toEqual(['traffic', 'state', 'state']);
+    model.setElsewhere('a', undefined);
+    expect(model.get('a')?.traffic.openConnections).toBe(0);
   });
 
   it('goes on here where it runs here', () => {
@@ -127,7 +133,7 @@ describe('when the window that ran it is gone', () => {
     model.setElsewhere('a', THERE);
     model.start('a');
     model.setElsewhere('a', undefined, true);
-    model.setElsewhere('a', { phase: 'starting', openConnections: 0 });
+    model.setElsewhere('a', STARTING);
     lose('running-elsewhere');
     expect(stateOf().phase).toBe('elsewhere');
     model.setElsewhere('a', undefined, true);
@@ -141,6 +147,37 @@ describe('when the window that ran it is gone', () => {
     expect(stateOf().phase).toBe('retrying');
     clock.advance(200);
     expect(stateOf().phase).toBe('starting');
+  });
+});
+
+describe('a time limit', () => {
+  const HOUR_MS = 3_600_000;
+
+  it('is the one of where it runs, and goes on in the window that takes over', () => {
+    const { model, runner, clock, comeUp, stateOf } = setup();
+    model.put(definition('a', 80, { stopAfterMinutes: 60 }));
+    const stopsAt = clock.now() + HOUR_MS;
+    model.setElsewhere('a', { ...THERE, stopsAt });
+    model.start('a');
+    clock.advance(HOUR_MS / 2);
+    expect(model.get('a')?.stopsAt).toBe(stopsAt);
+    model.setElsewhere('a', undefined, true);
+    comeUp();
+    expect(model.get('a')?.stopsAt).toBe(stopsAt);
+    clock.advance(HOUR_MS / 2);
+    expect(stateOf().phase).toBe('stopping');
+    expect(runner.orders).toEqual(['start a 1', 'stop a 1']);
+  });
+
+  it('begins anew for whoever takes it over by hand', () => {
+    const { model, clock, comeUp } = setup();
+    model.put(definition('a', 80, { stopAfterMinutes: 60 }));
+    model.setElsewhere('a', { ...THERE, stopsAt: clock.now() + 1_000 });
+    model.takeOver('a');
+    clock.advance(500);
+    model.setElsewhere('a', undefined);
+    comeUp();
+    expect(model.get('a')?.stopsAt).toBe(clock.now() + HOUR_MS);
   });
 });
 

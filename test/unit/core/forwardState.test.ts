@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../../../src/core/failure.ts';
-import { boundOf, heardOf, isActive, STOPPED, transition, type Bound, type ForwardEvent, type ForwardState, type Phase } from '../../../src/core/forwardState.ts';
+import { boundOf, failureOf, heardOf, isActive, isListening, isUsable, STOPPED, transition, type ActiveState, type Bound, type ForwardEvent, type ForwardState, type Phase } from '../../../src/core/forwardState.ts';
 
 const NOW = 5_000;
 const failure: Failure = { code: 'connection-lost', detail: 'reset', context: {} };
@@ -20,7 +20,7 @@ const STATES: Readonly<Record<string, ForwardState>> = {
   retryingBound: { phase: 'retrying', generation: 7, attempt: 3, since: 1, retryAt: 9_000, failure, bound },
   stopping: { phase: 'stopping', generation: 7, since: 1 },
   draining: { phase: 'stopping', generation: 7, since: 1, drainUntil: 61_000 },
-  elsewhere: { phase: 'elsewhere', since: 1, running: { phase: 'listening', openConnections: 2 } },
+  elsewhere: { phase: 'elsewhere', since: 1, running: { phase: 'listening', generation: 3, since: 1, bound, complaint: undefined } },
 };
 
 const EVENTS: Readonly<Record<string, ForwardEvent>> = {
@@ -147,23 +147,32 @@ describe('what happens to a forward', () => {
 });
 
 describe('what another window says', () => {
-  const said = { phase: 'listening', openConnections: 2 } as const;
+  const said: ActiveState = { phase: 'listening', generation: 3, since: 1, bound, complaint: undefined };
 
   it.each(Object.keys(STATES))('changes nothing of what runs here, and is where the others run: %s', (name) => {
     const state = STATES[name]!;
-    const next = heardOf(state, { ...said }, NOW);
+    const next = heardOf(state, { ...said });
     if (isActive(state) || name === 'elsewhere') expect(next).toBe(state);
-    else expect(next).toEqual({ phase: 'elsewhere', since: NOW, running: said });
+    else expect(next).toEqual({ phase: 'elsewhere', since: 1, running: said });
   });
 
   it.each(Object.keys(STATES))('ends with its running there, and with nothing else: %s', (name) => {
     const state = STATES[name]!;
-    expect(heardOf(state, undefined, NOW)).toBe(name === 'elsewhere' ? STOPPED : state);
+    expect(heardOf(state, undefined)).toBe(name === 'elsewhere' ? STOPPED : state);
   });
 
-  it('keeps its age while only the numbers change', () => {
-    expect(heardOf(STATES.elsewhere!, { ...said, openConnections: 3 }, NOW)).toEqual({ phase: 'elsewhere', since: 1, running: { ...said, openConnections: 3 } });
-    expect(heardOf(STATES.elsewhere!, { ...said, phase: 'stopping' }, NOW)).toEqual({ phase: 'elsewhere', since: NOW, running: { ...said, phase: 'stopping' } });
+  it('is as old as it is there, and is told when it changes there', () => {
+    const stopping: ActiveState = { phase: 'stopping', generation: 3, since: 5 };
+    expect(heardOf(STATES.elsewhere!, stopping)).toEqual({ phase: 'elsewhere', since: 5, running: stopping });
+    expect(heardOf(STATES.elsewhere!, { ...said, bound: rebound })).toEqual({ phase: 'elsewhere', since: 1, running: { ...said, bound: rebound } });
+  });
+
+  it('counts as what it is there: what it listens on, what is wrong, whether programs can use it', () => {
+    const elsewhere = (running: ActiveState): ForwardState => ({ phase: 'elsewhere', since: running.since, running });
+    const { complaining, idle, retrying } = STATES as Record<string, ActiveState>;
+    expect([boundOf(elsewhere(said)), failureOf(elsewhere(said)), isUsable(elsewhere(said)), isListening(elsewhere(said))]).toEqual([bound, undefined, true, false]);
+    expect([failureOf(elsewhere(complaining!)), isUsable(elsewhere(idle!))]).toEqual([other, true]);
+    expect([boundOf(elsewhere(retrying!)), failureOf(elsewhere(retrying!)), isUsable(elsewhere(retrying!))]).toEqual([undefined, failure, false]);
   });
 });
 
@@ -210,8 +219,8 @@ describe('what a state holds', () => {
     expect(active).toEqual(['starting', 'startingBound', 'listening', 'complaining', 'idle', 'retrying', 'retryingBound', 'stopping', 'draining']);
   });
 
-  it('is bound where it listens, also between two tries', () => {
+  it('is bound where it listens, also between two tries, and also in another window', () => {
     const held = Object.keys(STATES).filter((name) => boundOf(STATES[name]!) !== undefined);
-    expect(held).toEqual(['startingBound', 'listening', 'complaining', 'idle', 'retryingBound']);
+    expect(held).toEqual(['startingBound', 'listening', 'complaining', 'idle', 'retryingBound', 'elsewhere']);
   });
 });

@@ -8,7 +8,7 @@ import type { ForwardPicker } from '../../../src/ui/forwardPicker.ts';
 import { PromptQueue } from '../../../src/ui/promptQueue.ts';
 import { ProxyLogins } from '../../../src/ui/proxyLogins.ts';
 import type { FakeQuickInput } from './fakeQuickInput.ts';
-import { createModel, define, DYNAMIC, FakeLog, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
+import { createModel, define, DYNAMIC, FakeLog, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, RUN_ELSEWHERE, SOCKETS, UDP } from './samples.ts';
 
 /** The editor as the commands meet it: what it runs, what was copied, opened and said. */
 const editor = vi.hoisted(() => ({
@@ -64,7 +64,7 @@ function setup() {
   const asked: string[] = [];
   registerCommands({
     proxyLogins,
-    windows: { stop: async (id) => { asked.push(`stop ${id}`); return id !== 'hung'; }, takeOver: async (id) => { asked.push(`take over ${id}`); return id !== 'hung'; } },
+    windows: { stop: async (id) => { asked.push(`stop ${id}`); return id !== 'hung'; }, takeOver: async (id) => { asked.push(`take over ${id}`); return id !== 'hung'; }, restart: async (id) => { asked.push(`restart ${id}`); return id !== 'hung'; } },
     model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, remedyActions: { removeStaleSocket: async () => undefined },
     diagnosis: { show: async (id) => { diagnosed.push(id); }, forwardIdOf: (uri) => (uri === REPORT ? 'a' : undefined), copyReport: async () => undefined },
     forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
@@ -118,13 +118,11 @@ describe('Forward Port', () => {
 });
 
 describe('a forward that another window runs', () => {
-  const THERE = { phase: 'listening', openConnections: 0 } as const;
-
   it('is not started, and says so once, for all of them', async () => {
     const { model, runner, texts } = setup();
     for (const [id, spec] of [['a', LOCAL], ['b', REMOTE]] as const) {
       model.put(define(id, { spec, name: id }));
-      model.setElsewhere(id, THERE);
+      model.setElsewhere(id, RUN_ELSEWHERE);
     }
     await run(COMMANDS.start, ['a']);
     await run(COMMANDS.startAll, []);
@@ -138,14 +136,25 @@ describe('a forward that another window runs', () => {
   it('is stopped where it runs, and taken over from there; one that hangs is said to', async () => {
     const { model, asked } = setup();
     for (const id of ['a', 'hung', 'mine']) model.put(define(id, { name: id }));
-    for (const id of ['a', 'hung']) model.setElsewhere(id, THERE);
+    for (const id of ['a', 'hung']) model.setElsewhere(id, RUN_ELSEWHERE);
     model.start('mine');
     for (const id of ['a', 'hung', 'mine']) await run(COMMANDS.stop, [id]);
-    for (const id of ['a', 'hung']) await run(COMMANDS.takeOver, [id]);
-    expect(asked).toEqual(['stop a', 'stop hung', 'take over a', 'take over hung']);
+    for (const command of [COMMANDS.takeOver, COMMANDS.restart]) for (const id of ['a', 'hung']) await run(command, [id]);
+    expect(asked).toEqual(['stop a', 'stop hung', 'take over a', 'take over hung', 'restart a', 'restart hung']);
     expect(editor.said).toEqual([
       'hung: the window that runs it does not answer. It goes on there.', 'hung: the window that runs it does not answer. It starts here when that window closes.',
+      'hung: the window that runs it does not answer. It goes on there as it is.',
     ]);
+    expect(model.get('mine')?.state.phase).toBe('stopped');
+  });
+
+  it('stops with all the others', async () => {
+    const { model, asked } = setup();
+    for (const id of ['a', 'b', 'mine']) model.put(define(id));
+    for (const id of ['a', 'b']) model.setElsewhere(id, RUN_ELSEWHERE);
+    model.start('mine');
+    await run(COMMANDS.stopAll, []);
+    expect(asked).toEqual(['stop a', 'stop b']);
     expect(model.get('mine')?.state.phase).toBe('stopped');
   });
 });

@@ -110,14 +110,14 @@ describe('the menu of a forward\'s row', () => {
         expect(offers(context(phase, 23, kind), COMMANDS.start, place)).toBe(isStartable);
         expect(offers(context(phase, 23, kind), COMMANDS.stop, place)).toBe(isStoppable);
       }
-      expect(offers(context(phase, 23, kind), COMMANDS.restart, 'menu')).toBe(isStoppable && phase !== 'elsewhere');
+      expect(offers(context(phase, 23, kind), COMMANDS.restart, 'menu')).toBe(isStoppable);
       expect(offers(context(phase, 23, kind), COMMANDS.takeOver, 'menu')).toBe(phase === 'elsewhere');
     }
   });
 
   it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s offers the browser only where it listens, as an icon only for what looks like a web server', (phase) => {
     // Opening wakes a tunnel on demand.
-    const isUp = phase === 'listening' || phase === 'idle';
+    const isUp = phase === 'listening' || phase === 'idle' || phase === 'elsewhere';
     expect(offers(context(phase, 80), COMMANDS.openInBrowser, 'inline')).toBe(isUp);
     expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'inline')).toBe(false);
     expect(offers(context(phase, 23), COMMANDS.openInBrowser, 'menu')).toBe(isUp);

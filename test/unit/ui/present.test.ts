@@ -3,7 +3,7 @@ import type { HostPort } from '../../../src/core/address.ts';
 import type { CloseReason, Connection, ConnectionPhase } from '../../../src/core/forward.ts';
 import { NO_TRAFFIC } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
-import type { ActivePhase, Bound, ForwardState, StartStep } from '../../../src/core/forwardState.ts';
+import type { ActiveState, Bound, ForwardState, StartStep } from '../../../src/core/forwardState.ts';
 import { describeSpec, isWide } from '../../../src/ui/describeSpec.ts';
 import { presentAddresses } from '../../../src/ui/listenRows.ts';
 import {
@@ -13,7 +13,7 @@ import {
 import { BOTH_LOOPBACKS, connectionOf, define, failure, DYNAMIC, forwardOf, LOCAL, NOW, RELAY, REMOTE, REMOTE_DYNAMIC, STATES, UDP } from './samples.ts';
 
 const listening = (changes: Partial<Extract<ForwardState, { phase: 'listening' }>>): ForwardState => ({ ...STATES.listening, ...changes } as ForwardState);
-const elsewhere = (phase: ActivePhase, openConnections: number): ForwardState => ({ phase: 'elsewhere', since: NOW, running: { phase, openConnections } });
+const elsewhere = (state: ForwardState): ForwardState => ({ phase: 'elsewhere', since: NOW, running: state as ActiveState });
 const listenOn = (listen: HostPort): ForwardSpec => ({ ...LOCAL, listen });
 const MISSING: Bound['missing'] = { address: { host: '::1', port: 5432 }, failure: failure('address-in-use', { host: '::1', port: 5432 }) };
 
@@ -88,18 +88,18 @@ describe('the state, in words', () => {
     [STATES.retrying, 'retrying in 4 s, server does not answer'],
     [STATES.stopping, 'stopping'],
     [STATES.failed, 'login failed'],
-    [STATES.elsewhere, 'in another window · listening, 2 connections'],
-    [elsewhere('listening', 0), 'in another window · listening'],
-    [elsewhere('stopping', 1), 'in another window · stopping, 1 connection'],
-    [elsewhere('idle', 0), 'in another window · listening, connects on demand'],
-    [elsewhere('starting', 0), 'in another window · starting'],
-    [elsewhere('retrying', 1), 'in another window · retrying'],
+    [STATES.elsewhere, 'in another window · listening'],
+    [elsewhere(STATES.idle), 'in another window · listening, connects on demand'],
+    [elsewhere(STATES.starting), 'in another window · connecting'],
+    [elsewhere(STATES.retrying), 'in another window · retrying in 4 s, server does not answer'],
+    [elsewhere(STATES.stopping), 'in another window · stopping'],
   ])('%#: %s', (state, text) => {
     expect(describeState(forwardOf(state), NOW)).toBe(text);
   });
 
   it('counts open connections', () => {
     expect(describeState(forwardOf(STATES.listening, {}, { ...NO_TRAFFIC, openConnections: 2 }), NOW)).toBe('2 connections');
+    expect(describeState(forwardOf(STATES.elsewhere, {}, { ...NO_TRAFFIC, openConnections: 2 }), NOW)).toBe('in another window · 2 connections');
   });
 
   it('never counts down below zero', () => {
@@ -162,6 +162,12 @@ describe('the row of a forward', () => {
     const spec = listenOn({ host: 'localhost', port: 0 });
     expect(presentForward(forwardOf(STATES.stopped, { spec }), NOW, true).spoken).toContain('the next free port to db:5432');
     expect(presentForward(forwardOf(STATES.listening, { spec }), NOW, true).spoken).toContain('port 5432 to db:5432');
+  });
+
+  it('begins with the window, where that is another, in the colour of what goes on there', () => {
+    const row = presentForward(forwardOf(STATES.elsewhere, { name: 'db' }), NOW, true);
+    expect(row).toMatchObject({ description: 'in another window · listening  ·  5432 → db:5432', icon: { id: 'multiple-windows', color: 'charts.green' } });
+    expect(presentForward(forwardOf(elsewhere(STATES.retrying)), NOW, true).icon).toEqual({ id: 'multiple-windows', color: 'charts.yellow' });
   });
 
   it('has a shape of its own for each state that matters, colour or not', () => {
@@ -321,7 +327,7 @@ describe('the status bar', () => {
     [['listening', 'listening', 'stopped'], '$(plug) 2', false, 'Culvert: 2 forwards listening'],
     [['stopped'], '$(plug) 0', false, 'Culvert: 0 forwards listening'],
     [['listening', 'retrying'], '$(sync~spin) 1/2', false, 'Culvert: 1 forward listening, 1 on the way'],
-    [['listening', 'elsewhere'], '$(plug) 1', false, 'Culvert: 1 forward listening'],
+    [['listening', 'elsewhere'], '$(plug) 2', false, 'Culvert: 2 forwards listening'],
     [['starting'], '$(sync~spin) 0/1', false, 'Culvert: 0 forwards listening, 1 on the way'],
     [['listening', 'failed', 'starting'], '$(warning) 1/3', true, 'Culvert: 1 forward listening, 1 on the way, 1 failed'],
   ])('of %j', (phases, text, isWarning, spoken) => {

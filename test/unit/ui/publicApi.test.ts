@@ -4,14 +4,15 @@ import { NO_TRAFFIC } from '../../../src/core/forward.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound } from '../../../src/core/forwardState.ts';
 import { PublicApi } from '../../../src/ui/publicApi.ts';
-import { BOTH_LOOPBACKS, connectionOf, createModel, define, DYNAMIC, failure, LOCAL, RANGE, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
+import { BOTH_LOOPBACKS, connectionOf, createModel, define, DYNAMIC, failure, LOCAL, NOW, RANGE, REMOTE, REMOTE_DYNAMIC, RUN_ELSEWHERE, SOCKETS, UDP } from './samples.ts';
 
 const TEXT = '5432:db:5432 me@bastion';
 
 function setup() {
   const made = createModel();
   const connections = vi.fn(async () => [connectionOf({ phase: 'closed', closedAt: 5, closeReason: 'client-ended', destination: 'db:5432' })]);
-  const api = new PublicApi({ model: made.model, sshHosts: async () => new Set(['bastion']), connections });
+  const stopElsewhere = vi.fn(async (_id: string) => true);
+  const api = new PublicApi({ model: made.model, sshHosts: async () => new Set(['bastion']), connections, stopElsewhere });
   const ids = (): string[] => made.model.forwards.map(({ definition }) => definition.id);
   /** Asks, and gives the id of the forward that this is about. */
   const ensure = async (request: Parameters<typeof api.ensureForward>[0] = TEXT) => {
@@ -20,7 +21,7 @@ function setup() {
     await turn();
     return { promise, id: ids().at(-1) ?? '' };
   };
-  return { ...made, api, ids, ensure, connections };
+  return { ...made, api, stopElsewhere, ids, ensure, connections };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -129,13 +130,42 @@ describe('ensureForward', () => {
     expect(await proxy.promise).toMatchObject({ id: 'mine', login: 'me' });
   });
 
-  it('rejects where another window runs the forward, and waits for nothing', async () => {
+  it('gives what another window runs, once it listens there, and has it come here when that goes', async () => {
     const world = setup();
     world.model.put(define('mine'));
-    world.model.setElsewhere('mine', { phase: 'listening', openConnections: 0 });
-    await expect(world.api.ensureForward(TEXT)).rejects.toMatchObject({ code: 'running-elsewhere', message: expect.stringContaining('port 5432') as string });
-    expect(world.api.forwards).toMatchObject([{ id: 'mine', state: 'elsewhere', bound: [] }]);
-    expect(world.model.get('mine')).not.toHaveProperty('isClaimed');
+    world.model.setElsewhere('mine', { ...RUN_ELSEWHERE, running: { phase: 'starting', generation: 1, attempt: 1, since: NOW, progress: { step: 'connecting' }, bound: undefined } });
+    const { promise } = await world.ensure();
+    world.model.setElsewhere('mine', RUN_ELSEWHERE);
+    expect(await promise).toMatchObject({ id: 'mine', host: 'localhost', port: 5432 });
+    expect(world.api.forwards).toMatchObject([{ id: 'mine', state: 'elsewhere', bound: [{ port: 5432 }, { port: 5432 }] }]);
+    expect(world.runner.orders).toEqual([]);
+    world.model.setElsewhere('mine', undefined, true);
+    expect(world.runner.orders).toEqual(['start mine']);
+  });
+
+  it('rejects when what it waits for in another window is stopped there', async () => {
+    const world = setup();
+    world.model.put(define('mine'));
+    world.model.setElsewhere('mine', { ...RUN_ELSEWHERE, running: { phase: 'stopping', generation: 1, since: NOW } });
+    world.model.stop('mine');
+    const { promise } = await world.ensure();
+    world.model.stop('mine');
+    world.model.setElsewhere('mine', undefined);
+    await expect(promise).rejects.toMatchObject({ code: 'cancelled' });
+  });
+
+  it('stops a forward in the window that runs it, and says when that does not answer', async () => {
+    const world = setup();
+    world.model.put(define('mine'));
+    world.model.setElsewhere('mine', RUN_ELSEWHERE);
+    const stopped = world.api.stop('mine');
+    await turn();
+    world.model.setElsewhere('mine', undefined);
+    await stopped;
+    expect(world.stopElsewhere).toHaveBeenCalledWith('mine');
+    world.model.setElsewhere('mine', RUN_ELSEWHERE);
+    world.stopElsewhere.mockResolvedValue(false);
+    await expect(world.api.stop('mine')).rejects.toMatchObject({ code: 'running-elsewhere', message: expect.stringContaining('port 5432') as string });
   });
 
   it('rejects with code and words when it fails, and leaves nothing behind', async () => {

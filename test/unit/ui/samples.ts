@@ -1,5 +1,5 @@
 import { EventEmitter } from '../../../src/core/event.ts';
-import { NO_TRAFFIC, type Connection, type Forward, type ForwardDefinition, type Traffic } from '../../../src/core/forward.ts';
+import { NO_TRAFFIC, type Connection, type Forward, type ForwardDefinition, type RunElsewhere, type Traffic } from '../../../src/core/forward.ts';
 import { ForwardModel } from '../../../src/core/forwardModel.ts';
 import type { DynamicSpec, LocalSpec, RelaySpec, RemoteDynamicSpec, RemoteSpec, UdpSpec } from '../../../src/core/forwardSpec.ts';
 import type { Bound, ForwardEvent, ForwardState } from '../../../src/core/forwardState.ts';
@@ -57,7 +57,13 @@ export const STATES: Readonly<Record<ForwardState['phase'], ForwardState>> = {
   retrying: { phase: 'retrying', generation: 1, attempt: 1, since: NOW, retryAt: NOW + 4_000, failure: failure('connect-timeout'), bound: undefined },
   stopping: { phase: 'stopping', generation: 1, since: NOW },
   failed: { phase: 'failed', since: NOW, failure: failure('auth-failed') },
-  elsewhere: { phase: 'elsewhere', since: NOW, running: { phase: 'listening', openConnections: 2 } },
+  elsewhere: { phase: 'elsewhere', since: NOW, running: { phase: 'listening', generation: 1, since: NOW, bound: BOTH_LOOPBACKS, complaint: undefined } },
+};
+
+/** A forward that listens in another window. */
+export const RUN_ELSEWHERE: RunElsewhere = {
+  running: { phase: 'listening', generation: 1, since: NOW - 7_200_000, bound: BOTH_LOOPBACKS, complaint: undefined },
+  traffic: { openConnections: 2, totalConnections: 5, bytesUp: 1_000, bytesDown: 2_000 },
 };
 
 /** Writes down what it is told, and says what the test tells it to. */

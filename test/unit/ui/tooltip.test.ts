@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { ForwardDefinition } from '../../../src/core/forward.ts';
 import { tooltipOf } from '../../../src/ui/tooltip.ts';
-import { forwardOf, NOW, STATES } from './samples.ts';
+import type { Forward } from '../../../src/core/forward.ts';
+import { forwardOf, NOW, RUN_ELSEWHERE, STATES } from './samples.ts';
 
 vi.mock('vscode', () => ({
   MarkdownString: class {
@@ -12,7 +13,11 @@ vi.mock('vscode', () => ({
 }));
 
 function linesOf(changes: Partial<ForwardDefinition>): string[] {
-  const { text } = tooltipOf(forwardOf(STATES.stopped, changes), NOW) as unknown as { text: string };
+  return linesOfForward(forwardOf(STATES.stopped, changes));
+}
+
+function linesOfForward(forward: Forward): string[] {
+  const { text } = tooltipOf(forward, NOW) as unknown as { text: string };
   return text.split('  \n').filter((line) => line !== '');
 }
 
@@ -20,6 +25,15 @@ describe('a tooltip', () => {
   it('ends with the notation, and whether the forward starts by itself', () => {
     expect(linesOf({}).at(-1)).toBe('Forward Port: 5432:db:5432 me@bastion');
     expect(linesOf({ autoStart: true }).at(-1)).toBe('Forward Port: 5432:db:5432 me@bastion  (starts with the editor)');
+  });
+
+  it('of what another window runs tells what goes on there, and how long it has been so', () => {
+    const { running, traffic } = RUN_ELSEWHERE;
+    const forward = { ...forwardOf({ phase: 'elsewhere', since: running.since, running }, {}, { ...traffic, connections: [] }), stopsAt: NOW + 600_000, isClaimed: true as const };
+    expect(linesOfForward(forward).slice(2, -1)).toEqual([
+      'State: in another window · listening, for 2 h', 'It starts here when that window closes.', 'Stops by itself in 10 min.',
+      'Listening on 127.0.0.1:5432 and [::1]:5432', '2 open connections, 5 in all, ↑ 1.0 kB ↓ 2.0 kB',
+    ]);
   });
 
   it('says once when the tunnel opens and when the forward ends', () => {

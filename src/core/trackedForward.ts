@@ -1,0 +1,55 @@
+import { Claim } from './claim.ts';
+import { NO_TRAFFIC, type Forward, type ForwardDefinition, type RunElsewhere, type Traffic, type TrafficTotals } from './forward.ts';
+import { STOPPED, type ForwardState } from './forwardState.ts';
+import type { Disposable } from './lifecycle.ts';
+import type { Clock } from './ports.ts';
+
+export interface StartOptions {
+  /** Retry even a first start that fails, as for forwards that start by themselves while the network may still be away. */
+  readonly isPersistent: boolean;
+}
+
+/** All that the model knows of a forward. */
+export interface TrackedForward {
+  definition: ForwardDefinition;
+  state: ForwardState;
+  traffic: Traffic;
+  generation: number;
+  /** Whether a transient failure leads to a retry: it was up once, or was started to stay. */
+  isPersistent: boolean;
+  /** It listened once since it was started. */
+  wasUp: boolean;
+  /** Times of the retries so far, to give up on what never holds. */
+  retries: number[];
+  retryTimer: Disposable | undefined;
+  /** When it stops by itself, and what sees to that. */
+  limit: { readonly stopsAt: number; readonly timer: Disposable } | undefined;
+  /** How to start again once it has stopped; undefined when it is to stay stopped. */
+  startAgain: StartOptions | undefined;
+  /** How another window runs it, if one does. */
+  elsewhere: RunElsewhere | undefined;
+  readonly claim: Claim;
+}
+
+/** A forward that has not been started yet. */
+export function trackForward(definition: ForwardDefinition, clock: Clock): TrackedForward {
+  return {
+    definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, limit: undefined,
+    startAgain: undefined, elsewhere: undefined, claim: new Claim(clock),
+  };
+}
+
+/** What passes through it in another window. Its single connections are not told. */
+export function trafficElsewhere(elsewhere: RunElsewhere | undefined): Traffic {
+  return elsewhere === undefined ? NO_TRAFFIC : { ...elsewhere.traffic, connections: [] };
+}
+
+export function isSameTraffic(left: TrafficTotals, right: TrafficTotals): boolean {
+  return left.openConnections === right.openConnections && left.totalConnections === right.totalConnections && left.bytesUp === right.bytesUp && left.bytesDown === right.bytesDown;
+}
+
+export function snapshotOf({ definition, state, traffic, limit, elsewhere, claim }: TrackedForward): Forward {
+  const isElsewhere = state.phase === 'elsewhere';
+  const stopsAt = isElsewhere ? elsewhere?.stopsAt : limit?.stopsAt;
+  return { definition, state, traffic, ...(stopsAt === undefined ? {} : { stopsAt }), ...(isElsewhere && claim.isMade ? { isClaimed: true } : {}) };
+}
