@@ -8,7 +8,7 @@ export type ClaimKind = 'if-owner-goes' | 'when-free';
 const LAPSE_MS = 5_000;
 
 /** The system may take a moment to free what a window held that was killed. */
-const HEIR_MS = 2_000;
+const HEIR_MS = 5_000;
 
 /** The wish to run what another window runs. */
 export class Claim implements Disposable {

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { chmod, stat, symlink, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toFailure } from '../../src/core/failure.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { OtherWindows } from '../../src/windows/otherWindows.ts';
 import { readReport, type WindowRun } from '../../src/windows/windowMessages.ts';
@@ -118,6 +119,37 @@ describe('a window', () => {
   });
 });
 
+describe('the folder', () => {
+  const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
+
+  it('is private to the user, also when it was not, and so is what is in it', async () => {
+    expect(await modeOf(folder.path)).toBe(0o700);
+    await chmod(folder.path, 0o777);
+    const windows = new OtherWindows(folder.path, systemClock);
+    await windows.start();
+    windows.dispose();
+    expect(await modeOf(folder.path)).toBe(0o700);
+  });
+
+  it.each<[string, string, (path: string) => Promise<unknown>]>([
+    ['is a link to elsewhere', 'permission-denied', (path) => symlink(folder.path, path)],
+    ['cannot be made', 'internal', (path) => writeFile(path, '')],
+    ['is too deep for a socket', 'internal', () => Promise.resolve()],
+  ])('that %s keeps windows apart, and does no harm', async (what, code, make) => {
+    const path = folder.join(what.startsWith('is too') ? 'x'.repeat(90) : 'windows');
+    await make(path);
+    const other = new WindowServer({ folder: path, clock, report: () => runs });
+    expect(toFailure(await other.start().catch((error: unknown) => error)).code).toBe(code);
+    const windows = new OtherWindows(path, systemClock);
+    await windows.start();
+    // The server of this test is behind the link.
+    expect(windows.find(RUN.text)).toBeUndefined();
+    expect(await windows.isServed(RUN.text)).toBe(false);
+    expect(windows.order(RUN.text, 'stop')).toBe(false);
+    for (const each of [windows, other]) each.dispose();
+  });
+});
+
 describe('the others', () => {
   it('find a window that comes, forget what is dead, and leave alone what is none', async () => {
     // Left by processes that are gone, and a name that is no process.
@@ -154,6 +186,23 @@ describe('the others', () => {
     await windows.start();
     await closed;
     windows.dispose();
+  });
+
+  it('believe nothing that is none of ours, and hang up on nobody for it', async () => {
+    const lies = ['', 'GET / HTTP/1.1', '{"forwards":7}', '{"forwards":[null,{"text":"8080:far:80"}]}', `{"forwards":${'['.repeat(10_000)}`, '{"answered":"1"}', '{"__proto__":{"forwards":[]}}'];
+    const asked: string[] = [];
+    const peer = createServer((socket) => {
+      socket.on('error', () => undefined).on('data', (chunk: Buffer) => { asked.push(chunk.toString()); });
+      socket.write(`${lies.join('\n')}\n`);
+    });
+    await new Promise<void>((resolve) => { peer.listen(folder.join('99999994'), resolve); });
+    const windows = new OtherWindows(folder.path, systemClock);
+    await windows.start();
+    expect(windows.find(RUN.text)).toBeUndefined();
+    expect(await windows.isServed(RUN.text)).toBe(false);
+    await eventually(() => asked.join('').includes('"number":2'));
+    windows.dispose();
+    peer.close();
   });
 
   it('wait for a window that is about to bind, and not for long for one that says nothing', async () => {
