@@ -10,6 +10,8 @@ import { startKeyHost } from './sshHost.ts';
 import { Workbench } from './workbench.ts';
 
 const TRANSFERS = 100;
+/** Of the sidebar, in pixels, so that a picture shows the whole row. */
+const WIDE = 460;
 
 interface Stage {
   readonly workbench: Workbench;
@@ -42,7 +44,11 @@ test('a second window shows how the forward stands in the first, without an alar
   const client = own(await dial(port), (it) => it.destroy());
   await second.forwards.waitForRow(/in another window · 1 connection/);
   expect((await second.forwards.rows())[0]?.icon).toBe('multiple-windows');
+  await second.setSidebarWidth(WIDE);
+  await second.forwards.expand((row) => row.level === 1);
+  await second.forwards.waitForRow((row) => row.label === 'LISTEN' && row.description.includes(String(port)));
   await second.screenshot('second-window');
+  expect(await second.forwards.tooltip((row) => row.level === 1)).toMatch(/State: in another window · listening, for .*It starts here when that window closes\..*Listening on .*1 open connection, 1 in all/s);
   await expect.poll(() => second.notifications.read()).toEqual([]);
   expect(await second.statusBar.culvert()).toMatchObject({ text: '1', hasWarningBackground: false });
   client.destroy();
