@@ -70,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
     resolveTarget: (spec, signal) => targets.resolve(spec, signal),
     limits: runLimits,
     proxyCredentials: (definition, signal) => proxyLogins.credentialsFor(definition, signal),
-    explain: (failure, definition) => explainListenFailure(failure, definition, model, (text) => windows.isServed(text)),
+    explain: (failure, definition) => explainListenFailure(failure, definition, model, windows),
   };
   const runner = owned.add(new PlaneRunner(host, preparation, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));

@@ -16,6 +16,7 @@ export class Claim implements Disposable {
   #kind: ClaimKind | undefined;
   #lapse: Disposable | undefined;
   #heirUntil = 0;
+  #isOrphaned = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -40,21 +41,27 @@ export class Claim implements Disposable {
     this.#kind = undefined;
   }
 
-  /** Another window runs it: that is what is waited for. */
-  keep(): void {
+  /** Another window runs it, or, unless `isOwner`, is about to: that is what is waited for. */
+  keep(isOwner = true): void {
     this.#lapse?.dispose();
     this.#lapse = undefined;
+    if (isOwner) this.#isOrphaned = false;
+  }
+
+  /** The window that ran it has gone. Whoever was about to follow it may not come to it. */
+  orphan(): void {
+    this.#isOrphaned = true;
   }
 
   /** No window runs it, and it is not this one's turn: what is not run by another soon was stopped for good. */
   lapseSoon(): void {
-    this.keep();
+    this.keep(false);
     this.#lapse = this.#clock.after(LAPSE_MS, () => { this.giveUp(); });
   }
 
   /** Whether it is this window's turn, now that no window runs the forward; answers yes once. */
-  takeTurn(isOrphaned: boolean): boolean {
-    if (this.#kind === undefined || (this.#kind === 'if-owner-goes' && !isOrphaned)) return false;
+  takeTurn(): boolean {
+    if (this.#kind === undefined || (this.#kind === 'if-owner-goes' && !this.#isOrphaned)) return false;
     this.giveUp();
     this.#heirUntil = this.#clock.now() + HEIR_MS;
     return true;

@@ -3,7 +3,7 @@ import type { ClaimKind } from './claim.ts';
 import { EventEmitter, type Event } from './event.ts';
 import { isTransient, type Failure } from './failure.ts';
 import type { Forward, ForwardDefinition, RunElsewhere, Traffic } from './forward.ts';
-import { heardOf, isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
+import { boundOf, heardOf, isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
 import { isSameSpec } from './forwardText.ts';
 import { DisposableStore, type Disposable } from './lifecycle.ts';
 import type { Clock, ForwardRunner } from './ports.ts';
@@ -147,8 +147,10 @@ export class ForwardModel implements Disposable {
     const before = entry?.elsewhere;
     if (entry === undefined || (elsewhere === undefined && before === undefined)) return;
     entry.elsewhere = elsewhere;
-    if (elsewhere !== undefined) entry.claim.keep();
-    else if (entry.state.phase === 'elsewhere' && entry.claim.takeTurn(isOrphaned)) {
+    if (isOrphaned) entry.claim.orphan();
+    // One that waits as this one does may have tried, and not have said yet that it gave up.
+    if (elsewhere !== undefined) entry.claim.keep(elsewhere.running.phase === 'stopping' || boundOf(elsewhere.running) !== undefined);
+    else if (entry.state.phase === 'elsewhere' && entry.claim.takeTurn()) {
       this.#inherit(id, entry, isOrphaned ? before?.stopsAt : undefined);
       return;
     } else if (entry.claim.isMade) entry.claim.lapseSoon();

@@ -1,4 +1,4 @@
-import { chmod, link, lstat, mkdtemp, rmdir, unlink } from 'node:fs/promises';
+import { chmod, link, lstat, mkdtemp, rename, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { ForwardError, type FailureCode, type FailureContext } from '../core/failure.ts';
 import { socketPathLimit } from '../core/socketPathLimit.ts';
@@ -143,7 +143,11 @@ export async function removeStaleSocket(path: string): Promise<void> {
   const occupant = await occupantOf(path);
   if (occupant === 'gone') return;
   if (occupant !== 'stale') throw inUse(path, occupant === 'file' ? { isFile: true } : {});
-  await removeIfSame(path, before, (error) => { throw systemFailure(error, path); });
+  try {
+    await removeAside(path, before);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw systemFailure(error, path);
+  }
 }
 
 /** What has a name: a socket of another user that nobody listens on is as little ours to remove as any other file. */
@@ -178,13 +182,34 @@ async function identityOf(path: string): Promise<FileIdentity> {
   return { dev, ino, birthtimeNs };
 }
 
-async function removeIfSame(path: string, wanted: FileIdentity, onError: (error: unknown) => void = () => undefined): Promise<void> {
+/** For one of our own, which nobody takes for stale: it is listened on until it is gone. Never rejects. */
+async function removeIfSame(path: string, wanted: FileIdentity): Promise<void> {
   try {
-    const { dev, ino, birthtimeNs } = await identityOf(path);
-    if (dev === wanted.dev && ino === wanted.ino && birthtimeNs === wanted.birthtimeNs) await unlink(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') onError(error);
+    if (isSame(await identityOf(path), wanted)) await unlink(path);
+  } catch {
+    // It is gone already, or its folder does not let it go.
   }
+}
+
+/**
+ * Removes a file that others may be removing, too, to put their own in its place: between looking and unlink(2) it may be
+ * another. So it is looked at once nobody else can reach it, and put back if it is not the one.
+ */
+async function removeAside(path: string, wanted: FileIdentity): Promise<void> {
+  if (!isSame(await identityOf(path), wanted)) return;
+  const folder = await mkdtemp(join(dirname(path), PREFIX));
+  const aside = bindPathIn(folder);
+  try {
+    await rename(path, aside);
+    if (!isSame(await identityOf(aside), wanted)) await link(aside, path);
+  } finally {
+    await unlink(aside).catch(() => undefined);
+    await rmdir(folder).catch(() => undefined);
+  }
+}
+
+function isSame(left: FileIdentity, right: FileIdentity): boolean {
+  return left.dev === right.dev && left.ino === right.ino && left.birthtimeNs === right.birthtimeNs;
 }
 
 function assertUsable(path: string): void {

@@ -1,6 +1,6 @@
 import { isSocketPath, LOOPBACK_HOST, type HostPort } from '../core/address.ts';
 import type { Failure, FailureContext } from '../core/failure.ts';
-import type { ForwardDefinition } from '../core/forward.ts';
+import type { Forward, ForwardDefinition } from '../core/forward.ts';
 import { findConflict } from '../core/forwardConflict.ts';
 import { listensOnServer, portCountOf } from '../core/forwardSpec.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
@@ -48,39 +48,55 @@ async function nextFree(host: string, from: number, { portCount, isUdp }: PortNe
   return findFreeStretch(isUdp ? await listUdpReceivers() : await listListeners(), host, from, portCount);
 }
 
-/** Whether another window of the editor runs a forward, given in the notation of Forward Port. */
-export type IsForwardedElsewhere = (forward: string) => Promise<boolean>;
+/** What the other windows of the editor have. */
+export interface OtherWindowsLookup {
+  /** Whether one of them runs a forward, given in the notation of Forward Port. Never rejects. */
+  isServed(forward: string): Promise<boolean>;
+  /** Whether a process is one of them: one that hangs does not say what it runs. */
+  isWindow(pid: number): 'answering' | 'silent' | undefined;
+}
 
 /** Adds to a failure to listen who holds the port, or what the system needs. Never rejects. */
-export async function explainListenFailure(failure: Failure, definition: ForwardDefinition, model: ForwardModel, isElsewhere: IsForwardedElsewhere): Promise<Failure> {
-  if (failure.code === 'remote-bind-refused') return explainRemoteRefusal(failure, definition, model, isElsewhere);
+export async function explainListenFailure(failure: Failure, definition: ForwardDefinition, model: ForwardModel, windows: OtherWindowsLookup): Promise<Failure> {
+  if (failure.code === 'remote-bind-refused') return explainRemoteRefusal(failure, definition, model, windows);
   const { path, port } = failure.context;
-  if (typeof path === 'string' && failure.code === 'address-in-use') return explainSocketInUse(failure, path, definition, model, isElsewhere);
+  if (typeof path === 'string' && failure.code === 'address-in-use') return explainSocketInUse(failure, path, definition, model, windows);
   if (typeof port !== 'number') return failure;
-  if (failure.code === 'address-in-use') {
-    if (await isElsewhere(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere' };
-    return withFacts(failure, await holderOf(port, definition, model));
-  }
+  if (failure.code === 'address-in-use') return explainPortInUse(failure, port, definition, model, windows);
   if (failure.code === 'permission-denied') return explainDenial(failure, port, definition, model);
   return failure;
 }
 
+async function explainPortInUse(failure: Failure, port: number, definition: ForwardDefinition, model: ForwardModel, windows: OtherWindowsLookup): Promise<Failure> {
+  if (await windows.isServed(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere' };
+  const { program, pid, ...facts } = await holderOf(port, definition, model);
+  const window = typeof pid === 'number' ? windows.isWindow(pid) : undefined;
+  // It cannot say which forward that is; most likely the same.
+  if (window === 'silent') return { ...failure, code: 'running-elsewhere' };
+  if (window === 'answering') return withFacts(failure, { ...facts, heldBy: 'another forward, in another window' });
+  return withFacts(failure, program === undefined || pid === undefined ? facts : { ...facts, program, pid });
+}
+
 /** A socket in use may be one of our own, of this window or of another; what lies there unused is nobody's. */
-async function explainSocketInUse(failure: Failure, path: string, definition: ForwardDefinition, model: ForwardModel, isElsewhere: IsForwardedElsewhere): Promise<Failure> {
+async function explainSocketInUse(failure: Failure, path: string, definition: ForwardDefinition, model: ForwardModel, windows: OtherWindowsLookup): Promise<Failure> {
   if (failure.context.isStale === true || failure.context.isFile === true) return failure;
-  if (await isElsewhere(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere' };
+  if (await windows.isServed(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere' };
   const own = model.forwards.find((other) => other.definition.id !== definition.id && !listensOnServer(other.definition.spec)
     && boundOf(other.state)?.addresses.some((address) => isSocketPath(address) && address.path === path) === true);
-  return own === undefined ? failure : withFacts(failure, { heldBy: `your forward ${titleOf(own)}` });
+  return own === undefined ? failure : withFacts(failure, { heldBy: nameOf(own) });
 }
 
 /** The server does not say why it refused: whether the port is our own is known here. */
-async function explainRemoteRefusal(failure: Failure, definition: ForwardDefinition, model: ForwardModel, isElsewhere: IsForwardedElsewhere): Promise<Failure> {
-  if (await isElsewhere(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere', context: {} };
+async function explainRemoteRefusal(failure: Failure, definition: ForwardDefinition, model: ForwardModel, windows: OtherWindowsLookup): Promise<Failure> {
+  if (await windows.isServed(formatForward(definition.spec))) return { ...failure, code: 'running-elsewhere', context: {} };
   const running = model.forwards.filter(({ state }) => boundOf(state) !== undefined);
   const own = findConflict(definition, running.map((forward) => forward.definition));
   const holder = running.find((forward) => forward.definition === own);
-  return holder === undefined ? failure : withFacts(failure, { heldBy: `your forward ${titleOf(holder)}` });
+  return holder === undefined ? failure : withFacts(failure, { heldBy: nameOf(holder) });
+}
+
+function nameOf(forward: Forward): string {
+  return `your forward ${titleOf(forward)}${forward.state.phase === 'elsewhere' ? ' in another window' : ''}`;
 }
 
 function withFacts(failure: Failure, facts: FailureContext): Failure {
@@ -95,7 +111,7 @@ async function holderOf(port: number, { id, spec }: ForwardDefinition, model: Fo
   const freePort = await nextFree(listen.host, port + 1, { portCount, isUdp });
   const facts: FailureContext = { ...(freePort === undefined ? {} : { freePort }), ...(portCount === 1 ? {} : { portCount }), ...(isUdp ? { isUdp } : {}) };
   const own = ownForwardOn({ host: listen.host, port }, id, isUdp, model);
-  if (own !== undefined) return { ...facts, heldBy: `your forward ${own}` };
+  if (own !== undefined) return { ...facts, heldBy: own };
   for (const { host } of bindAddresses(listen)) {
     const holder = await (isUdp ? findUdpHolder({ host, port }) : findPortHolder({ host, port }));
     if (holder !== undefined) return { ...facts, program: holder.program, pid: holder.pid };
@@ -107,7 +123,7 @@ async function holderOf(port: number, { id, spec }: ForwardDefinition, model: Fo
 function ownForwardOn(wanted: HostPort, exceptId: string, isUdp: boolean, model: ForwardModel): string | undefined {
   const own = model.forwards.find(({ definition: { id, spec }, state }) => id !== exceptId && !listensOnServer(spec) && (spec.kind === 'udp') === isUdp
     && boundOf(state)?.addresses.some((address) => coversPort(spec, address, wanted.port) && isInTheWay({ host: address.host, port: wanted.port }, wanted)) === true);
-  return own === undefined ? undefined : titleOf(own);
+  return own === undefined ? undefined : nameOf(own);
 }
 
 /** On Windows a port that another program has for itself alone is denied like one that the system keeps. */

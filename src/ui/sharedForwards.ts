@@ -89,7 +89,7 @@ export class SharedForwards implements Disposable {
       const text = formatForward(spec);
       const run = isShared(spec) ? windows.find(text) : undefined;
       const isOrphaned = orphans.has(text);
-      if (isOrphaned && run === undefined && isClaimed === true) this.#clear(spec);
+      if (isOrphaned && isClaimed === true) this.#clear(spec);
       model.setElsewhere(id, run, isOrphaned);
     }
   }

@@ -88,6 +88,13 @@ export class OtherWindows implements Disposable {
     return isServed();
   }
 
+  /** Whether a process is another window, and whether that has answered what it was asked last. */
+  isWindow(pid: number): 'answering' | 'silent' | undefined {
+    const link = this.#links.get(pid);
+    if (link === undefined) return undefined;
+    return link.isAnswered ? 'answering' : 'silent';
+  }
+
   /** Asks something of the window that runs a forward; false when none does. */
   order(text: string, order: WindowOrder): boolean {
     const wanted = this.find(text);

@@ -50,9 +50,13 @@ export class WindowLink implements Disposable {
     this.send({ kind: 'ask', number: this.#asked });
   }
 
+  get isAnswered(): boolean {
+    return this.#answered === this.#asked;
+  }
+
   /** Whether it has been asked later than that, and has not answered. */
   isSilentSince(time: number): boolean {
-    return this.#answered !== this.#asked && this.#askedAt > time;
+    return !this.isAnswered && this.#askedAt > time;
   }
 
   send(request: WindowRequest): void {

@@ -199,6 +199,19 @@ describe('what is there already', () => {
     expect(await readdir(folder.path)).toEqual(['a.sock']);
   });
 
+  it('is removed once where several find it stale, and never what has come in its place', async () => {
+    for (let round = 0; round < 200; round += 1) {
+      await leaveStale();
+      const bound = await bind();
+      const removing = Array.from({ length: 3 }, () => removeStaleSocket(path).catch(() => undefined));
+      await files.publish({ replacesStale: true, ...bound });
+      await Promise.all(removing);
+      expect(await readdir(folder.path)).toEqual(['a.sock']);
+      (await dialPath(path)).destroy();
+      await files.withdraw(bound);
+    }
+  });
+
   it('is removed by the button when it is a stale socket, or gone by then', async () => {
     await leaveStale();
     await removeStaleSocket(path);

@@ -43,7 +43,7 @@ const runner = new PlaneRunner(host, {
   allowBind: () => Promise.resolve(),
   resolveTarget: nobody,
   proxyCredentials: () => Promise.resolve(undefined),
-  explain: (failure, definition) => explainListenFailure(failure, definition, model, (text) => windows.isServed(text)),
+  explain: (failure, definition) => explainListenFailure(failure, definition, model, windows),
   limits: () => ({ parking: { maxCount: 64, maxMs: 30_000 }, idleMs: 300_000, maxConnections: 1_000 }),
 }, systemClock, log);
 const model: ForwardModel = new ForwardModel(runner, systemClock, Math.random);

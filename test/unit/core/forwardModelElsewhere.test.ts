@@ -140,6 +140,19 @@ describe('when the window that ran it is gone', () => {
     expect(stateOf().phase).toBe('starting');
   });
 
+  it('starts where a third that seemed about to follow had given up before, and not where that followed and was stopped', () => {
+    for (const [second, phase] of [[STARTING, 'starting'], [THERE, 'stopped'], [STOPPING, 'stopped']] as const) {
+      const { model, stateOf } = setup();
+      model.setElsewhere('a', THERE);
+      model.start('a');
+      model.setElsewhere('a', STARTING, true);
+      model.setElsewhere('a', second);
+      expect(stateOf().phase).toBe('elsewhere');
+      model.setElsewhere('a', undefined);
+      expect(stateOf().phase).toBe(phase);
+    }
+  });
+
   it('starts where the bind was lost to it a moment before', () => {
     const { model, stateOf, lose, clock } = setup();
     model.start('a');

@@ -48,6 +48,15 @@ describe('before the plane is asked', () => {
   });
 });
 
+describe('a forward that another window runs', () => {
+  it('is tried as one that listens, and said to listen there', async () => {
+    const { run, asked } = setup(works, { allowBind: failsWith('bind-not-allowed') });
+    const { rungs } = await run(forwardOf(STATES.elsewhere));
+    expect(asked).toMatchObject([{ isListening: true }]);
+    expect(rungs.find(({ step }) => step === 'port')).toMatchObject({ status: 'passed', facts: [{ isRunning: true, isElsewhere: true }] });
+  });
+});
+
 describe('what the plane finds out', () => {
   it('counts for the diagnosis that it belongs to', async () => {
     const fact = { kind: 'bindable', addresses: [], isRunning: false } as const;

@@ -31,6 +31,14 @@ function rungIn(report: string, label: string): string {
 const offered = (name: string): [DiagnosisFact, number] => [{ kind: 'offered', name }, 0];
 
 describe('a report', () => {
+  it('says that another window runs the forward, and where it listens there', () => {
+    const diagnosis = after(RELAY, [[{ kind: 'bindable', addresses: [{ host: '127.0.0.1', port: 8080 }], isRunning: true, isElsewhere: true }]], failure('destination-refused'));
+    const report = reportOf(diagnosis, 'elsewhere');
+    expect(report).toContain('Another window of the editor runs this forward; this one looked for itself.');
+    expect(rungIn(report, 'Port')).toContain('this forward listens, in another window of the editor, on 127.0.0.1:8080');
+    expect(reportOf(diagnosis)).not.toContain('Another window');
+  });
+
   it('shows the whole ladder while it is climbed, and where it stands', () => {
     expect(reportOf(after(LOCAL, [[{ kind: 'configured', hops: [BASTION] }], [{ kind: 'bindable', addresses: [{ host: '127.0.0.1', port: 5432 }], isRunning: false }]]))).toBe([
       'Why doesn\'t it work?  db',

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { HostPort } from '../../../src/core/address.ts';
-import { explainListenFailure, proposePort, readPortHint } from '../../../src/ui/localPorts.ts';
-import { createModel, define, failure, LOCAL, RANGE, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
+import { explainListenFailure, proposePort, readPortHint, type OtherWindowsLookup } from '../../../src/ui/localPorts.ts';
+import { createModel, define, failure, LOCAL, RANGE, REMOTE, REMOTE_DYNAMIC, RUN_ELSEWHERE, SOCKETS, UDP } from './samples.ts';
 
 /** What the machine is made to say; the modules that ask it are replaced, for the real answers differ from machine to machine. */
 const machine = vi.hoisted(() => ({
@@ -37,7 +37,8 @@ beforeEach(() => {
   machine.udpHolders.clear();
 });
 
-const nowhere = async (): Promise<boolean> => false;
+const nowhere: OtherWindowsLookup = { isServed: async () => false, isWindow: () => undefined };
+const served: OtherWindowsLookup = { ...nowhere, isServed: async () => true };
 const inUse = failure('address-in-use', { host: '127.0.0.1', port: 5432 });
 
 describe('the hint about a port', () => {
@@ -149,12 +150,12 @@ describe('a failure to listen on a socket', () => {
   });
 
   it('is none where another window serves it', async () => {
-    expect(await explainListenFailure(taken, asking, createModel().model, async () => true)).toMatchObject({ code: 'running-elsewhere', context: { path: '/home/me/a.sock' } });
+    expect(await explainListenFailure(taken, asking, createModel().model, served)).toMatchObject({ code: 'running-elsewhere', context: { path: '/home/me/a.sock' } });
   });
 
   it.each([{ isStale: true }, { isFile: true }])('is nobody\'s where nobody listens: %j', async (found) => {
     const given = failure('address-in-use', { path: '/home/me/a.sock', ...found });
-    expect(await explainListenFailure(given, asking, createModel().model, async () => true)).toBe(given);
+    expect(await explainListenFailure(given, asking, createModel().model, served)).toBe(given);
   });
 });
 
@@ -189,6 +190,19 @@ describe('a failure to listen', () => {
     expect((await explainListenFailure(inUse, define('a'), model, nowhere)).context).toEqual({ host: '127.0.0.1', port: 5432, freePort: 5433, heldBy: 'your forward other' });
   });
 
+  it('that another window has is said to be there, also where that hangs and cannot say what it runs', async () => {
+    machine.holders.set('127.0.0.1 5432', { program: 'node', pid: 7 });
+    const explained = async (window: ReturnType<OtherWindowsLookup['isWindow']>) => explainListenFailure(inUse, define('a'), createModel().model, { ...nowhere, isWindow: (pid) => (pid === 7 ? window : undefined) });
+    expect((await explained('silent')).code).toBe('running-elsewhere');
+    const { code, context } = await explained('answering');
+    expect({ code, context }).toEqual({ code: 'address-in-use', context: { host: '127.0.0.1', port: 5432, freePort: 5433, heldBy: 'another forward, in another window' } });
+    expect((await explained(undefined)).context).toMatchObject({ program: 'node', pid: 7 });
+    const { model } = createModel();
+    model.put(define('other', { name: 'other' }));
+    model.setElsewhere('other', RUN_ELSEWHERE);
+    expect((await explainListenFailure(inUse, define('a'), model, nowhere)).context.heldBy).toBe('your forward other in another window');
+  });
+
   it('is not a forward that listens on a server', async () => {
     const { model, comeUp } = createModel();
     model.put(define('there', { spec: { ...REMOTE, listen: { host: 'localhost', port: 5432 } } }));
@@ -198,7 +212,7 @@ describe('a failure to listen', () => {
   });
 
   it('is none where another window of the editor serves the port', async () => {
-    expect(await explainListenFailure(inUse, define('a'), createModel().model, async (text) => text.startsWith('5432:'))).toMatchObject({ code: 'running-elsewhere', context: { port: 5432 } });
+    expect(await explainListenFailure(inUse, define('a'), createModel().model, { ...nowhere, isServed: async (text) => text.startsWith('5432:') })).toMatchObject({ code: 'running-elsewhere', context: { port: 5432 } });
   });
 
   it('for want of rights tells the limit, and on Linux the recipe', async () => {
@@ -234,7 +248,7 @@ describe('what the server refused to listen on', () => {
   });
 
   it('may be served by another window of the editor', async () => {
-    const elsewhere = async (text: string): Promise<boolean> => text === '-R 9000:localhost:3000 me@bastion';
+    const elsewhere: OtherWindowsLookup = { ...nowhere, isServed: async (text) => text === '-R 9000:localhost:3000 me@bastion' };
     expect(await explainListenFailure(refused, asking, createModel().model, elsewhere)).toMatchObject({ code: 'running-elsewhere' });
   });
 });
