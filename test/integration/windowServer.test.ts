@@ -138,15 +138,18 @@ describe('the folder', () => {
   ])('that %s keeps windows apart, and does no harm', async (what, code, make) => {
     const path = folder.join(what.startsWith('is too') ? 'x'.repeat(90) : 'windows');
     await make(path);
+    // Behind the link.
+    const peer = createServer((socket) => { socket.on('error', () => undefined).on('data', () => { socket.write(`{"forwards":[${JSON.stringify(RUN)}]}\n`); }); });
+    await new Promise<void>((resolve) => { peer.listen(folder.join('99999993'), resolve); });
     const other = new WindowServer({ folder: path, clock, report: () => runs });
     expect(toFailure(await other.start().catch((error: unknown) => error)).code).toBe(code);
     const windows = new OtherWindows(path, systemClock);
     await windows.start();
-    // The server of this test is behind the link.
     expect(windows.find(RUN.text)).toBeUndefined();
     expect(await windows.isServed(RUN.text)).toBe(false);
     expect(windows.order(RUN.text, 'stop')).toBe(false);
     for (const each of [windows, other]) each.dispose();
+    peer.close();
   });
 });
 
