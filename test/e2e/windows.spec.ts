@@ -56,6 +56,8 @@ test('a second window shows how the forward stands in the first, without an alar
   await second.forwards.clickContextMenu((row) => row.level === 1, 'Take Over');
   await second.forwards.waitForRow((row) => row.icon === 'pass-filled');
   await workbench.forwards.waitForRow(/in another window · listening/);
+  // A browser draws a page behind another so seldom that a click on it may come late.
+  await workbench.page.bringToFront();
   await workbench.forwards.clickContextMenu((row) => row.level === 1, 'Stop');
   for (const each of [workbench, second]) await each.forwards.waitForRow(/stopped/);
   expect([...workbench.problems(), ...second.problems()]).toEqual([]);
