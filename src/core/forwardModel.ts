@@ -4,6 +4,8 @@ import { isTransient, type Failure } from './failure.ts';
 import { NO_TRAFFIC, type Forward, type ForwardDefinition, type Traffic } from './forward.ts';
 import { isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
 import { isSameSpec } from './forwardText.ts';
+import { isSameCheck } from './healthCheck.ts';
+import { HealthSchedule } from './healthSchedule.ts';
 import { DisposableStore, type Disposable } from './lifecycle.ts';
 import type { Clock, ForwardRunner } from './ports.ts';
 
@@ -32,6 +34,8 @@ interface Entry {
   retryTimer: Disposable | undefined;
   /** When it stops by itself, and what sees to that. */
   limit: { readonly stopsAt: number; readonly timer: Disposable } | undefined;
+  /** When its health check passed last, while it listens. */
+  provedAt: number | undefined;
   /** How to start again once it has stopped; undefined when it is to stay stopped. */
   startAgain: StartOptions | undefined;
 }
@@ -56,6 +60,7 @@ export class ForwardModel implements Disposable {
   readonly #entries = new Map<string, Entry>();
   readonly #changes = new EventEmitter<ForwardChange>();
   readonly #owned = new DisposableStore();
+  readonly #health: HealthSchedule;
   readonly #runner: ForwardRunner;
   readonly #clock: Clock;
   readonly #chance: () => number;
@@ -69,6 +74,7 @@ export class ForwardModel implements Disposable {
     this.#runner = runner;
     this.#clock = clock;
     this.#chance = chance;
+    this.#health = this.#owned.add(new HealthSchedule((id, { generation, check }) => { runner.check(id, generation, check); }, clock));
     this.#owned.add(runner.onEvent(({ id, event }) => { this.#onRunnerEvent(id, event); }));
     this.#owned.add(runner.onTraffic(({ id, traffic }) => { this.#onTraffic(id, traffic); }));
   }
@@ -162,13 +168,15 @@ export class ForwardModel implements Disposable {
     const entry = this.#entries.get(definition.id);
     if (entry === undefined) {
       this.#entries.set(definition.id, {
-        definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, limit: undefined, startAgain: undefined,
+        definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, limit: undefined, provedAt: undefined, startAgain: undefined,
       });
       return;
     }
     const isSameForward = isSameSpec(entry.definition.spec, definition.spec) && entry.definition.isOnDemand === definition.isOnDemand && entry.definition.login === definition.login;
     const isSameLimit = entry.definition.stopAfterMinutes === definition.stopAfterMinutes;
+    const isCheckedAnew = !isSameCheck(entry.definition.healthCheck, definition.healthCheck);
     entry.definition = definition;
+    if (isCheckedAnew) this.#checkAnew(definition.id, entry);
     if (!isSameLimit && entry.limit !== undefined) endLimit(entry);
     if (!isSameLimit && isListening(entry.state)) this.#limit(definition.id, entry);
     if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
@@ -187,6 +195,7 @@ export class ForwardModel implements Disposable {
   #drop(id: string, entry: Entry): void {
     entry.retryTimer?.dispose();
     endLimit(entry);
+    this.#health.set(id, undefined);
     this.#entries.delete(id);
     if (isRunning(entry.state)) this.#runner.stop(id, entry.generation);
   }
@@ -235,6 +244,7 @@ export class ForwardModel implements Disposable {
     const entry = this.#entries.get(id);
     if (entry?.generation !== event.generation) return;
     if (event.type === 'lost') this.#onLost(id, entry, event);
+    else if (event.type === 'checked') this.#onChecked(id, entry, event);
     else this.#apply(id, entry, event);
     if (event.type === 'stopped' && entry.state.phase === 'stopped' && entry.startAgain !== undefined) this.start(id, entry.startAgain);
   }
@@ -267,6 +277,26 @@ export class ForwardModel implements Disposable {
     return backoffMs(attempt, this.#chance());
   }
 
+  #onChecked(id: string, entry: Entry, event: Extract<ForwardEvent, { type: 'checked' }>): void {
+    if (!this.#health.answered(id, event)) return;
+    const before = entry.state;
+    if (event.outcome.kind === 'passed') entry.provedAt = event.at;
+    this.#apply(id, entry, event);
+    if (entry.state === before && event.outcome.kind === 'passed') this.#changes.fire({ kind: 'traffic', id });
+  }
+
+  /** Has the forward checked as it now says; what the check before found out is not what this one asks. */
+  #checkAnew(id: string, entry: Entry): void {
+    entry.provedAt = undefined;
+    if (entry.state.phase === 'listening' && entry.state.complaint?.failure.code === 'destination-unhealthy') this.#setState(id, entry, { ...entry.state, complaint: undefined });
+    else this.#schedule(id, entry);
+  }
+
+  /** While it listens with its tunnel, and then only: a check wakes nothing. */
+  #schedule(id: string, { definition: { healthCheck: check }, state }: Entry): void {
+    this.#health.set(id, check === undefined || state.phase !== 'listening' ? undefined : { generation: state.generation, check });
+  }
+
   #onTraffic(id: string, traffic: Traffic): void {
     const entry = this.#entries.get(id);
     if (entry === undefined || !isActive(entry.state)) return;
@@ -294,6 +324,8 @@ export class ForwardModel implements Disposable {
     if (state.phase !== 'retrying') entry.retryTimer?.dispose();
     if (!isRunning(state)) endLimit(entry);
     if (!isActive(state)) entry.traffic = NO_TRAFFIC;
+    if (state.phase !== 'listening') entry.provedAt = undefined;
+    this.#schedule(id, entry);
     this.#changes.fire({ kind: 'state', id, before });
   }
 }
@@ -313,6 +345,6 @@ function endLimit(entry: Entry): void {
   entry.limit = undefined;
 }
 
-function snapshot({ definition, state, traffic, limit }: Entry): Forward {
-  return { definition, state, traffic, ...(limit === undefined ? {} : { stopsAt: limit.stopsAt }) };
+function snapshot({ definition, state, traffic, limit, provedAt }: Entry): Forward {
+  return { definition, state, traffic, ...(limit === undefined ? {} : { stopsAt: limit.stopsAt }), ...(provedAt === undefined ? {} : { provedAt }) };
 }

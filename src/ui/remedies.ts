@@ -52,6 +52,8 @@ export function titleOfRemedy(remedy: Remedy): string {
       return remedy.title;
     case 'open-setting':
       return 'Open the Setting';
+    case 'health-check':
+      return 'Change Health Check…';
     case 'diagnose':
       return 'Why Doesn\'t It Work?';
     case 'show-log':
@@ -83,6 +85,9 @@ export async function applyRemedy(model: ForwardModel, forwardId: string, remedy
       return;
     case 'open-setting':
       await vscode.commands.executeCommand('workbench.action.openSettings', `${SECTION}.${remedy.setting}`);
+      return;
+    case 'health-check':
+      await vscode.commands.executeCommand(COMMANDS.setHealthCheck, forwardId);
       return;
     case 'diagnose':
       await vscode.commands.executeCommand(COMMANDS.diagnose, forwardId);
