@@ -1,4 +1,5 @@
 import type { Failure } from '../core/failure.ts';
+import type { CheckOutcome } from '../core/healthCheck.ts';
 import type { PlaneServices } from './services.ts';
 
 /** How often the same failure to reach the destination is told again. */
@@ -27,8 +28,10 @@ export class DestinationNews {
     this.#services.control.emit('destination', failure === undefined ? run : { ...run, failure });
   }
 
-  /** A health check has told of this failure: whatever comes next is news. */
-  wasTold({ code }: Failure): void {
-    this.#last = { code, at: -Infinity };
+  /** A health check tells by itself what it found; what is known of the destination now is that. */
+  checked(outcome: CheckOutcome): void {
+    if (outcome.kind === 'failed') this.#last = { code: outcome.failure.code, at: -Infinity };
+    // That a check got in does not take back that clients did not.
+    if (outcome.kind === 'passed' && this.#last.code !== 'too-many-connections') this.reset();
   }
 }

@@ -149,7 +149,7 @@ export class Forwarder {
     const run = this.#run;
     if (run?.generation !== generation || !run.isOpen) return UNKNOWN_OUTCOME;
     const outcome = await this.#checker.run(run, check);
-    if (outcome.kind === 'failed') this.#news.wasTold(outcome.failure);
+    this.#news.checked(outcome);
     return outcome;
   }
 
