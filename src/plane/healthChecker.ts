@@ -55,6 +55,12 @@ export class HealthChecker {
   }
 }
 
+/** Asks once, and gives the request; rejects with the `ForwardError` that says what is wrong, or with the signal's reason. */
+export async function askHealth(way: CheckedWay, check: HttpCheck, clock: Clock, signal: AbortSignal): Promise<string> {
+  await new Attempt(way, check, clock).run(signal);
+  return `GET ${pathOf(check)}`;
+}
+
 /** One check. */
 class Attempt {
   readonly #way: CheckedWay;

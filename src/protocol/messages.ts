@@ -3,7 +3,7 @@ import type { DiagnosisFact, HostKeyTrust } from '../core/diagnosis.ts';
 import type { Failure } from '../core/failure.ts';
 import type { Connection, Traffic } from '../core/forward.ts';
 import type { Bound, Progress } from '../core/forwardState.ts';
-import type { CheckOutcome, HealthCheck } from '../core/healthCheck.ts';
+import type { CheckOutcome, HealthCheck, HttpCheck } from '../core/healthCheck.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
 
 /** Everything that the control side asks of the plane. Structured-cloneable, like everything here. */
@@ -108,6 +108,8 @@ export interface ParkingLimits {
 export interface DiagnoseForward extends Omit<StartForward, 'generation'> {
   /** The forward runs: what it listens on is its own, and is not tried. */
   readonly isListening: boolean;
+  /** What its destination is asked at the end. */
+  readonly healthCheck?: HttpCheck;
 }
 
 /**

@@ -70,6 +70,12 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
   await workbench.setTheme('dark');
   await workbench.forwards.tooltip('db');
   await workbench.screenshot('tooltip');
+  const checks = new Map<string, object>([['db', { kind: 'connect' }], ['web', { kind: 'http', path: '/health' }]]);
+  await workbench.editSettings((settings) => ({ ...settings, 'culvert.forwards': entries.map((entry) => ({ ...entry, ...(checks.has(entry.name) ? { healthCheck: checks.get(entry.name) } : {}) })) }));
+  await workbench.forwards.waitForRow((row) => row.label === 'web' && row.icon === 'warning' && row.description.includes('listening, destination does not speak HTTP'));
+  expect(await workbench.forwards.tooltip('web')).toContain('did not answer GET /health in HTTP');
+  await workbench.screenshot('tooltip-health');
+  expect(await workbench.forwards.tooltip('db')).toMatch(/proved \d+ s ago/);
   await workbench.setSidebarWidth(220);
   await workbench.screenshot('tree-narrow');
   await workbench.setSidebarWidth(520);
