@@ -36,7 +36,14 @@ export interface ForwardRequest {
   /** `[user@]host[:port]` or an ssh_config alias; absent for a local relay. */
   readonly target?: string;
   readonly name?: string;
+  /** For a new forward with one destination; as in the setting `culvert.forwards`. */
+  readonly healthCheck?: HealthCheckRequest;
 }
+
+/** What its destination is asked in the background: to take a connection, or a path over plain HTTP, for one status or any of 2xx and 3xx. */
+export type HealthCheckRequest =
+  & { readonly intervalSeconds?: number; readonly timeoutSeconds?: number }
+  & ({ readonly kind: 'connect' } | { readonly kind: 'http'; readonly path?: string; readonly status?: number });
 
 /** A host and a port; only a forward that was asked for with a path in their place has that. */
 export type ApiEndpoint =
@@ -67,7 +74,9 @@ export interface ForwardInfo {
   readonly state: 'stopped' | 'starting' | 'listening' | 'idle' | 'retrying' | 'stopping' | 'failed' | 'elsewhere';
   /** What it really listens on, here or on the server as its kind says; empty unless it listens. */
   readonly bound: readonly ApiEndpoint[];
-  /** Why it failed, waits for a retry, or could not reach its destination the last time. */
+  /** When its health check passed last, in milliseconds since the epoch, if it has one and listens. */
+  readonly provedAt?: number;
+  /** Why it failed, waits for a retry, could not reach its destination the last time, or what its health check found. */
   readonly error?: { readonly code: string; readonly message: string };
 }
 

@@ -18,7 +18,9 @@ export type DiagnosisStep =
   | 'forwarding'
   | 'destination-name'
   | 'destination'
-  | 'first-byte';
+  | 'first-byte'
+  /** Of a forward that has a health check over HTTP. */
+  | 'health';
 
 /** Where an SSH server on the way is, as far as people need to know it. */
 export interface DiagnosedHop {
@@ -65,7 +67,9 @@ export type DiagnosisFact =
   /** A destination that the next one stands in for. */
   | { readonly kind: 'passed-over'; readonly destination: Endpoint; readonly failure: Failure }
   | { readonly kind: 'accepted'; readonly destination: Endpoint }
-  | { readonly kind: 'first-byte'; readonly how: FirstByte; readonly text: string };
+  | { readonly kind: 'first-byte'; readonly how: FirstByte; readonly text: string }
+  /** The answer to `request` is as the health check expects. */
+  | { readonly kind: 'healthy'; readonly request: string };
 
 /** What a destination does with a connection in which nobody has said anything yet. */
 export type FirstByte = 'speaks' | 'waits' | 'ends' | 'resets';
@@ -89,6 +93,7 @@ const MEANING: Readonly<Record<DiagnosisFact['kind'], { readonly step: Diagnosis
   'passed-over': { step: 'destination', isLast: false },
   accepted: { step: 'destination', isLast: true },
   'first-byte': { step: 'first-byte', isLast: true },
+  healthy: { step: 'health', isLast: true },
 };
 
 /** `doubtful`: it went on, and yet something is odd. `skipped`: it was not needed. */
@@ -108,6 +113,8 @@ export interface Rung {
 /** A forward on trial: an immutable snapshot. */
 export interface Diagnosis {
   readonly spec: ForwardSpec;
+  /** Whether its health is asked over HTTP, too. */
+  readonly asksHealth: boolean;
   /** The SSH servers on the way, the last one the forward's own; empty until the configuration is read. */
   readonly hops: readonly DiagnosedHop[];
   readonly rungs: readonly Rung[];
@@ -125,8 +132,8 @@ export type DiagnosisEvent =
   | { readonly type: 'finished'; readonly at: number };
 
 /** The ladder of a forward with its first rung under way. */
-export function beginDiagnosis(spec: ForwardSpec, at: number): Diagnosis {
-  return { spec, hops: [], rungs: enterNext(rungsOf(spec, []), at), startedAt: at, outcome: 'running' };
+export function beginDiagnosis(spec: ForwardSpec, at: number, asksHealth = false): Diagnosis {
+  return { spec, asksHealth, hops: [], rungs: enterNext(rungsOf({ spec, asksHealth }, []), at), startedAt: at, outcome: 'running' };
 }
 
 /**
@@ -152,7 +159,7 @@ export function isAddress(host: string): boolean {
   return host.includes(':') || /^\d{1,3}(?:\.\d{1,3}){3}$/.test(host);
 }
 
-function rungsOf(spec: ForwardSpec, hops: readonly DiagnosedHop[]): Rung[] {
+function rungsOf({ spec, asksHealth }: Pick<Diagnosis, 'spec' | 'asksHealth'>, hops: readonly DiagnosedHop[]): Rung[] {
   const isThroughServer = isThroughSsh(spec);
   return [
     ...(isThroughServer ? rungs('configuration') : []),
@@ -161,6 +168,7 @@ function rungsOf(spec: ForwardSpec, hops: readonly DiagnosedHop[]): Rung[] {
     ...(isThroughServer && hops.length === 0 ? hopRungs(0, undefined) : hops.flatMap((hop, index) => hopRungs(index, hop))),
     ...(listensOnServer(spec) ? rungs('server-port') : []),
     ...destinationRungs(spec),
+    ...(asksHealth ? rungs('health') : []),
   ];
 }
 
@@ -205,7 +213,7 @@ function learn(diagnosis: Diagnosis, { at, hop, fact }: Extract<DiagnosisEvent, 
   const entered: Rung = { ...rung, status: 'running', startedAt: rung.startedAt ?? at, facts: [...rung.facts, fact] };
   const known = fact.kind === 'configured' ? { ...diagnosis, hops: fact.hops } : diagnosis;
   if (!isLast) return { ...known, rungs: [...before, entered, ...diagnosis.rungs.slice(index + 1)] };
-  const after = fact.kind === 'configured' ? rungsOf(diagnosis.spec, fact.hops).slice(index + 1) : diagnosis.rungs.slice(index + 1);
+  const after = fact.kind === 'configured' ? rungsOf(diagnosis, fact.hops).slice(index + 1) : diagnosis.rungs.slice(index + 1);
   return { ...known, rungs: [...before, end(entered, isDoubtful(fact) ? 'doubtful' : 'passed', at), ...enterNext(after, at)] };
 }
 

@@ -30,6 +30,8 @@ export const FAILURE_CODES = [
   'forwarding-prohibited',
   'destination-refused',
   'destination-unreachable',
+  /** It takes connections, and does not answer a health check as expected. */
+  'destination-unhealthy',
   'too-many-connections',
   'too-many-open-files',
   'cancelled',

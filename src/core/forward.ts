@@ -1,6 +1,7 @@
 import type { Endpoint } from './address.ts';
 import { isProxy, type ForwardSpec } from './forwardSpec.ts';
 import type { ActiveState, ForwardState } from './forwardState.ts';
+import type { HealthCheck } from './healthCheck.ts';
 
 /**
  * `user`: kept in the user's settings; `extension`: asked for through the API, gone when nobody holds it; `ssh-config`: offered
@@ -26,6 +27,8 @@ export interface ForwardDefinition {
   readonly isOnDemand?: true;
   /** After so many minutes of running it stops by itself. */
   readonly stopAfterMinutes?: number;
+  /** What is asked of its destination in the background while it listens. */
+  readonly healthCheck?: HealthCheck;
   readonly origin: ForwardOrigin;
   /** The user name that clients of a proxy must log in with, by RFC 1929; its password is in the secret storage. Absent: nobody needs to. */
   readonly login?: string;
@@ -115,4 +118,6 @@ export interface Forward {
   readonly stopsAt?: number;
   /** It runs in another window, and here when that goes. */
   readonly isClaimed?: true;
+  /** When its health check passed last, in this run. */
+  readonly provedAt?: number;
 }

@@ -3,6 +3,7 @@ import type { ForwardDefinition } from './forward.ts';
 import { canBeOnDemand, isProxy, isThroughSsh, type ForwardSpec, type SshDestination, type SshRule } from './forwardSpec.ts';
 import { parseDestination, parseForward } from './forwardParser.ts';
 import { connectsToItself, formatDestination, formatRule, isSameSpec } from './forwardText.ts';
+import { canBeChecked, isSameCheck, readHealthCheck, type HealthCheck } from './healthCheck.ts';
 import { utf8Length } from './utf8.ts';
 
 /** One entry of the setting `culvert.forwards`, as people write it. */
@@ -18,6 +19,8 @@ export interface ForwardEntry {
   readonly onDemand?: boolean;
   /** Minutes of running after which it stops by itself. */
   readonly stopAfterMinutes?: number;
+  /** What is asked of the destination in the background. */
+  readonly healthCheck?: HealthCheck;
   /** The user name that clients of a proxy log in with; the password is not in the settings. */
   readonly login?: string;
 }
@@ -56,7 +59,7 @@ export function readEntries(value: unknown): ReadEntries {
 }
 
 /** The entry that reads back as this definition. */
-export function toEntry({ id, name, spec, autoStart, login, isOnDemand, stopAfterMinutes }: ForwardDefinition): ForwardEntry {
+export function toEntry({ id, name, spec, autoStart, login, isOnDemand, stopAfterMinutes, healthCheck }: ForwardDefinition): ForwardEntry {
   return {
     id,
     ...(name === '' ? {} : { name }),
@@ -65,6 +68,7 @@ export function toEntry({ id, name, spec, autoStart, login, isOnDemand, stopAfte
     ...(autoStart ? { autoStart } : {}),
     ...(isOnDemand === true && canBeOnDemand(spec) ? { onDemand: true } : {}),
     ...(stopAfterMinutes === undefined ? {} : { stopAfterMinutes }),
+    ...(healthCheck !== undefined && canBeChecked(spec) ? { healthCheck } : {}),
     ...(login !== undefined && isProxy(spec) ? { login } : {}),
   };
 }
@@ -97,7 +101,7 @@ export function updateEntries(value: unknown, definitions: readonly ForwardDefin
 
 type WithoutId = Omit<ForwardDefinition, 'id'>;
 
-const FIELDS = ['name', 'target', 'autoStart', 'login', 'onDemand', 'stopAfterMinutes'] as const;
+const FIELDS = ['name', 'target', 'autoStart', 'login', 'onDemand', 'stopAfterMinutes', 'healthCheck'] as const;
 
 function mergeEntry(raw: unknown, definition: ForwardDefinition): unknown {
   const merged: Record<string, unknown> = { ...(raw as Record<string, unknown>) };
@@ -107,7 +111,7 @@ function mergeEntry(raw: unknown, definition: ForwardDefinition): unknown {
 
 function isSame(a: ForwardDefinition, b: ForwardDefinition): boolean {
   return a.name === b.name && a.autoStart === b.autoStart && a.login === b.login && a.isOnDemand === b.isOnDemand && a.stopAfterMinutes === b.stopAfterMinutes
-    && isSameSpec(a.spec, b.spec);
+    && isSameCheck(a.healthCheck, b.healthCheck) && isSameSpec(a.spec, b.spec);
 }
 
 /** The definition, or what is wrong with the entry. */
@@ -124,7 +128,10 @@ function readEntry(raw: unknown): WithoutId | string {
   const asked = login === undefined ? {} : readLogin(login, spec);
   if (typeof asked === 'string') return asked;
   const lasting = readLasting(raw as Record<string, unknown>, spec);
-  return typeof lasting === 'string' ? lasting : { name, spec, autoStart, origin: 'user', ...asked, ...lasting };
+  if (typeof lasting === 'string') return lasting;
+  const { healthCheck } = raw as Record<string, unknown>;
+  const check = healthCheck === undefined ? undefined : readHealthCheck(healthCheck, spec);
+  return typeof check === 'string' ? check : { name, spec, autoStart, origin: 'user', ...asked, ...lasting, ...(check === undefined ? {} : { healthCheck: check }) };
 }
 
 /** RFC 1929 section 2: a user name has 1 to 255 bytes, and so has a password. */

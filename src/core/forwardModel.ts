@@ -5,6 +5,8 @@ import { isTransient, type Failure } from './failure.ts';
 import type { Forward, ForwardDefinition, RunElsewhere, Traffic } from './forward.ts';
 import { boundOf, heardOf, isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
 import { isSameSpec } from './forwardText.ts';
+import { isSameCheck } from './healthCheck.ts';
+import { HealthSchedule } from './healthSchedule.ts';
 import { DisposableStore, type Disposable } from './lifecycle.ts';
 import type { Clock, ForwardRunner } from './ports.ts';
 import { isSameTraffic, snapshotOf, trackForward, trafficElsewhere, type StartOptions, type TrackedForward } from './trackedForward.ts';
@@ -38,6 +40,7 @@ export class ForwardModel implements Disposable {
   readonly #entries = new Map<string, TrackedForward>();
   readonly #changes = new EventEmitter<ForwardChange>();
   readonly #owned = new DisposableStore();
+  readonly #health: HealthSchedule;
   readonly #runner: ForwardRunner;
   readonly #clock: Clock;
   readonly #chance: () => number;
@@ -51,6 +54,7 @@ export class ForwardModel implements Disposable {
     this.#runner = runner;
     this.#clock = clock;
     this.#chance = chance;
+    this.#health = this.#owned.add(new HealthSchedule((id, { generation, check }) => { runner.check(id, generation, check); }, clock));
     this.#owned.add(runner.onEvent(({ id, event }) => { this.#onRunnerEvent(id, event); }));
     this.#owned.add(runner.onTraffic(({ id, traffic }) => { this.#onTraffic(id, traffic); }));
   }
@@ -187,7 +191,9 @@ export class ForwardModel implements Disposable {
     }
     const isSameForward = isSameSpec(entry.definition.spec, definition.spec) && entry.definition.isOnDemand === definition.isOnDemand && entry.definition.login === definition.login;
     const isSameLimit = entry.definition.stopAfterMinutes === definition.stopAfterMinutes;
+    const isCheckedAnew = !isSameCheck(entry.definition.healthCheck, definition.healthCheck);
     entry.definition = definition;
+    if (isCheckedAnew) this.#checkAnew(definition.id, entry);
     if (!isSameLimit && entry.limit !== undefined) endLimit(entry);
     if (!isSameLimit && isListening(entry.state)) this.#limit(definition.id, entry);
     if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
@@ -207,6 +213,7 @@ export class ForwardModel implements Disposable {
     entry.retryTimer?.dispose();
     endLimit(entry);
     entry.claim.dispose();
+    this.#health.set(id, undefined);
     this.#entries.delete(id);
     if (isRunning(entry.state)) this.#runner.stop(id, entry.generation);
   }
@@ -280,6 +287,7 @@ export class ForwardModel implements Disposable {
     const entry = this.#entries.get(id);
     if (entry?.generation !== event.generation) return;
     if (event.type === 'lost') this.#onLost(id, entry, event);
+    else if (event.type === 'checked') this.#onChecked(id, entry, event);
     else this.#apply(id, entry, event);
     if (event.type === 'stopped' && (entry.state.phase === 'stopped' || entry.state.phase === 'elsewhere') && entry.startAgain !== undefined) this.start(id, entry.startAgain);
   }
@@ -315,6 +323,26 @@ export class ForwardModel implements Disposable {
     return backoffMs(attempt, this.#chance());
   }
 
+  #onChecked(id: string, entry: TrackedForward, event: Extract<ForwardEvent, { type: 'checked' }>): void {
+    if (!this.#health.answered(id, event)) return;
+    const before = entry.state;
+    if (event.outcome.kind === 'passed') entry.provedAt = event.at;
+    this.#apply(id, entry, event);
+    if (entry.state === before && event.outcome.kind === 'passed') this.#changes.fire({ kind: 'traffic', id });
+  }
+
+  /** Has the forward checked as it now says; what the check before found out is not what this one asks. */
+  #checkAnew(id: string, entry: TrackedForward): void {
+    entry.provedAt = undefined;
+    if (entry.state.phase === 'listening' && entry.state.complaint?.failure.code === 'destination-unhealthy') this.#setState(id, entry, { ...entry.state, complaint: undefined });
+    else this.#schedule(id, entry);
+  }
+
+  /** While it listens with its tunnel, and then only: a check wakes nothing. */
+  #schedule(id: string, { definition: { healthCheck: check }, state }: TrackedForward): void {
+    this.#health.set(id, check === undefined || state.phase !== 'listening' ? undefined : { generation: state.generation, check });
+  }
+
   #onTraffic(id: string, traffic: Traffic): void {
     const entry = this.#entries.get(id);
     if (entry !== undefined && isActive(entry.state)) this.#setTraffic(id, entry, traffic);
@@ -347,6 +375,8 @@ export class ForwardModel implements Disposable {
     if (state.phase !== 'retrying') entry.retryTimer?.dispose();
     if (!isRunning(state)) endLimit(entry);
     if (!isActive(state)) entry.traffic = trafficElsewhere(state.phase === 'elsewhere' ? entry.elsewhere : undefined);
+    if (state.phase !== 'listening') entry.provedAt = undefined;
+    this.#schedule(id, entry);
     this.#changes.fire({ kind: 'state', id, before });
   }
 }

@@ -1,5 +1,6 @@
 import type { Endpoint } from './address.ts';
 import type { Failure } from './failure.ts';
+import type { CheckOutcome, HealthCheck } from './healthCheck.ts';
 
 /** What a forward is doing while it starts, in the order of doing. */
 export const START_STEPS = ['resolving', 'connecting', 'handshake', 'checking-host-key', 'logging-in', 'binding'] as const;
@@ -19,7 +20,7 @@ export interface Bound {
   readonly missing?: { readonly address: Endpoint; readonly failure: Failure };
 }
 
-/** The last connection's failure to reach its destination, while the forward itself is fine. */
+/** The last connection's failure to reach its destination, or the last health check's, while the forward itself is fine. */
 export interface Complaint {
   readonly failure: Failure;
   readonly at: number;
@@ -56,6 +57,7 @@ export type ForwardEvent =
   | { readonly type: 'idle'; readonly generation: number; readonly at: number }
   | { readonly type: 'waking'; readonly generation: number; readonly at: number }
   | { readonly type: 'destination'; readonly generation: number; readonly at: number; readonly failure: Failure | undefined }
+  | { readonly type: 'checked'; readonly generation: number; readonly at: number; readonly check: HealthCheck; readonly outcome: CheckOutcome }
   | { readonly type: 'lost'; readonly generation: number; readonly at: number; readonly failure: Failure; readonly retryAt?: number; readonly isUnbound?: boolean }
   | { readonly type: 'stop'; readonly generation: number; readonly at: number; readonly drainUntil?: number }
   | { readonly type: 'stopped'; readonly generation: number };
@@ -80,6 +82,8 @@ export function transition(state: ForwardState, event: ForwardEvent): ForwardSta
       return waking(state, event.at);
     case 'destination':
       return complained(state, event);
+    case 'checked':
+      return checked(state, event);
     case 'lost':
       return lost(state, event);
     case 'stop':
@@ -181,8 +185,16 @@ function up(state: ForwardState, at: number): ForwardState {
 
 function complained(state: ForwardState, { failure, at }: EventOf<'destination'>): ForwardState {
   if (state.phase !== 'listening') return state;
-  if (failure === undefined && state.complaint === undefined) return state;
+  // That somebody connected does not take back what a check got for an answer.
+  if (failure === undefined && (state.complaint === undefined || state.complaint.failure.code === 'destination-unhealthy')) return state;
   return { ...state, complaint: failure === undefined ? undefined : { failure, at } };
+}
+
+/** That a check gets in does not take back that clients did not. */
+function checked(state: ForwardState, { outcome, at }: EventOf<'checked'>): ForwardState {
+  if (state.phase !== 'listening' || outcome.kind === 'unknown') return state;
+  if (outcome.kind === 'failed') return { ...state, complaint: { failure: outcome.failure, at } };
+  return state.complaint === undefined || state.complaint.failure.code === 'too-many-connections' ? state : { ...state, complaint: undefined };
 }
 
 function lost(state: ForwardState, event: EventOf<'lost'>): ForwardState {

@@ -1,6 +1,7 @@
 import type { Event } from './event.ts';
 import type { ForwardDefinition, Traffic } from './forward.ts';
 import type { ForwardEvent } from './forwardState.ts';
+import type { HealthCheck } from './healthCheck.ts';
 import type { Disposable } from './lifecycle.ts';
 
 /** Time, from outside. */
@@ -20,6 +21,8 @@ export interface ForwardRunner {
    * for so long. Never throws.
    */
   stop(id: string, generation: number, drainMs?: number): void;
+  /** Checks the destination of one that listens; answers with a `checked` event that has this very `check`, unless the run ends. Never throws. */
+  check(id: string, generation: number, check: HealthCheck): void;
   readonly onEvent: Event<RunnerEvent>;
   readonly onTraffic: Event<RunnerTraffic>;
 }

@@ -24,6 +24,8 @@ export interface TrackedForward {
   retryTimer: Disposable | undefined;
   /** When it stops by itself, and what sees to that. */
   limit: { readonly stopsAt: number; readonly timer: Disposable } | undefined;
+  /** When its health check passed last, while it listens. */
+  provedAt: number | undefined;
   /** How to start again once it has stopped; undefined when it is to stay stopped. */
   startAgain: StartOptions | undefined;
   /** How another window runs it, if one does. */
@@ -35,7 +37,7 @@ export interface TrackedForward {
 export function trackForward(definition: ForwardDefinition, clock: Clock): TrackedForward {
   return {
     definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, limit: undefined,
-    startAgain: undefined, elsewhere: undefined, claim: new Claim(clock),
+    provedAt: undefined, startAgain: undefined, elsewhere: undefined, claim: new Claim(clock),
   };
 }
 
@@ -48,8 +50,8 @@ export function isSameTraffic(left: TrafficTotals, right: TrafficTotals): boolea
   return left.openConnections === right.openConnections && left.totalConnections === right.totalConnections && left.bytesUp === right.bytesUp && left.bytesDown === right.bytesDown;
 }
 
-export function snapshotOf({ definition, state, traffic, limit, elsewhere, claim }: TrackedForward): Forward {
+export function snapshotOf({ definition, state, traffic, limit, provedAt, elsewhere, claim }: TrackedForward): Forward {
   const isElsewhere = state.phase === 'elsewhere';
   const stopsAt = isElsewhere ? elsewhere?.stopsAt : limit?.stopsAt;
-  return { definition, state, traffic, ...(stopsAt === undefined ? {} : { stopsAt }), ...(isElsewhere && claim.isMade ? { isClaimed: true } : {}) };
+  return { definition, state, traffic, ...(stopsAt === undefined ? {} : { stopsAt }), ...(provedAt === undefined ? {} : { provedAt }), ...(isElsewhere && claim.isMade ? { isClaimed: true } : {}) };
 }

@@ -1,5 +1,6 @@
 import type { Disposable } from '../core/lifecycle.ts';
 import { ForwardError } from '../core/failure.ts';
+import { UNKNOWN_OUTCOME } from '../core/healthCheck.ts';
 import type { DiagnoseForward, PlaneRequests, StartForward } from '../protocol/messages.ts';
 import type { Handlers } from '../protocol/rpc.ts';
 import { SilentCaller, type Caller } from './caller.ts';
@@ -36,6 +37,7 @@ export class DataPlane {
     stop: async ({ id, drainMs }) => this.#stop(id, drainMs),
     probe: async () => this.#pool.probe(),
     watch: async ({ isWatching }) => this.#watch(isWatching),
+    check: async ({ id, generation, check }) => this.#forwarders.get(id)?.check(generation, check) ?? UNKNOWN_OUTCOME,
     connections: async ({ id }) => this.#forwarders.get(id)?.connections() ?? [],
     diagnose: async (request, signal) => this.#diagnose(request, signal),
     shutdown: async () => this.shutdown(),

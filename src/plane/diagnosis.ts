@@ -7,7 +7,9 @@ import type { DiagnoseForward, FixedPole, StartForward } from '../protocol/messa
 import { untilAborted } from './abort.ts';
 import type { Dialer } from './dialer.ts';
 import { observeFirstByte } from './firstByte.ts';
+import { askHealth } from './healthChecker.ts';
 import type { Listener } from './listener.ts';
+import { createRoute } from './route.ts';
 import type { PlaneServices } from './services.ts';
 import { ConnectionPool, type Lease } from './ssh/connectionPool.ts';
 import { connectFailure } from './ssh/sshFailure.ts';
@@ -140,21 +142,34 @@ export class Diagnosis {
     const isFromHere = this.#request.target === undefined || this.#request.listen.side === 'server';
     if (isFromHere && fallbacks.length === 0) await this.#lookUp(address, signal);
     const dialer = await this.#openDialer(signal);
-    const destinations = [address, ...fallbacks];
-    for (const [index, destination] of destinations.entries()) {
-      try {
-        const end = await dialer.dial(OURSELVES, destination, signal);
-        this.#tell({ kind: 'allowed' });
-        this.#tell({ kind: 'accepted', destination });
-        this.#tell(await observeFirstByte(end, this.#services.clock, signal));
-        return;
-      } catch (error) {
-        const failure = toFailure(error);
-        if (isOfDestination(failure.code)) this.#tell({ kind: 'allowed' });
-        if (!isOfDestination(failure.code) || index === destinations.length - 1) throw error;
-        this.#tell({ kind: 'passed-over', destination, failure });
-      }
+    for (const [index, destination] of [address, ...fallbacks].entries()) {
+      if (!(await this.#reachOne(dialer, destination, index === fallbacks.length, signal))) continue;
+      await this.#askHealth(dialer, signal);
+      return;
     }
+  }
+
+  /** False for one that the next stands in for. */
+  async #reachOne(dialer: Dialer, destination: Endpoint, isLast: boolean, signal: AbortSignal): Promise<boolean> {
+    try {
+      const end = await dialer.dial(OURSELVES, destination, signal);
+      this.#tell({ kind: 'allowed' });
+      this.#tell({ kind: 'accepted', destination });
+      this.#tell(await observeFirstByte(end, this.#services.clock, signal));
+      return true;
+    } catch (error) {
+      const failure = toFailure(error);
+      if (isOfDestination(failure.code)) this.#tell({ kind: 'allowed' });
+      if (!isOfDestination(failure.code) || isLast) throw error;
+      this.#tell({ kind: 'passed-over', destination, failure });
+      return false;
+    }
+  }
+
+  async #askHealth(dialer: Dialer, signal: AbortSignal): Promise<void> {
+    const { healthCheck } = this.#request;
+    const { clock } = this.#services;
+    if (healthCheck !== undefined) this.#tell({ kind: 'healthy', request: await askHealth({ request: this.#request, route: createRoute(this.#request, clock), dialer }, healthCheck, clock, signal) });
   }
 
   /** A proxy has no destination of its own: whether the server forwards at all shows in how it refuses. */

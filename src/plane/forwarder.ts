@@ -1,20 +1,20 @@
 import { formatEndpoint, formatHostPort, type HostPort } from '../core/address.ts';
 import { ForwardError, toFailure, untrustedText, type Failure, type FailureCode } from '../core/failure.ts';
 import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
+import { UNKNOWN_OUTCOME, type CheckOutcome, type HealthCheck } from '../core/healthCheck.ts';
 import type { StartForward } from '../protocol/messages.ts';
 import type { Caller, Wish } from './caller.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 import { ConnectionLimit } from './connectionLimit.ts';
 import { ConnectionTable, isSameTraffic, type ConnectionRow } from './connectionTable.ts';
+import { DestinationNews } from './destinationNews.ts';
 import type { Dialer } from './dialer.ts';
+import { HealthChecker } from './healthChecker.ts';
 import type { Arrival, Listener } from './listener.ts';
 import { Parking } from './parking.ts';
 import { relay, type Relay } from './relay.ts';
 import { createRoute, type Route } from './route.ts';
 import { log, type PlaneServices } from './services.ts';
-
-/** How often the same failure to reach the destination is told again. */
-const COMPLAINT_INTERVAL_MS = 1_000;
 
 /** What a forward is made of: Listener × Route × Dialer. */
 export interface ForwarderParts {
@@ -58,6 +58,8 @@ export class Forwarder {
   readonly #limit: ConnectionLimit;
   readonly #parking: Parking<Accepted>;
   readonly #listener: Listener;
+  readonly #news: DestinationNews;
+  readonly #checker: HealthChecker;
   readonly #open = new Set<Accepted>();
   /** Those that are not in the relay's hands, the ones that are being told why they were turned away included. */
   readonly #callers = new Set<Caller>();
@@ -71,7 +73,6 @@ export class Forwarder {
   /** Runs while nobody is connected and the far side is open on demand. */
   #idling: Disposable | undefined;
   #sent: Traffic | undefined;
-  #complaint: { readonly code: Failure['code'] | undefined; readonly at: number } | undefined;
 
   constructor(request: StartForward, services: PlaneServices, parts: ForwarderParts) {
     this.#request = request;
@@ -79,6 +80,8 @@ export class Forwarder {
     this.#parts = parts;
     this.#table = new ConnectionTable(services.clock);
     this.#limit = new ConnectionLimit(services);
+    this.#news = new DestinationNews(services);
+    this.#checker = new HealthChecker(services.clock);
     this.#parking = new Parking(services.clock, (accepted) => { this.#refuse(accepted, 'not-served', 'connection-lost'); });
     this.#listener = parts.createListener((arrival) => { void this.#accept(arrival); });
     this.#listener.onLost = (error) => { if (this.#run !== undefined) this.#lose(this.#run, error, true); };
@@ -105,7 +108,7 @@ export class Forwarder {
     this.#parking.limit(request.parking);
     this.#limit.limit(request);
     this.#run = run;
-    this.#complaint = undefined;
+    this.#news.reset();
     void this.#execute(run, after);
   }
 
@@ -139,6 +142,15 @@ export class Forwarder {
 
   connections(): readonly Connection[] {
     return this.#table.connections();
+  }
+
+  /** Asks the destination whether it is well; unknown unless the far side of that very run is and stays open. */
+  async check(generation: number, check: HealthCheck): Promise<CheckOutcome> {
+    const run = this.#run;
+    if (run?.generation !== generation || !run.isOpen) return UNKNOWN_OUTCOME;
+    const outcome = await this.#checker.run(run, check);
+    this.#news.checked(outcome);
+    return outcome;
   }
 
   /** Sends a `traffic` event if anything changed since the last one, or in any case when forced. */
@@ -205,6 +217,7 @@ export class Forwarder {
     this.#idling ??= this.#services.clock.after(idleMs, () => {
       this.#idling = undefined;
       run.isOpen = false;
+      this.#checker.stop();
       const { dialer } = run;
       dialer.onLost = undefined;
       run.dialer = this.#parts.createDialer(run.request);
@@ -238,6 +251,7 @@ export class Forwarder {
     run.isOpen = false;
     run.isIdle = false;
     this.#cancelIdling();
+    this.#checker.stop();
     run.controller.abort(new ForwardError('cancelled', 'the forward was stopped'));
     if (!this.#listener.isLasting) this.#loseUnjoined();
     this.#settleClosing(run.dialer.close());
@@ -369,15 +383,8 @@ export class Forwarder {
     if (this.#open.size === 0) this.#onDrained?.();
   }
 
-  /** Tells how the last dialling ended when it ended otherwise than the one before, or when a while has passed. */
-  #tellDestination(run: Run, failure: Failure | undefined): void {
-    if (this.#run !== run) return;
-    const last = this.#complaint;
-    const now = this.#services.clock.now();
-    if (failure?.code === last?.code && (failure === undefined || now - (last?.at ?? 0) < COMPLAINT_INTERVAL_MS)) return;
-    this.#complaint = { code: failure?.code, at: now };
-    const told = { id: this.#request.id, generation: run.generation };
-    this.#services.control.emit('destination', failure === undefined ? told : { ...told, failure });
+  #tellDestination({ generation, request: { id } }: Run, failure: Failure | undefined): void {
+    if (this.#run?.generation === generation) this.#news.tell({ id, generation }, failure);
   }
 }
 

@@ -17,6 +17,7 @@ function run(): void {
     stop: (params, signal) => plane.handlers.stop(params, signal),
     probe: (params, signal) => plane.handlers.probe(params, signal),
     watch: (params, signal) => plane.handlers.watch(params, signal),
+    check: (params, signal) => plane.handlers.check(params, signal),
     connections: (params, signal) => plane.handlers.connections(params, signal),
     diagnose: (params, signal) => plane.handlers.diagnose(params, signal),
     shutdown: (params, signal) => plane.handlers.shutdown(params, signal),

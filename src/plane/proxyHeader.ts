@@ -44,7 +44,8 @@ function unixHeader(path: string): Buffer {
   return header(COMMAND_PROXY, UNIX_STREAM, Buffer.alloc(UNIX_PATH_BYTES), Buffer.concat([bytes], UNIX_PATH_BYTES));
 }
 
-function localHeader(): Buffer {
+/** For a connection that is nobody else's: "health checks" are what command LOCAL is there for. */
+export function localHeader(): Buffer {
   return header(COMMAND_LOCAL, UNSPECIFIED);
 }
 

@@ -6,7 +6,7 @@ import type { Dialer } from './dialer.ts';
 import type { End } from './end.ts';
 import { Failover } from './failover.ts';
 import { PrefacedEnd } from './prefacedEnd.ts';
-import { proxyHeader } from './proxyHeader.ts';
+import { localHeader, proxyHeader } from './proxyHeader.ts';
 
 /** A connection that is to be brought to its destination. */
 export interface Traveller {
@@ -14,6 +14,8 @@ export interface Traveller {
   readonly accepted: Endpoint;
   /** Where it goes, for people, if that is not plain from its forward. */
   destination?: string;
+  /** Nobody has connected: the forward itself asks. */
+  readonly isOwn?: true;
 }
 
 /** Where the connections of one run of a forward lead. */
@@ -57,7 +59,8 @@ class FixedRoute implements Route {
       return dialer.dial(traveller.origin, destination, attempt);
     };
     const end = await (fallbacks.length === 0 ? dial(first, signal) : this.#failover.reach([first, ...fallbacks], dial, signal));
-    return sendsProxyHeader === true ? new PrefacedEnd(end, proxyHeader(traveller.origin, traveller.accepted)) : end;
+    if (sendsProxyHeader !== true) return end;
+    return new PrefacedEnd(end, traveller.isOwn === true ? localHeader() : proxyHeader(traveller.origin, traveller.accepted));
   }
 
   #destinationOf(accepted: Endpoint): Endpoint {

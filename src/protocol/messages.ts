@@ -3,6 +3,7 @@ import type { DiagnosisFact, HostKeyTrust } from '../core/diagnosis.ts';
 import type { Failure } from '../core/failure.ts';
 import type { Connection, Traffic } from '../core/forward.ts';
 import type { Bound, Progress } from '../core/forwardState.ts';
+import type { CheckOutcome, HealthCheck, HttpCheck } from '../core/healthCheck.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
 
 /** Everything that the control side asks of the plane. Structured-cloneable, like everything here. */
@@ -22,6 +23,8 @@ export interface PlaneRequests {
   probe: { params: undefined; result: undefined };
   /** Turns the `traffic` events on or off, for all forwards; turning on sends one of each at once. */
   watch: { params: { isWatching: boolean }; result: undefined };
+  /** Asks the destination of a run once whether it is well, as a connection that nobody sees; it opens no tunnel for that. */
+  check: { params: { id: string; generation: number; check: HealthCheck }; result: CheckOutcome };
   connections: { params: { id: string }; result: readonly Connection[] };
   /**
    * Walks the way of a forward once, over an SSH connection of its own, and closes everything; what is found out arrives as
@@ -105,6 +108,8 @@ export interface ParkingLimits {
 export interface DiagnoseForward extends Omit<StartForward, 'generation'> {
   /** The forward runs: what it listens on is its own, and is not tried. */
   readonly isListening: boolean;
+  /** What its destination is asked at the end. */
+  readonly healthCheck?: HttpCheck;
 }
 
 /**

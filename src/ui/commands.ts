@@ -7,6 +7,7 @@ import type { ForwardModel } from '../core/forwardModel.ts';
 import { MAX_STOP_AFTER_MINUTES } from '../core/forwardEntry.ts';
 import { canBeOnDemand, isProxy, isThroughSsh, listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
+import { canBeChecked } from '../core/healthCheck.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { COMMANDS, SECTION, SETTINGS } from './contributions.ts';
@@ -16,6 +17,7 @@ import { restartElsewhere, stopElsewhere, takeOverHere, tellElsewhere, type Othe
 import type { ForwardPicker } from './forwardPicker.ts';
 import { askForSpecs, defineForward, refusesLoop, type FlowContext } from './forwardPortFlow.ts';
 import { formatCount, withoutLinks } from './format.ts';
+import { setHealthCheck } from './healthCheckFlow.ts';
 import { openFile } from './openFile.ts';
 import { addressesOfRows } from './listenRows.ts';
 import { localEnd, titleOf } from './present.ts';
@@ -158,6 +160,10 @@ function editingActions({ model, picker, flowContext, proxyLogins }: CommandOpti
       if (isProxy(forward.definition.spec)) await setProxyLogin(model, proxyLogins, forward);
       else void vscode.window.showInformationMessage(withoutLinks(`${titleOf(forward)} is no proxy: what it leads to decides who may use it.`));
     },
+    [COMMANDS.setHealthCheck]: async (...args) => {
+      const [forward] = changeable(await picker.resolveOne(args, (candidate) => isOwn(candidate) && canBeChecked(candidate.definition.spec), 'Set Health Check'));
+      if (forward !== undefined) await setHealthCheck(model, forward);
+    },
     [COMMANDS.toggleGrouping]: async () => {
       const section = vscode.workspace.getConfiguration(SECTION);
       await section.update(SETTINGS.groupByServer, section.get(SETTINGS.groupByServer) !== true, vscode.ConfigurationTarget.Global);
@@ -220,9 +226,12 @@ async function pointToConfig(title: string, { file, line }: FilePlace): Promise<
 function change(model: ForwardModel, id: string, changes: Partial<Pick<ForwardDefinition, 'name' | 'spec'>>): void {
   const definition = model.get(id)?.definition;
   if (definition === undefined) return;
-  const { login, isOnDemand, ...rest } = { ...definition, ...changes };
+  const { login, isOnDemand, healthCheck, ...rest } = { ...definition, ...changes };
   // What the new kind cannot have would make its entry in the settings one that cannot be read.
-  model.put({ ...rest, ...(login !== undefined && isProxy(rest.spec) ? { login } : {}), ...(isOnDemand === true && canBeOnDemand(rest.spec) ? { isOnDemand } : {}) });
+  model.put({
+    ...rest, ...(login !== undefined && isProxy(rest.spec) ? { login } : {}), ...(isOnDemand === true && canBeOnDemand(rest.spec) ? { isOnDemand } : {}),
+    ...(healthCheck !== undefined && canBeChecked(rest.spec) ? { healthCheck } : {}),
+  });
 }
 
 /** Removing several, or one that carries connections, asks first: it cannot be undone from the view. */

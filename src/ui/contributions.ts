@@ -28,6 +28,7 @@ export const COMMANDS = {
   openInConfig: 'culvert.openInConfig',
   copyAs: 'culvert.copyAs',
   setProxyLogin: 'culvert.setProxyLogin',
+  setHealthCheck: 'culvert.setHealthCheck',
 } as const;
 
 export const VIEWS = { forwards: 'culvert.forwards' } as const;

@@ -2,6 +2,7 @@ import { advance, beginDiagnosis, type Diagnosis, type DiagnosisEvent, type Diag
 import { toFailure } from '../core/failure.ts';
 import type { Forward } from '../core/forward.ts';
 import { isThroughSsh, listensOnServer } from '../core/forwardSpec.ts';
+import type { HttpCheck } from '../core/healthCheck.ts';
 import { boundOf } from '../core/forwardState.ts';
 import { onDispose, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
@@ -27,7 +28,7 @@ export class Diagnoser {
 
   /** Tells every step as it comes, and gives the last; the forward itself is left alone. Never rejects. */
   async run(forward: Forward, onChange: (diagnosis: Diagnosis) => void, signal: AbortSignal): Promise<Diagnosis> {
-    let diagnosis = beginDiagnosis(forward.definition.spec, this.#clock.now());
+    let diagnosis = beginDiagnosis(forward.definition.spec, this.#clock.now(), httpCheckOf(forward) !== undefined);
     onChange(diagnosis);
     const tell = (event: DiagnosisEvent): void => {
       const next = advance(diagnosis, event);
@@ -47,8 +48,10 @@ export class Diagnoser {
     return diagnosis;
   }
 
-  async #walk({ definition, state }: Forward, tell: (event: DiagnosisEvent) => void, signal: AbortSignal): Promise<void> {
+  async #walk(forward: Forward, tell: (event: DiagnosisEvent) => void, signal: AbortSignal): Promise<void> {
+    const { definition, state } = forward;
     const { spec } = definition;
+    const check = httpCheckOf(forward);
     const learn = (fact: DiagnosisFact): void => { tell({ type: 'fact', at: this.#clock.now(), fact }); };
     const bound = boundOf(state);
     const running = { isRunning: true, ...(state.phase === 'elsewhere' ? { isElsewhere: true as const } : {}) };
@@ -63,7 +66,7 @@ export class Diagnoser {
       if (listensOnServer(spec) && address !== undefined && hop + 1 === target?.hops.length) learn({ kind: 'granted', address, ...running });
     });
     try {
-      const request = { id, listen: listenPole(spec), connect: connectPole(spec, target), isListening: bound !== undefined };
+      const request = { id, listen: listenPole(spec), connect: connectPole(spec, target), isListening: bound !== undefined, ...(check === undefined ? {} : { healthCheck: check }) };
       await this.#host.request('diagnose', target === undefined ? request : { ...request, target }, signal);
     } finally {
       listening.dispose();
@@ -80,6 +83,11 @@ export class Diagnoser {
     });
     return onDispose(() => { subscription.dispose(); });
   }
+}
+
+/** One that only connects asks nothing that the ladder does not. */
+function httpCheckOf({ definition: { healthCheck } }: Forward): HttpCheck | undefined {
+  return healthCheck?.kind === 'http' ? healthCheck : undefined;
 }
 
 function configurationOf({ hops }: SshTarget): DiagnosisFact {

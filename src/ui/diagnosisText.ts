@@ -46,6 +46,7 @@ const LABELS: Readonly<Record<DiagnosisStep, string>> = {
   'destination-name': 'Name',
   destination: 'Destination accepts',
   'first-byte': 'First byte',
+  health: 'Health check',
 };
 
 /** The whole ladder: what came of it, then each rung with its time and what was found. */
@@ -202,6 +203,8 @@ function describeFact(fact: DiagnosisFact, diagnosis: Diagnosis): string {
       return formatEndpoint(fact.destination);
     case 'first-byte':
       return describeFirstByte(fact);
+    case 'healthy':
+      return `${fact.request}: answered as expected`;
     case 'offered':
     case 'factor':
     case 'logged-in':

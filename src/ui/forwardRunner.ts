@@ -1,9 +1,10 @@
 import { isSocketPath } from '../core/address.ts';
 import { EventEmitter, type Event } from '../core/event.ts';
-import { toFailure, type Failure, type ForwardError } from '../core/failure.ts';
+import { toFailure, type Failure, type FailureCode, type ForwardError } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import { isProxy, isThroughSsh, listensOnServer, portCountOf, type DynamicSpec, type ForwardSpec, type RemoteDynamicSpec, type SshSpec } from '../core/forwardSpec.ts';
 import type { ForwardEvent } from '../core/forwardState.ts';
+import { UNKNOWN_OUTCOME, type CheckOutcome, type HealthCheck } from '../core/healthCheck.ts';
 import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock, ForwardRunner, RunnerEvent, RunnerTraffic } from '../core/ports.ts';
@@ -48,6 +49,8 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #runs = new Map<string, Run>();
+  /** Of the forwards whose last health check failed, why. */
+  readonly #unwell = new Map<string, FailureCode>();
   readonly #events = new EventEmitter<RunnerEvent>();
   readonly #traffic = new EventEmitter<RunnerTraffic>();
   readonly #owned = new DisposableStore();
@@ -76,6 +79,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   stop(id: string, generation: number, drainMs?: number): void {
     this.#runs.get(id)?.controller.abort();
     this.#runs.delete(id);
+    this.#unwell.delete(id);
     const onStopped = (): void => { this.#emit(id, { type: 'stopped', generation }); };
     if (!this.#host.isRunning) {
       onStopped();
@@ -84,6 +88,19 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     this.#host.request('stop', { id, ...(drainMs === undefined ? {} : { drainMs }) }).then(onStopped, (error: unknown) => {
       this.#log.write('warn', `Stopping: ${toFailure(error).detail}`);
       onStopped();
+    });
+  }
+
+  check(id: string, generation: number, check: HealthCheck): void {
+    const tell = (outcome: CheckOutcome): void => {
+      const run = this.#runs.get(id);
+      if (run?.generation !== generation) return;
+      this.#logHealth(run, outcome);
+      this.#emit(id, { type: 'checked', generation, at: this.#clock.now(), check, outcome });
+    };
+    this.#host.request('check', { id, generation, check }).then(tell, (error: unknown) => {
+      this.#log.write('debug', `check: ${toFailure(error).detail}`);
+      tell(UNKNOWN_OUTCOME);
     });
   }
 
@@ -133,6 +150,16 @@ export class PlaneRunner implements ForwardRunner, Disposable {
       this.#log.write('warn', `${formatForward(definition.spec)}: ${explained.code}: ${explained.detail}`);
       this.#emit(definition.id, { type: 'lost', generation, at: this.#clock.now(), failure: explained, isUnbound });
     });
+  }
+
+  /** A line for each change, not for each check. */
+  #logHealth({ definition: { id, spec } }: Run, outcome: CheckOutcome): void {
+    const before = this.#unwell.get(id);
+    if (outcome.kind === 'failed' && outcome.failure.code !== before) {
+      this.#unwell.set(id, outcome.failure.code);
+      this.#log.write('warn', `${formatForward(spec)}: health check failed: ${outcome.failure.code}: ${outcome.failure.detail}`);
+    }
+    if (outcome.kind === 'passed' && this.#unwell.delete(id)) this.#log.write('info', `${formatForward(spec)}: health check passes again`);
   }
 
   #onCrash(reason: ForwardError): void {

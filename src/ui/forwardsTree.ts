@@ -202,7 +202,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
       details.set(connectionId(forwardId, connection.id), JSON.stringify(presentConnection(connection, now, this.#options.programOf(connection), forward.definition.spec)));
     }
     const tooltipAge = isActive(whereItRuns(forward.state)) ? Math.floor(now / TOOLTIP_MS) : 0;
-    const row = JSON.stringify([forward.definition, contextOf(forward), presentForward(forward, now, this.#isUnderServer(forward)), [...details.keys()], connections.length, tooltipAge, this.#options.warningOf(forwardId)]);
+    const row = JSON.stringify([forward.definition, contextOf(forward), presentForward(forward, now, this.#isUnderServer(forward)), [...details.keys()], connections.length, tooltipAge, forward.provedAt === undefined, this.#options.warningOf(forwardId)]);
     return { row, details };
   }
 

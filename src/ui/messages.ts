@@ -3,6 +3,7 @@ import type { Failure, FailureCode } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import { SETTINGS } from './contributions.ts';
 import { capitalised, Facts, withDot } from './failureFacts.ts';
+import { describeUnhealthy } from './healthWords.ts';
 import { describePortDenied } from './permissionWords.ts';
 import { describeForeign, describeLoss, describeSilence } from './serverWords.ts';
 import { describeSocketDenied, describeSocketInUse, describeSocketUnavailable } from './socketWords.ts';
@@ -19,6 +20,7 @@ export type Remedy =
   /** One of Culvert's own, without the section. */
   | { readonly kind: 'open-setting'; readonly setting: string }
   | { readonly kind: 'take-over' }
+  | { readonly kind: 'health-check' }
   | { readonly kind: 'diagnose' }
   | { readonly kind: 'show-log' };
 
@@ -166,6 +168,7 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     sentence: `${facts.destination()} could not be reached: ${facts.reason(detail)}`,
     remedies: [EDIT],
   }),
+  'destination-unhealthy': (facts) => ({ ...describeUnhealthy(facts), remedies: [{ kind: 'health-check' }] }),
   'too-many-connections': (facts) => ({
     summary: 'too many connections',
     sentence: `${facts.has('limit') ? `This forward has ${facts.text('limit', '')} connections open` : 'This forward has as many connections open as it may have'}, and resets those that are new until some of them end. The setting culvert.maxConnections says how many it may have.`,

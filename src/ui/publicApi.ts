@@ -7,7 +7,6 @@ import { isForwardLoop } from '../core/forwardConflict.ts';
 import { readEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { parseForward } from '../core/forwardParser.ts';
-import type { ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf, failureOf, isActive, isUsable, whereItRuns } from '../core/forwardState.ts';
 import { formatForward, quoted } from '../core/forwardText.ts';
 import { onDispose } from '../core/lifecycle.ts';
@@ -22,6 +21,8 @@ export interface ApiOptions {
   /** Has another window stop what runs there. */
   readonly stopElsewhere: (id: string) => Promise<boolean>;
 }
+
+type Asked = Pick<ForwardDefinition, 'name' | 'spec' | 'healthCheck'>;
 
 /** What `activate()` gives to other extensions. */
 export class PublicApi implements CulvertApi {
@@ -44,8 +45,7 @@ export class PublicApi implements CulvertApi {
 
   readonly ensureForward = async (request: string | ForwardRequest): Promise<EnsuredForward> => {
     const { model } = this.#options;
-    const { name, spec } = await this.#read(request);
-    const definition = this.#define(spec, name);
+    const definition = this.#define(await this.#read(request));
     const { id } = definition;
     if (model.get(id) === undefined) model.put(definition);
     this.#holders.set(id, (this.#holders.get(id) ?? 0) + 1);
@@ -79,7 +79,8 @@ export class PublicApi implements CulvertApi {
   };
 
   /** The user's forward that does the same, one that the API already made, or a new one. */
-  #define(spec: ForwardSpec, name: string): ForwardDefinition {
+  #define(asked: Asked): ForwardDefinition {
+    const { spec } = asked;
     const text = formatForward(spec);
     const isFree = !isSocketPath(spec.listen) && spec.listen.port === 0;
     const same = isFree ? undefined : this.#options.model.forwards.find(({ definition }) => formatForward(definition.spec) === text);
@@ -87,16 +88,16 @@ export class PublicApi implements CulvertApi {
     if (isForwardLoop(spec, this.#options.model.forwards.map(({ definition }) => definition.spec))) {
       throw invalid(`${formatForward(spec)} would pass each connection back to itself, through other forwards, without end.`);
     }
-    return { id: randomUUID(), name, spec, autoStart: false, origin: 'extension' };
+    return { ...asked, id: randomUUID(), autoStart: false, origin: 'extension' };
   }
 
   /** The callers are JavaScript: anything may come in. */
-  async #read(request: unknown): Promise<Pick<ForwardDefinition, 'name' | 'spec'>> {
+  async #read(request: unknown): Promise<Asked> {
     if (typeof request !== 'string') {
-      const { forward, target, name } = (typeof request === 'object' && request !== null ? request : {}) as Partial<ForwardRequest>;
-      const { definitions: [definition], problems: [problem] } = readEntries([{ forward, target, name }]);
+      const { forward, target, name, healthCheck } = (typeof request === 'object' && request !== null ? request : {}) as Partial<ForwardRequest>;
+      const { definitions: [definition], problems: [problem] } = readEntries([{ forward, target, name, healthCheck }]);
       if (definition === undefined) throw invalid(problem?.message ?? 'Not a forward.');
-      return definition;
+      return { name: definition.name, spec: definition.spec, ...(definition.healthCheck === undefined ? {} : { healthCheck: definition.healthCheck }) };
     }
     const parsed = parseForward(request, { sshHosts: await this.#options.sshHosts() });
     if (!parsed.isValid) throw invalid(parsed.problem.message);
@@ -158,11 +159,12 @@ function errorOf(failure: Failure): CulvertError {
   return Object.assign(new ForwardError(failure.code, failure.detail, { context: failure.context }), { message: explain(failure).sentence });
 }
 
-function infoOf({ definition, state }: Forward): ForwardInfo {
+function infoOf({ definition, state, provedAt }: Forward): ForwardInfo {
   const failure = failureOf(state);
   return {
     id: definition.id, name: definition.name, kind: definition.spec.kind, text: formatForward(definition.spec), state: state.phase,
     bound: boundOf(state)?.addresses ?? [],
+    ...(provedAt === undefined ? {} : { provedAt }),
     ...(failure === undefined ? {} : { error: { code: failure.code, message: explain(failure).sentence } }),
   };
 }

@@ -54,6 +54,8 @@ export function titleOfRemedy(remedy: Remedy): string {
       return 'Open the Setting';
     case 'take-over':
       return 'Take Over';
+    case 'health-check':
+      return 'Change Health Check…';
     case 'diagnose':
       return 'Why Doesn\'t It Work?';
     case 'show-log':
@@ -88,6 +90,9 @@ export async function applyRemedy(model: ForwardModel, forwardId: string, remedy
       return;
     case 'take-over':
       await vscode.commands.executeCommand(COMMANDS.takeOver, forwardId);
+      return;
+    case 'health-check':
+      await vscode.commands.executeCommand(COMMANDS.setHealthCheck, forwardId);
       return;
     case 'diagnose':
       await vscode.commands.executeCommand(COMMANDS.diagnose, forwardId);

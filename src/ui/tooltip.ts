@@ -3,6 +3,7 @@ import { NO_TRAFFIC, type Forward } from '../core/forward.ts';
 import { boundOf, failureOf, whereItRuns, type ForwardState } from '../core/forwardState.ts';
 import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
+import { expectationOf, intervalMsOf, pathOf, type HealthCheck } from '../core/healthCheck.ts';
 import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
 import { formatBytes, formatCount, formatDuration, formatRemaining } from './format.ts';
 import { explain } from './messages.ts';
@@ -25,8 +26,9 @@ export function tooltipOf(forward: Forward, now: number, warning?: string): vsco
   const reach = describeReach(definition.spec);
   if (reach !== '') line(`${reach.charAt(0).toUpperCase()}${reach.slice(1)}.`);
   if (definition.login !== undefined && isProxy(definition.spec)) line(`Login needed: programs log in to it as ${definition.login}.`);
-  line(`State: ${describeState(isWell(whereItRuns(state)) ? { ...forward, traffic: NO_TRAFFIC } : forward, now)}${ageOf(state, now)}`);
+  line(`State: ${describeState(isWell(whereItRuns(state)) ? { ...forward, traffic: NO_TRAFFIC } : forward, now)}${ageOf(state, now)}${proofOf(forward, now)}`);
   if (isClaimed === true) line('It starts here when that window closes.');
+  if (definition.healthCheck !== undefined) line(`Health check: ${describeCheck(definition.healthCheck)}.`);
   if (definition.isOnDemand === true) line('On demand: the tunnel opens for the first connection, and closes when idle.');
   if (stopsAt !== undefined) line(`Stops by itself in ${formatRemaining(stopsAt - now)}.`);
   else if (definition.stopAfterMinutes !== undefined) line(`Stops by itself after ${formatRemaining(definition.stopAfterMinutes * MINUTE_MS)} of running.`);
@@ -54,6 +56,16 @@ function appendWords(tooltip: vscode.MarkdownString, text: string): void {
 
 function ageOf(state: ForwardState, now: number): string {
   return 'since' in state ? `, for ${formatDuration(now - state.since)}` : '';
+}
+
+/** The last thing proved of one that listens. */
+function proofOf({ state, provedAt }: Forward, now: number): string {
+  return isWell(state) && provedAt !== undefined ? `, proved ${formatDuration(now - provedAt)} ago` : '';
+}
+
+function describeCheck(check: HealthCheck): string {
+  const asked = check.kind === 'connect' ? 'connects to the destination' : `GET ${pathOf(check)}, expecting ${expectationOf(check)}`;
+  return `${asked}, every ${formatDuration(intervalMsOf(check))} while it listens`;
 }
 
 /** Then the row tells of its connections in place of its state; here they have a line of their own. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { curl } from '../support/curl.ts';
 import { startDnsServer } from '../support/dnsServer.ts';
+import { eventually } from '../support/eventually.ts';
 import { findFreePort, findFreeRange, preferPort } from '../support/freePort.ts';
 import { httpBackend } from '../support/httpBackend.ts';
 import { run } from '../support/processes.ts';
@@ -70,6 +71,12 @@ test('pictures of the main states in light, dark, high contrast and a narrow sid
   await workbench.setTheme('dark');
   await workbench.forwards.tooltip('db');
   await workbench.screenshot('tooltip');
+  const checks = new Map<string, object>([['db', { kind: 'connect' }], ['web', { kind: 'http', path: '/health' }]]);
+  await workbench.editSettings((settings) => ({ ...settings, 'culvert.forwards': entries.map((entry) => ({ ...entry, ...(checks.has(entry.name) ? { healthCheck: checks.get(entry.name) } : {}) })) }));
+  await workbench.forwards.waitForRow((row) => row.label === 'web' && row.icon === 'warning' && row.description.includes('listening, destination does not speak HTTP'));
+  expect(await workbench.forwards.tooltip('web')).toContain('did not answer GET /health in HTTP');
+  await workbench.screenshot('tooltip-health');
+  await eventually(async () => /proved \d+ s ago/.test(await workbench.forwards.tooltip('db')));
   await workbench.setSidebarWidth(220);
   await workbench.screenshot('tree-narrow');
   await workbench.setSidebarWidth(520);
@@ -97,7 +104,7 @@ test('hand-written entries of every kind are rows without complaint; pictures of
     { name: 'grafana', forward: `${String(onDemand)}:${destination}`, target: 'bastion', onDemand: true, stopAfterMinutes: 90 },
     { name: 'dns', forward: `udp:${String(lookup)}:127.0.0.1:${String(dns.port)}` },
     { name: 'db', forward: `${String(db)}:127.0.0.1:${String(closed)},${destination}` },
-    { name: 'front', forward: `${String(front)}:${destination} send-proxy-v2` },
+    { name: 'front', forward: `${String(front)}:${destination} send-proxy-v2`, healthCheck: { kind: 'connect', intervalSeconds: 60 } },
   ];
   const names = entries.map(({ name }) => name ?? '~/docker.sock → …/engine.sock');
   await workbench.openCulvert();

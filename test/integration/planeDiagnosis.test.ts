@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HostPort } from '../../src/core/address.ts';
 import type { ForwardSpec } from '../../src/core/forwardSpec.ts';
@@ -103,6 +104,24 @@ describe('the ladder of a forward that works', () => {
     expect(await listenersOn(port)).toEqual([]);
     expect(logins(sshd)).toBe(1);
     await expectDeserted(sshd);
+  });
+
+  it.each(['local', 'relay'] as const)('ends with the health check that a %s has, and says what is wrong there', async (kind) => {
+    const sshd = await tunnels.startServer();
+    let status = 200;
+    const http = createServer((_request, response) => { response.writeHead(status).end(); });
+    const server = await start((socket) => { http.emit('connection', socket); });
+    const spec: ForwardSpec = kind === 'local' ? local(server) : { kind, listen: LISTEN, connect: { host: server.host, port: server.port } };
+    const climb = () => diagnose(plane, spec, kind === 'local' ? [tunnels.hop(sshd)] : [], { healthCheck: { kind: 'http', path: '/health', status: 200 } });
+    const well = await climb();
+    expect({ outcome: well.diagnosis.outcome, last: well.diagnosis.rungs.at(-1)?.step }).toEqual({ outcome: 'passed', last: 'health' });
+    expect(well.words).toMatch(/✓ Health check +\d+ ms GET \/health: answered as expected/);
+    status = 503;
+    const { diagnosis, words } = await climb();
+    expect(failedAt(diagnosis).step).toBe('health');
+    expect(words).toContain('It stops at: Health check');
+    expect(words).toContain('answered GET /health with HTTP status 503, where the health check expects 200.');
+    await eventually(() => server.sockets.size === 0);
   });
 
   it('never joins the SSH connection that is there, and leaves the forward alone', async () => {

@@ -4,6 +4,7 @@ import type { Forward } from '../../src/core/forward.ts';
 import type { ForwardSpec } from '../../src/core/forwardSpec.ts';
 import type { ForwardState } from '../../src/core/forwardState.ts';
 import { NO_TRAFFIC } from '../../src/core/forward.ts';
+import type { HealthCheck } from '../../src/core/healthCheck.ts';
 import type { SshHop } from '../../src/core/sshTarget.ts';
 import type { PlaneEvents } from '../../src/protocol/messages.ts';
 import type { RpcEvent } from '../../src/protocol/rpc.ts';
@@ -23,7 +24,7 @@ export interface Diagnosed {
 }
 
 /** Has the control side diagnose a forward over these hops, with the real plane. */
-export async function diagnose(plane: PlaneClient, spec: ForwardSpec, hops: readonly SshHop[] = [], options: { readonly state?: ForwardState; readonly signal?: AbortSignal } = {}): Promise<Diagnosed> {
+export async function diagnose(plane: PlaneClient, spec: ForwardSpec, hops: readonly SshHop[] = [], options: { readonly state?: ForwardState; readonly signal?: AbortSignal; readonly healthCheck?: HealthCheck } = {}): Promise<Diagnosed> {
   const events = new EventEmitter<RpcEvent<PlaneEvents>>();
   plane.onEvent = (event) => { events.fire(event); };
   const diagnoser = new Diagnoser(
@@ -31,7 +32,7 @@ export async function diagnose(plane: PlaneClient, spec: ForwardSpec, hops: read
     { allowBind: async () => undefined, resolveTarget: async () => targetOf(...hops), explain: async (failure) => failure },
     systemClock,
   );
-  const forward: Forward = { definition: { id: 'a', name: 'db', spec, autoStart: false, origin: 'user' }, state: options.state ?? { phase: 'stopped' }, traffic: NO_TRAFFIC };
+  const forward: Forward = { definition: { id: 'a', name: 'db', spec, autoStart: false, origin: 'user', ...(options.healthCheck === undefined ? {} : { healthCheck: options.healthCheck }) }, state: options.state ?? { phase: 'stopped' }, traffic: NO_TRAFFIC };
   const changes: Diagnosis[] = [];
   const diagnosis = await diagnoser.run(forward, (change) => { changes.push(change); }, options.signal ?? new AbortController().signal);
   const report = formatDiagnosis(forward, diagnosis).text;

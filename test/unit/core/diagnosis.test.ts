@@ -33,6 +33,15 @@ function statuses({ rungs }: Diagnosis): string[] {
 const ofHop = (hop: number, ...before: readonly string[]): string[] => [...before, 'tcp', 'banner', 'key-exchange', 'host-key', 'login'].map((step) => `${step} ${String(hop)}`);
 
 describe('the rungs', () => {
+  it('end with the health check of one that has it, through all that is learnt on the way', () => {
+    const begun = beginDiagnosis(LOCAL, NOW, true);
+    expect(steps(begun).slice(-2)).toEqual(['first-byte', 'health']);
+    const configured = advance(begun, { type: 'fact', at: NOW, fact: CONFIGURED });
+    expect(steps(configured).slice(-2)).toEqual(['first-byte', 'health']);
+    const healthy = advance(configured, { type: 'fact', at: NOW + 1, fact: { kind: 'healthy', request: 'GET /' } });
+    expect(statuses(healthy).at(-1)).toBe('health passed');
+  });
+
   it.each<[string, ForwardSpec, string[]]>([
     ['a tunnel', LOCAL, ['configuration', 'port', ...ofHop(0, 'name'), 'forwarding', 'destination', 'first-byte']],
     ['-R', REMOTE, ['configuration', ...ofHop(0, 'name'), 'server-port', 'destination-name', 'destination', 'first-byte']],

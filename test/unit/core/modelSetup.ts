@@ -3,6 +3,7 @@ import type { FailureCode } from '../../../src/core/failure.ts';
 import type { ForwardDefinition } from '../../../src/core/forward.ts';
 import { ForwardModel, type ForwardChange } from '../../../src/core/forwardModel.ts';
 import type { Bound, ForwardEvent, ForwardState } from '../../../src/core/forwardState.ts';
+import type { HealthCheck } from '../../../src/core/healthCheck.ts';
 import type { ForwardRunner, RunnerEvent, RunnerTraffic } from '../../../src/core/ports.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 
@@ -15,6 +16,7 @@ type Template = ForwardEvent extends infer E ? (E extends ForwardEvent ? Omit<E,
 class FakeRunner implements ForwardRunner {
   readonly orders: string[] = [];
   readonly started: ForwardDefinition[] = [];
+  readonly checks: HealthCheck[] = [];
   readonly events = new EventEmitter<RunnerEvent>();
   readonly traffic = new EventEmitter<RunnerTraffic>();
   readonly onEvent = this.events.event;
@@ -27,6 +29,11 @@ class FakeRunner implements ForwardRunner {
 
   stop(id: string, generation: number, drainMs?: number): void {
     this.orders.push(`stop ${id} ${generation}${drainMs === undefined ? '' : ` within ${drainMs} ms`}`);
+  }
+
+  check(id: string, generation: number, check: HealthCheck): void {
+    this.orders.push(`check ${id} ${generation}`);
+    this.checks.push(check);
   }
 }
 

@@ -1,89 +1,12 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readEntries, toEntry } from '../../../src/core/forwardEntry.ts';
 import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
-import { formatForward } from '../../../src/core/forwardText.ts';
-import { registerCommands } from '../../../src/ui/commands.ts';
 import { COMMANDS } from '../../../src/ui/contributions.ts';
-import type { ForwardPicker } from '../../../src/ui/forwardPicker.ts';
-import { PromptQueue } from '../../../src/ui/promptQueue.ts';
-import { ProxyLogins } from '../../../src/ui/proxyLogins.ts';
-import type { FakeQuickInput } from './fakeQuickInput.ts';
-import { createModel, define, DYNAMIC, FakeLog, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, RUN_ELSEWHERE, SOCKETS, UDP } from './samples.ts';
+import { REPORT, run, setup, turn } from './commandSetup.ts';
+import { editor } from './fakeCommandEditor.ts';
+import { define, DYNAMIC, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, RUN_ELSEWHERE, SOCKETS, UDP, type createModel } from './samples.ts';
 
-/** The editor as the commands meet it: what it runs, what was copied, opened and said. */
-const editor = vi.hoisted(() => ({
-  input: undefined as FakeQuickInput | undefined,
-  actions: new Map<string, (...args: unknown[]) => Promise<void> | void>(),
-  copied: [] as string[], opened: [] as string[], said: [] as string[],
-  offered: [] as string[], choice: undefined as string | undefined, typed: undefined as string | undefined,
-}));
-vi.mock('vscode', async () => {
-  const { FakeQuickInput: Fake } = await import('./fakeQuickInput.ts');
-  const input = new Fake();
-  editor.input = input;
-  const say = async (message: string): Promise<undefined> => { editor.said.push(message); return undefined; };
-  return {
-    ...input.api,
-    window: { ...input.api.window, setStatusBarMessage: () => ({ dispose: () => undefined }), showInformationMessage: say, showErrorMessage: say, showWarningMessage: say, showInputBox: async () => editor.typed, showQuickPick: async (items: readonly { label: string; detail: string }[]) => {
-      editor.offered = items.map(({ label, detail }) => `${label} | ${detail}`);
-      return items.find(({ label }) => label === editor.choice);
-    } },
-    commands: { registerCommand: (id: string, action: () => void) => { editor.actions.set(id, action); return { dispose: () => undefined }; } },
-    env: {
-      clipboard: { writeText: async (text: string) => { editor.copied.push(text); } },
-      asExternalUri: async (uri: string) => uri,
-      openExternal: async (uri: string) => { editor.opened.push(uri); },
-    },
-    Uri: { parse: (text: string) => text },
-  };
-});
-
-/** What the title bar of a report gives to its commands. */
-const REPORT = { scheme: 'culvert-diagnosis' };
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-function setup() {
-  const world = createModel();
-  const revealed: string[] = [];
-  const diagnosed: string[] = [];
-  // The picker as if the user had chosen by the argument; whom a command wants is decided by the commands.
-  const idOf = (chosen: unknown): unknown => (typeof chosen === 'object' && chosen !== null && 'forwardId' in chosen ? chosen.forwardId : chosen);
-  const resolve = async (chosen: readonly unknown[]) => world.model.forwards.filter(({ definition }) => chosen.some((each) => definition.id === idOf(each)));
-  const picker = {
-    resolve, resolveOne: async ([chosen]: readonly unknown[]) => resolve([chosen]),
-    rowsOf: ([chosen, all]: readonly unknown[]) => all ?? (typeof chosen === 'string' ? [] : [chosen]),
-  } as unknown as ForwardPicker;
-  const passwords = new Map<string, string>();
-  const vault = {
-    get: async (key: string) => { const secret = passwords.get(key); return secret === undefined ? undefined : { secret, isRefused: false }; },
-    put: async (key: string, secret: string) => { passwords.set(key, secret); },
-    forget: async (key: string) => { passwords.delete(key); },
-  };
-  const proxyLogins = new ProxyLogins(vault, new PromptQueue(), async () => undefined, new FakeLog());
-  const asked: string[] = [];
-  registerCommands({
-    proxyLogins,
-    windows: { stop: async (id) => { asked.push(`stop ${id}`); return id !== 'hung'; }, takeOver: async (id) => { asked.push(`take over ${id}`); return id !== 'hung'; }, restart: async (id) => { asked.push(`restart ${id}`); return id !== 'hung'; } },
-    model: world.model, clock: world.clock, picker, reveal: async (id) => { revealed.push(id); }, showLog: () => undefined, remedyActions: { removeStaleSocket: async () => undefined },
-    diagnosis: { show: async (id) => { diagnosed.push(id); }, forwardIdOf: (uri) => (uri === REPORT ? 'a' : undefined), copyReport: async () => undefined },
-    forgetSecrets: async () => undefined, forgetAllSecrets: async () => undefined,
-    flowContext: async () => ({ hosts: [{ alias: 'bastion', detail: '' }], recent: [], portHint: () => undefined, proposePort: async (port) => port }),
-  });
-  const texts = (): string[] => world.model.forwards.map(({ definition: { spec }, state }) => `${formatForward(spec)} ${state.phase}`);
-  return { ...world, revealed, diagnosed, texts, passwords, asked };
-}
-
-/** Runs a command and answers its boxes one after the other. */
-async function run(command: string, args: readonly unknown[], ...answers: readonly string[]): Promise<void> {
-  const done = editor.actions.get(command)!(...args);
-  for (const answer of answers) {
-    await turn();
-    editor.input!.box.type(answer);
-    editor.input!.box.accept();
-  }
-  await done;
-}
+vi.mock('vscode', async () => (await import('./fakeCommandEditor.ts')).fakeVscode);
 
 beforeEach(() => { for (const list of [editor.copied, editor.opened, editor.said]) list.length = 0; });
 
@@ -165,9 +88,9 @@ describe('Edit', () => {
     model.put(define('a', { spec: REMOTE }));
     const done = editor.actions.get(COMMANDS.edit)!('a');
     await turn();
-    expect(editor.input!.box.value).toBe('-R 9000:localhost:3000 me@bastion');
-    editor.input!.box.type('-R 9001:localhost:3000 me@bastion');
-    editor.input!.box.accept();
+    expect(editor.input.box.value).toBe('-R 9000:localhost:3000 me@bastion');
+    editor.input.box.type('-R 9001:localhost:3000 me@bastion');
+    editor.input.box.accept();
     await done;
     expect(texts()).toEqual(['-R 9001:localhost:3000 me@bastion stopped']);
   });
@@ -253,11 +176,11 @@ describe('Set Proxy Login', () => {
     const done = editor.actions.get(COMMANDS.setProxyLogin)!('a');
     for (const answer of answers) {
       await turn();
-      editor.input!.box.type(answer);
-      editor.input!.box.accept();
+      editor.input.box.type(answer);
+      editor.input.box.accept();
     }
-    expect(editor.input!.box.validationMessage).not.toBe('');
-    editor.input!.box.leave();
+    expect(editor.input.box.validationMessage).not.toBe('');
+    editor.input.box.leave();
     await done;
     expect([login(model), passwords.size]).toEqual([undefined, 0]);
   });

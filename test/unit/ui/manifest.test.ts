@@ -161,6 +161,10 @@ describe('the menu of a forward\'s row', () => {
     expect(offers(contextOf(forwardOf(STATES.stopped, { spec: DYNAMIC, origin: 'ssh-config' })), COMMANDS.setProxyLogin, 'menu')).toBe(false);
   });
 
+  it('has a health check only where it leads to one destination that takes connections', () => {
+    for (const kind of kinds) expect(offers(context('listening', 23, kind), COMMANDS.setHealthCheck, 'menu'), kind).toBe(kind === 'local' || kind === 'remote' || kind === 'relay');
+  });
+
   it('has an ssh command only where there is SSH', () => {
     for (const kind of kinds) expect(offers(context('listening', 23, kind), COMMANDS.copySshCommand, 'menu'), kind).toBe(kind !== 'relay' && kind !== 'udp');
   });
@@ -168,7 +172,7 @@ describe('the menu of a forward\'s row', () => {
   it.each(Object.keys(STATES) as ForwardState['phase'][])('when it is %s and ssh_config has it runs and is copied as any other, and is changed nowhere but in the file', (phase) => {
     const own = contextOf(forwardOf(STATES[phase], { spec: { ...LOCAL, connect: { host: 'far', port: 80 } } }));
     const offered = contextOf(forwardOf(STATES[phase], { spec: { ...LOCAL, connect: { host: 'far', port: 80 } }, origin: 'ssh-config' }));
-    const changing: string[] = [COMMANDS.rename, COMMANDS.edit, COMMANDS.toggleAutoStart, COMMANDS.toggleOnDemand, COMMANDS.stopAfter, COMMANDS.remove];
+    const changing: string[] = [COMMANDS.rename, COMMANDS.edit, COMMANDS.toggleAutoStart, COMMANDS.toggleOnDemand, COMMANDS.stopAfter, COMMANDS.setHealthCheck, COMMANDS.remove];
     const entries = (row: string): string[] => offeredOn(row).map(({ command, group = '' }) => `${command} ${group.split('@')[0] ?? ''}`).sort();
     const wanted = entries(own).filter((entry) => !changing.some((command) => entry.startsWith(`${command} `)));
     expect(entries(offered)).toEqual([...wanted, `${COMMANDS.openInConfig} 4_edit`].sort());

@@ -9,7 +9,7 @@ const CODES: Readonly<Record<FailureCode, true>> = {
   'config-invalid': true, 'config-unsupported': true, 'host-not-found': true, 'host-unreachable': true, 'connect-refused': true, 'connect-timeout': true,
   'not-ssh': true, 'handshake-failed': true, 'proxy-command-failed': true, 'connection-lost': true, 'keepalive-timeout': true, 'host-key-unknown': true, 'host-key-mismatch': true,
   'host-key-revoked': true, 'host-key-rejected': true, 'known-hosts-unreadable': true, 'auth-failed': true, 'auth-cancelled': true, 'login-expired': true, 'identity-unreadable': true,
-  'remote-bind-refused': true, 'forwarding-prohibited': true, 'destination-refused': true, 'destination-unreachable': true, 'too-many-connections': true, 'too-many-open-files': true, cancelled: true, 'plane-crashed': true, internal: true,
+  'remote-bind-refused': true, 'forwarding-prohibited': true, 'destination-refused': true, 'destination-unreachable': true, 'destination-unhealthy': true, 'too-many-connections': true, 'too-many-open-files': true, cancelled: true, 'plane-crashed': true, internal: true,
 };
 const codes = Object.keys(CODES) as FailureCode[];
 
@@ -144,6 +144,10 @@ describe('the sentences that people meet first', () => {
     ['destination-refused', { destination: 'db:5432' }, '', 'db:5432 refused the connection. Is the program there running, and on that port?'],
     ['destination-unreachable', { host: 'far', port: 80, reason: 'ENOTFOUND' }, 'far:80: getaddrinfo ENOTFOUND far', 'far:80 could not be reached: no address was found for it.'],
     ['destination-unreachable', { host: 'far', port: 80, reason: '' }, 'far:80: strange', 'far:80 could not be reached: strange.'],
+    ['destination-unhealthy', { destination: 'web:80', request: 'GET /', status: 503, expected: '2xx or 3xx' }, 'web:80: GET /: answered 503', 'web:80 takes connections, but answered GET / with HTTP status 503, where the health check expects 2xx or 3xx. Look at the program there, or change the check.'],
+    ['destination-unhealthy', { destination: 'web:80', request: 'GET /', said: 'SSH-2.0-x' }, 'd', 'web:80 takes connections, but did not answer GET / in HTTP: it said "SSH-2.0-x". The health check speaks plain HTTP; for anything else, HTTPS too, let it only connect.'],
+    ['destination-unhealthy', { destination: 'web:80', request: 'GET /', reason: 'late', timeoutMs: 5_000 }, 'd', 'web:80 takes connections, but did not answer GET / within 5 s. It is busy or hangs, or waits for something else than HTTP.'],
+    ['destination-unhealthy', { destination: '/run/a.sock', path: '/run/a.sock', request: 'GET /', reason: 'ended' }, 'd', 'The socket /run/a.sock takes connections, but ended the connection without an answer to GET /. Look at the program there.'],
     ['destination-unreachable', { destination: 'db:5432' }, 'db:5432: no answer within 20000 ms', 'db:5432 could not be reached: no answer within 20000 ms.'],
     ['running-elsewhere', { port: 80 }, '', 'Another window of this editor forwards port 80 already, and programs can use it. Stop it there to run it here.'],
     ['running-elsewhere', { path: '/a.sock' }, '', 'Another window of this editor forwards the socket /a.sock already, and programs can use it. Stop it there to run it here.'],

@@ -49,6 +49,20 @@ describe('ensureForward', () => {
     expect(await promise).toMatchObject({ host: '127.0.0.1', port: 40_001 });
   });
 
+  it('has the new forward checked as it was asked to, tells when that passed, and takes no check that makes no sense', async () => {
+    const world = setup();
+    const { promise, id } = await world.ensure({ forward: '5432:db:5432', target: 'me@bastion', healthCheck: { kind: 'connect' } });
+    world.comeUp(id);
+    await promise;
+    const check = world.model.get(id)!.definition.healthCheck!;
+    expect(check).toEqual({ kind: 'connect' });
+    expect(world.api.forwards[0]).not.toHaveProperty('provedAt');
+    world.say(id, { type: 'checked', check, outcome: { kind: 'passed' } });
+    expect(world.api.forwards[0]?.provedAt).toBe(world.model.get(id)?.provedAt);
+    expect(world.api.forwards[0]).toHaveProperty('provedAt');
+    await expect(world.api.ensureForward({ forward: '-D 1080', target: 'me@bastion', healthCheck: { kind: 'connect' } })).rejects.toMatchObject({ code: 'invalid-forward', message: expect.stringContaining('healthCheck') as string });
+  });
+
   it('uses the user\'s own forward that does the same, and leaves it running', async () => {
     const world = setup();
     world.model.put(define('mine'));

@@ -80,6 +80,10 @@ export class FakeRunner implements ForwardRunner {
     this.orders.push(`start ${id}`);
   }
 
+  check(id: string): void {
+    this.orders.push(`check ${id}`);
+  }
+
   stop(id: string, generation: number): void {
     this.orders.push(`stop ${id}`);
     if (this.stopsAtOnce) this.events.fire({ id, event: { type: 'stopped', generation } });

@@ -1,8 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { ForwardDefinition } from '../../../src/core/forward.ts';
+import type { Forward, ForwardDefinition } from '../../../src/core/forward.ts';
 import { tooltipOf } from '../../../src/ui/tooltip.ts';
-import type { Forward } from '../../../src/core/forward.ts';
-import { forwardOf, NOW, RUN_ELSEWHERE, STATES } from './samples.ts';
+import { failure, forwardOf, NOW, RUN_ELSEWHERE, STATES } from './samples.ts';
 
 vi.mock('vscode', () => ({
   MarkdownString: class {
@@ -11,6 +10,10 @@ vi.mock('vscode', () => ({
     appendMarkdown(markdown: string): void { this.text += markdown; }
   },
 }));
+
+function textOf(forward: Forward): string {
+  return (tooltipOf(forward, NOW) as unknown as { text: string }).text;
+}
 
 function linesOf(changes: Partial<ForwardDefinition>): string[] {
   return linesOfForward(forwardOf(STATES.stopped, changes));
@@ -34,6 +37,19 @@ describe('a tooltip', () => {
       'State: in another window · listening, for 2 h', 'It starts here when that window closes.', 'Stops by itself in 10 min.',
       'Listening on 127.0.0.1:5432 and [::1]:5432', '2 open connections, 5 in all, ↑ 1.0 kB ↓ 2.0 kB',
     ]);
+  });
+
+  it('says what is checked, and when that was proved last, unless something is wrong', () => {
+    const well = forwardOf(STATES.listening, { healthCheck: { kind: 'http', path: '/health' } });
+    expect(textOf(well)).toContain('Health check: GET /health, expecting 2xx or 3xx, every 30 s while it listens.');
+    expect(textOf(well)).not.toContain('proved');
+    expect(textOf({ ...well, provedAt: NOW - 12_000 })).toMatch(/State: listening, for \d+ s, proved 12 s ago {2}\n/);
+    const complaint = { failure: failure('destination-unhealthy', { destination: 'db:5432', request: 'GET /health', status: 503, expected: '200' }), at: NOW };
+    const text = textOf({ ...well, provedAt: NOW - 12_000, state: { ...STATES.listening, complaint } as Forward['state'] });
+    expect(text).not.toContain('proved');
+    expect(text).toContain('State: listening, destination answers 503 (just now)');
+    expect(text).toContain('db:5432 takes connections, but answered GET /health with HTTP status 503, where the health check expects 200.');
+    expect(linesOf({ healthCheck: { kind: 'connect', intervalSeconds: 60 } })).toContain('Health check: connects to the destination, every 1 min while it listens.');
   });
 
   it('says once when the tunnel opens and when the forward ends', () => {

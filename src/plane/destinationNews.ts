@@ -1,0 +1,37 @@
+import type { Failure } from '../core/failure.ts';
+import type { CheckOutcome } from '../core/healthCheck.ts';
+import type { PlaneServices } from './services.ts';
+
+/** How often the same failure to reach the destination is told again. */
+const COMPLAINT_INTERVAL_MS = 1_000;
+
+/** Tells how dialling ends, when it ends otherwise than the one before, or when a while has passed. */
+export class DestinationNews {
+  readonly #services: PlaneServices;
+  #last: { readonly code: Failure['code'] | undefined; readonly at: number } = { code: undefined, at: 0 };
+
+  constructor(services: PlaneServices) {
+    this.#services = services;
+  }
+
+  /** From now on nothing is known to be wrong. */
+  reset(): void {
+    this.#last = { code: undefined, at: 0 };
+  }
+
+  /** `failure` is undefined for what reached its destination. */
+  tell(run: { readonly id: string; readonly generation: number }, failure: Failure | undefined): void {
+    const now = this.#services.clock.now();
+    const { code, at } = this.#last;
+    if (failure?.code === code && (failure === undefined || now - at < COMPLAINT_INTERVAL_MS)) return;
+    this.#last = { code: failure?.code, at: now };
+    this.#services.control.emit('destination', failure === undefined ? run : { ...run, failure });
+  }
+
+  /** A health check tells by itself what it found; what is known of the destination now is that. */
+  checked(outcome: CheckOutcome): void {
+    if (outcome.kind === 'failed') this.#last = { code: outcome.failure.code, at: -Infinity };
+    // That a check got in does not take back that clients did not.
+    if (outcome.kind === 'passed' && this.#last.code !== 'too-many-connections') this.reset();
+  }
+}
