@@ -53,7 +53,7 @@ export function connectTcp(options: TcpConnectOptions, signal: AbortSignal): Pro
     socket.on('error', (error) => { fail(mostTelling(error)); });
     socket.once('connect', () => {
       settle();
-      if (isConnectedToItself(socket)) fail(systemError('ECONNREFUSED', 'nobody listens there'));
+      if (isConnectedToItself(socket, address.port)) fail(systemError('ECONNREFUSED', 'nobody listens there'));
       else resolve(socket);
     });
   });
@@ -102,8 +102,9 @@ function mostTelling(error: Error): Error {
 }
 
 /** TCP lets a socket that dials a free port of the ephemeral range meet itself (simultaneous open, RFC 9293 section 3.5). */
-function isConnectedToItself(socket: Socket): boolean {
-  return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress;
+function isConnectedToItself(socket: Socket, remotePort: number): boolean {
+  // Each of these asks the system.
+  return socket.localPort === remotePort && socket.localAddress === socket.remoteAddress;
 }
 
 /** The error of a dialling that had no answer. */

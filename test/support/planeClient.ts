@@ -9,6 +9,7 @@ import type { SshTarget } from '../../src/core/sshTarget.ts';
 import type { ControlRequests, PlaneEvents, PlaneRequests, StartForward } from '../../src/protocol/messages.ts';
 import { RpcEndpoint, type Handlers, type RpcEvent } from '../../src/protocol/rpc.ts';
 import { SocketFiles } from '../../src/system/socketFile.ts';
+import { PLANE_LIMITS } from '../../src/ui/planeHost.ts';
 import { socketHandlers } from '../../src/ui/socketHandlers.ts';
 import { eventually } from './eventually.ts';
 import { planeBundle } from './planeBundle.ts';
@@ -67,7 +68,7 @@ export class PlaneClient {
 
   /** `preload` is a script that runs in the worker before the plane. */
   static async start(answers: Answers = {}, preload?: string): Promise<PlaneClient> {
-    const worker = new Worker(await planeBundle(), preload === undefined ? {} : { execArgv: ['--no-deprecation', '--require', preload] });
+    const worker = new Worker(await planeBundle(), { resourceLimits: PLANE_LIMITS, ...(preload === undefined ? {} : { execArgv: ['--no-deprecation', '--require', preload] }) });
     await once(worker, 'online');
     return new PlaneClient(worker, answers);
   }
