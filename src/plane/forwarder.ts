@@ -12,6 +12,7 @@ import { Parking } from './parking.ts';
 import { relay, type Relay } from './relay.ts';
 import { createRoute, type Route } from './route.ts';
 import { log, type PlaneServices } from './services.ts';
+import { UntakenWatch } from './untakenWatch.ts';
 
 /** How often the same failure to reach the destination is told again. */
 const COMPLAINT_INTERVAL_MS = 1_000;
@@ -59,6 +60,7 @@ export class Forwarder {
   readonly #parking: Parking<Accepted>;
   readonly #listener: Listener;
   readonly #open = new Set<Accepted>();
+  readonly #untaken: UntakenWatch;
   /** Those that are not in the relay's hands, the ones that are being told why they were turned away included. */
   readonly #callers = new Set<Caller>();
   readonly #closings = new Set<Promise<void>>();
@@ -78,6 +80,7 @@ export class Forwarder {
     this.#services = services;
     this.#parts = parts;
     this.#table = new ConnectionTable(services.clock);
+    this.#untaken = new UntakenWatch(services, this.#open, request.listen.side === 'here');
     this.#limit = new ConnectionLimit(services);
     this.#parking = new Parking(services.clock, (accepted) => { this.#refuse(accepted, 'not-served', 'connection-lost'); });
     this.#listener = parts.createListener((arrival) => { void this.#accept(arrival); });
@@ -334,6 +337,7 @@ export class Forwarder {
       if (run.dialer.isProvedByAnswers !== true && !this.#limit.isReached(this.#open.size)) this.#tellDestination(run, undefined);
       row.phase = 'established';
       accepted.relay = relay(caller.join(), far, row, (reason) => { this.#finish(accepted, reason); });
+      this.#untaken.begin();
     } catch (error) {
       delete accepted.dialing;
       if (dialing.signal.aborted) return;
