@@ -59,6 +59,7 @@ export type CloseReason =
   | 'login-refused'
   | 'tunnel-lost'
   | 'not-served'
+  | 'not-taken'
   | 'too-many-connections'
   | 'idle'
   | 'stopped';

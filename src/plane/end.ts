@@ -20,10 +20,14 @@ export interface EndListener {
  * datagrams, of which each `onData` and each `write` is one.
  */
 export interface End {
+  /** What waits here, received and not taken yet or still to be written. */
+  readonly queuedBytes: number;
   /** Begins to deliver; what has happened before is told at once. Called once. */
   attach(listener: EndListener): void;
   pause(): void;
   resume(): void;
+  /** Brings to light a break that nothing has told of, since nobody reads; where the transport can. */
+  probe?(): void;
   /** Takes the bytes in any case; false asks to stop until `onDrain`. Of a borrowed chunk nothing is held after true, or after `onDrain`. */
   write(chunk: Buffer, isBorrowed?: boolean): boolean;
   /** Ends our direction once everything written has been handed over. */

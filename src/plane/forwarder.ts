@@ -15,6 +15,7 @@ import { Parking } from './parking.ts';
 import { relay, type Relay } from './relay.ts';
 import { createRoute, type Route } from './route.ts';
 import { log, type PlaneServices } from './services.ts';
+import { UntakenWatch } from './untakenWatch.ts';
 
 /** What a forward is made of: Listener × Route × Dialer. */
 export interface ForwarderParts {
@@ -61,6 +62,7 @@ export class Forwarder {
   readonly #news: DestinationNews;
   readonly #checker: HealthChecker;
   readonly #open = new Set<Accepted>();
+  readonly #untaken: UntakenWatch;
   /** Those that are not in the relay's hands, the ones that are being told why they were turned away included. */
   readonly #callers = new Set<Caller>();
   readonly #closings = new Set<Promise<void>>();
@@ -79,6 +81,7 @@ export class Forwarder {
     this.#services = services;
     this.#parts = parts;
     this.#table = new ConnectionTable(services.clock);
+    this.#untaken = new UntakenWatch(services, this.#open, request.listen.side === 'here');
     this.#limit = new ConnectionLimit(services);
     this.#news = new DestinationNews(services);
     this.#checker = new HealthChecker(services.clock);
@@ -348,6 +351,7 @@ export class Forwarder {
       if (run.dialer.isProvedByAnswers !== true && !this.#limit.isReached(this.#open.size)) this.#tellDestination(run, undefined);
       row.phase = 'established';
       accepted.relay = relay(caller.join(), far, row, (reason) => { this.#finish(accepted, reason); });
+      this.#untaken.begin();
     } catch (error) {
       delete accepted.dialing;
       if (dialing.signal.aborted) return;

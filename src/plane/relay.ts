@@ -11,8 +11,14 @@ export interface ByteCounters {
 
 /** A running relay. */
 export interface Relay {
-  /** Resets both ends; `onDone` follows with the reason `stopped`. */
-  abort(): void;
+  /** What the origin has sent and the destination has not taken yet. */
+  readonly untakenBytes: number;
+  /** True once the origin is known to be gone. */
+  readonly hasLostOrigin: boolean;
+  /** Brings a break of the origin to light that it has not told of, since nobody reads from it. */
+  probeOrigin(): void;
+  /** Resets both ends; `onDone` follows with the reason. */
+  abort(reason?: CloseReason): void;
 }
 
 /**
@@ -26,8 +32,17 @@ export function relay(origin: End, destination: End, counters: ByteCounters, onD
   const down = new Side(pair, destination, 'destination-ended', 'destination-reset', (length) => { counters.bytesDown += length; });
   up.join(down);
   return {
-    abort(): void {
-      pair.blame('stopped');
+    get untakenBytes(): number {
+      return destination.queuedBytes;
+    },
+    get hasLostOrigin(): boolean {
+      return up.isClosed;
+    },
+    probeOrigin(): void {
+      if (!up.isClosed) origin.probe?.();
+    },
+    abort(reason = 'stopped'): void {
+      pair.blame(reason);
       origin.reset();
       destination.reset();
     },
@@ -80,6 +95,10 @@ class Side implements EndListener {
     this.#endReason = endReason;
     this.#resetReason = resetReason;
     this.#count = count;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   join(other: Side): void {

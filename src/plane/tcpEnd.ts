@@ -46,6 +46,10 @@ export class TcpEnd implements End {
     return this.#isClosed;
   }
 
+  get queuedBytes(): number {
+    return this.#socket.readableLength + this.#socket.writableLength;
+  }
+
   attach(listener: EndListener): void {
     this.#listener = listener;
     if (this.#isClosed) {
@@ -72,6 +76,11 @@ export class TcpEnd implements End {
   resume(): void {
     this.#isPaused = false;
     if (this.#turn === undefined) this.#socket.resume();
+  }
+
+  /** A reset is told by reading or by writing alone, and writing nothing is enough. */
+  probe(): void {
+    if (this.#socket.writable && this.#socket.writableLength === 0) this.#socket.write(NOTHING);
   }
 
   write(chunk: Buffer, isBorrowed = false): boolean {

@@ -47,6 +47,8 @@ export interface ControlRequests {
   publishSocket: { params: { path: string; bindPath: string; mask?: number; replacesStale: boolean }; result: undefined };
   /** Takes back what was prepared or published. Before it is closed: as long as it is open nothing else can be taken for it. */
   withdrawSocket: { params: { path: string; bindPath: string }; result: undefined };
+  /** Whether nobody holds the other ends of these connections from this computer any more, in order; false where that cannot be told. */
+  areOriginsGone: { params: { connections: readonly { readonly origin: HostPort; readonly accepted: HostPort }[] }; result: readonly boolean[] };
 }
 
 export interface PlaneEvents {
@@ -158,6 +160,8 @@ export interface HostKeyQuestion {
   readonly hostKeyPolicy?: string;
   /** The address that was reached, where there is one. */
   readonly address?: string;
+  /** What a program has connected to, where that is why the login happens now. */
+  readonly onDemandAt?: string;
   readonly keyType: string;
   /** The key blob, base64. */
   readonly key: string;

@@ -3,7 +3,7 @@ import { DisposableStore } from '../core/lifecycle.ts';
 import type { HostKeyVerdict } from '../openssh/hostKeyCheck.ts';
 import type { HostKeyQuestion } from '../protocol/messages.ts';
 import { openFile } from './openFile.ts';
-import { trustRows, trustTitle, type TrustRow } from './trustRows.ts';
+import { trustPlaceholder, trustRows, trustTitle, type TrustRow } from './trustRows.ts';
 
 type Item = vscode.QuickPickItem & TrustRow;
 
@@ -17,7 +17,7 @@ export function askTrust(question: HostKeyQuestion, verdict: HostKeyVerdict, sig
   const owned = new DisposableStore();
   owned.add(pick);
   pick.title = trustTitle(question);
-  pick.placeholder = 'Paste the fingerprint that you were given, to compare it';
+  pick.placeholder = trustPlaceholder(question);
   pick.ignoreFocusOut = true;
   // Whatever is typed, the rows are those for it.
   const update = (typed: string): void => { pick.items = trustRows(typed, question, verdict).map((row) => ({ ...row, alwaysShow: true })); };

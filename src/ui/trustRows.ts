@@ -29,6 +29,13 @@ export function trustTitle({ hop, host, port, address }: HostKeyQuestion): strin
   return `Unknown Host Key of ${name}${details.length === 0 ? '' : ` (${details.join(', ')})`}`;
 }
 
+/** What to do here, behind why somebody is asked who has not just started anything. */
+export function trustPlaceholder({ onDemandAt }: HostKeyQuestion): string {
+  const what = 'the fingerprint that you were given, to compare it';
+  // One line, of which little more is seen.
+  return onDemandAt === undefined ? `Paste ${what}` : `A program has connected to ${onDemandAt}. Paste ${what}`;
+}
+
 /** The rows under what was typed. The first is what Enter does: never a yes, unless the key's own fingerprint was typed. */
 export function trustRows(typed: string, { key }: Pick<HostKeyQuestion, 'key'>, verdict: HostKeyVerdict): readonly TrustRow[] {
   const shown = `${displayType(verdict.keyType)} ${verdict.fingerprint}`;

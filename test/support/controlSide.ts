@@ -4,6 +4,7 @@ import type { ForwardDefinition } from '../../src/core/forward.ts';
 import type { ForwardSpec } from '../../src/core/forwardSpec.ts';
 import { ForwardModel } from '../../src/core/forwardModel.ts';
 import type { Bound, ForwardState, Phase } from '../../src/core/forwardState.ts';
+import type { Clock } from '../../src/core/ports.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { SocketFiles } from '../../src/system/socketFile.ts';
@@ -20,6 +21,10 @@ export interface ControlSideOptions {
   readonly answers: Answers;
   /** The way to the server, asked anew at every start as in the product. */
   readonly target: () => SshTarget;
+  /** The model's clock, where its waiting is not to be real. */
+  readonly clock?: Clock;
+  /** How long a connection waits for the tunnel; 30 s by default. */
+  readonly parkedMs?: number;
   /** Where its log goes; nowhere by default. */
   readonly log?: Log;
   /** The path of plane.js, where it is not to be looked for. */
@@ -32,16 +37,16 @@ export class ControlSide {
   /** Every phase that each forward came to, in order. */
   readonly phases = new Map<string, Phase[]>();
 
-  private constructor(readonly host: PlaneHost, readonly runner: PlaneRunner) {
+  private constructor(readonly host: PlaneHost, readonly runner: PlaneRunner, clock: Clock) {
     // The shortest waits, so that what is measured is what had to be waited for.
-    this.model = new ForwardModel(runner, systemClock, () => 1);
+    this.model = new ForwardModel(runner, clock, () => 1);
     this.model.onDidChange((change) => {
       const state = change.kind === 'state' ? this.model.get(change.id)?.state : undefined;
       if (change.kind === 'state' && state !== undefined) this.phases.set(change.id, [...(this.phases.get(change.id) ?? []), state.phase]);
     });
   }
 
-  static async start({ answers, target, log = { write: () => undefined }, bundle }: ControlSideOptions): Promise<ControlSide> {
+  static async start({ answers, target, log = { write: () => undefined }, bundle, clock = systemClock, parkedMs = 30_000 }: ControlSideOptions): Promise<ControlSide> {
     const unexpected = (): Promise<never> => Promise.reject(new Error('nobody answers this'));
     const host = new PlaneHost(bundle ?? await planeBundle(), {
       ...socketHandlers(new SocketFiles()),
@@ -52,9 +57,9 @@ export class ControlSide {
       resolveTarget: () => Promise.resolve(target()),
       proxyCredentials: () => Promise.resolve(undefined),
       explain: (failure) => Promise.resolve(failure),
-      limits: () => ({ parking: { maxCount: 64, maxMs: 30_000 }, idleMs: 300_000, maxConnections: 1_000 }),
-    }, systemClock, log);
-    return new ControlSide(host, runner);
+      limits: () => ({ parking: { maxCount: 64, maxMs: parkedMs }, idleMs: 300_000, maxConnections: 1_000 }),
+    }, clock, log);
+    return new ControlSide(host, runner, clock);
   }
 
   /** Starts a forward through the server to a destination, on a free port of the loopback, and gives the port. */

@@ -4,6 +4,7 @@ import type { End, EndClose, EndListener } from '../../src/plane/end.ts';
 export class FakeEnd implements End {
   readonly asked: string[] = [];
   isFull = false;
+  queuedBytes = 0;
   listener: EndListener | undefined;
 
   attach(listener: EndListener): void {
@@ -17,6 +18,7 @@ export class FakeEnd implements End {
 
   pause(): void { this.asked.push('pause'); }
   resume(): void { this.asked.push('resume'); }
+  probe(): void { this.asked.push('probe'); }
   end(): void { this.asked.push('end'); }
   linger(): void { this.asked.push('linger'); }
   reset(): void { this.asked.push('reset'); }

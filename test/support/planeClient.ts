@@ -53,6 +53,7 @@ export class PlaneClient {
       needSecret: (params, signal) => this.answer('needSecret', params, signal),
       prepareSocket: (params, signal) => (this.answers.prepareSocket ?? this.socketFiles.prepareSocket)(params, signal),
       publishSocket: (params, signal) => (this.answers.publishSocket ?? this.socketFiles.publishSocket)(params, signal),
+      areOriginsGone: (params, signal) => (this.answers.areOriginsGone ?? this.socketFiles.areOriginsGone)(params, signal),
       withdrawSocket: (params, signal) => (this.answers.withdrawSocket ?? this.socketFiles.withdrawSocket)(params, signal),
     });
     this.endpoint.onEvent((event) => {

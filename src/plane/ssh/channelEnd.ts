@@ -1,11 +1,14 @@
 import type { ClientChannel } from 'ssh2';
 import type { End, EndClose, EndListener } from '../end.ts';
-import { acknowledge, withInternals, type ChannelInternals } from './internals.ts';
+import { acknowledge, boundUnread, withInternals, type ChannelInternals } from './internals.ts';
 import { ReceiveWindow, type ReceiveWindowOptions } from './receiveWindow.ts';
 import type { WriteBudget } from './writeBudget.ts';
 
 /** What may wait in a channel for the server's window before the relay is asked to stop. */
 const QUEUED_MAX_BYTES = 256 * 1024;
+
+/** What may wait in a channel that is not read before the server gets no more credit for it. */
+const UNREAD_MAX_BYTES = 256 * 1024;
 
 /** Less than this is no bulk transfer, and more may wait behind it. */
 const SMALL_BYTES = 16 * 1024;
@@ -26,6 +29,7 @@ export class ChannelEnd implements End {
     this.#channel = withInternals(channel);
     this.#window = new ReceiveWindow(channel, window);
     this.#budget = budget;
+    boundUnread(channel, UNREAD_MAX_BYTES);
     channel.on('error', () => { this.#close('reset'); });
     // Before anybody else listens: ssh2 tells 'close' from its own listener for 'end'.
     channel.once('end', () => { if (this.#closedBy === undefined) this.#listener?.onEnd(); });
@@ -40,6 +44,10 @@ export class ChannelEnd implements End {
       close();
       this.#makeRoom();
     };
+  }
+
+  get queuedBytes(): number {
+    return this.#channel.readableLength + this.#channel.writableLength;
   }
 
   attach(listener: EndListener): void {

@@ -229,6 +229,7 @@ export class HopSession implements LoginSession {
       hostVerifier: hostVerifier({
         hop,
         address: this.#transport.address,
+        onDemandAt: this.#services.onDemandAt,
         ask: (question) => {
           onStep('checking-host-key');
           this.#shown = question;

@@ -9,6 +9,8 @@ export interface HostKeyCheck {
   readonly hop: SshHop;
   /** The address that was reached, where there is one. */
   readonly address: string | undefined;
+  /** What a program has connected to, where that is why the login happens now. */
+  readonly onDemandAt: string | undefined;
   ask(question: HostKeyQuestion): Promise<HostKeyAnswer>;
   /** Takes the verdict: nothing, or why the key is refused; `verify` tells ssh2 and must be called at most once. */
   decide(refusal: ForwardError | undefined, verify: (isAccepted: boolean) => void): void;
@@ -55,7 +57,7 @@ async function refusalOf(ask: () => Promise<HostKeyAnswer>): Promise<ForwardErro
   }
 }
 
-function questionOf({ hop, address }: HostKeyCheck, key: Buffer): HostKeyQuestion {
+function questionOf({ hop, address, onDemandAt }: HostKeyCheck, key: Buffer): HostKeyQuestion {
   return {
     hop: hop.name,
     host: hop.host,
@@ -63,6 +65,7 @@ function questionOf({ hop, address }: HostKeyCheck, key: Buffer): HostKeyQuestio
     ...(hop.hostKeyAlias === undefined ? {} : { hostKeyAlias: hop.hostKeyAlias }),
     ...(hop.hostKeyPolicy === undefined ? {} : { hostKeyPolicy: hop.hostKeyPolicy }),
     ...(address === undefined ? {} : { address }),
+    ...(onDemandAt === undefined ? {} : { onDemandAt }),
     keyType: keyTypeOf(key),
     key: key.toString('base64'),
   };

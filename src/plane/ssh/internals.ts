@@ -51,6 +51,15 @@ function credit(channel: Channel, bytesFor: (window: number) => number | undefin
   protocol.channelWindowAdjust(outgoing.id, bytes);
 }
 
+/**
+ * Lets ssh2 credit only what was taken, but for so many bytes: else a channel that is not read fills up with its window and
+ * all that was credited meanwhile, twice what the server may send. Does nothing where Node is not as expected.
+ */
+export function boundUnread(channel: Channel, bytes: number): void {
+  const state = (channel as unknown as { readonly _readableState?: { highWaterMark?: unknown } })._readableState;
+  if (typeof state?.highWaterMark === 'number') state.highWaterMark = bytes;
+}
+
 /** The channel with its internals; throws when this ssh2 has others than 1.17. */
 export function withInternals<T extends Channel>(channel: T): T & ChannelInternals {
   const candidate = channel as T & Partial<ChannelInternals>;

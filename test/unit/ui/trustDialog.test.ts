@@ -4,7 +4,7 @@ import type { HostKeyVerdict } from '../../../src/openssh/hostKeyCheck.ts';
 import { fingerprint } from '../../../src/openssh/keyBlob.ts';
 import type { HostKeyQuestion } from '../../../src/protocol/messages.ts';
 import { askTrust } from '../../../src/ui/trustDialog.ts';
-import { trustRows, trustTitle } from '../../../src/ui/trustRows.ts';
+import { trustPlaceholder, trustRows, trustTitle } from '../../../src/ui/trustRows.ts';
 
 /** The editor's box, in the hands of the test. */
 class FakePick {
@@ -140,6 +140,11 @@ describe('what it shows', () => {
     [{ hop: 'six', host: '2001:db8::7', address: '2001:db8::7' }, 'Unknown Host Key of six ([2001:db8::7]:2222)'],
   ])('names the server: %j', (changes, title) => {
     expect(trustTitle({ ...QUESTION, ...changes })).toBe(title);
+  });
+
+  it('says why it is asked where nobody has just started anything', () => {
+    expect(trustPlaceholder(QUESTION)).toBe('Paste the fingerprint that you were given, to compare it');
+    expect(trustPlaceholder({ ...QUESTION, onDemandAt: '127.0.0.1:5432' })).toMatch(/^A program has connected to 127\.0\.0\.1:5432\. Paste /);
   });
 
   it('is the type and the fingerprint, and what becomes of the key', () => {

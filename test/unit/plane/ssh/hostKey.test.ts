@@ -15,6 +15,7 @@ function check(answers: (() => Promise<HostKeyAnswer>)[]): { show(key: Buffer): 
   const verifier = hostVerifier({
     hop: HOP,
     address: undefined,
+    onDemandAt: undefined,
     ask: () => answers[asked++]!(),
     decide: (refusal, verify) => {
       refusals.push(refusal);
@@ -38,6 +39,7 @@ describe('the host verifier', () => {
     const verifier = hostVerifier({
       hop: { ...HOP, hostKeyAlias: 'alias', hostKeyPolicy: 'strict-rules' },
       address: '192.0.2.7',
+      onDemandAt: '127.0.0.1:5432',
       ask: async (question) => {
         questions.push(question);
         return { isAccepted: true };
@@ -46,7 +48,7 @@ describe('the host verifier', () => {
     });
     await new Promise((resolve) => { (verifier as (...shown: unknown[]) => unknown)(KEY, resolve); });
     expect(questions).toEqual([{
-      hop: 'server', host: 'example.org', port: 22, hostKeyAlias: 'alias', hostKeyPolicy: 'strict-rules', address: '192.0.2.7', keyType: 'ssh-ed25519', key: KEY.toString('base64'),
+      hop: 'server', host: 'example.org', port: 22, hostKeyAlias: 'alias', hostKeyPolicy: 'strict-rules', address: '192.0.2.7', onDemandAt: '127.0.0.1:5432', keyType: 'ssh-ed25519', key: KEY.toString('base64'),
     }]);
   });
 
