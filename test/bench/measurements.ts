@@ -32,6 +32,7 @@ export function throughputSample(contestant: Contestant, direction: Direction, s
     const way = await contestant.open(sink.port);
     try {
       const { bytesPerSecond, cpuSecondsPerGB } = await measureThroughput(way, direction, streams, seconds);
+      await sink.untilDone();
       return { throughput: bytesPerSecond / 1e6, cpu: cpuSecondsPerGB };
     } finally {
       await way.close();
