@@ -173,6 +173,10 @@ function runLimits(): RunLimits {
     parking: { maxCount: section.get(SETTINGS.parkedConnections, 64), maxMs: section.get(SETTINGS.parkedSeconds, 30) * 1_000 },
     idleMs: section.get(SETTINGS.idleMinutes, 5) * 60_000,
     maxConnections: section.get(SETTINGS.maxConnections, 1_000),
+    queued: {
+      perServerMaxBytes: section.get(SETTINGS.maxQueuedMegabytesPerServer, 128) * 1_000_000,
+      totalMaxBytes: section.get(SETTINGS.maxQueuedMegabytes, 512) * 1_000_000,
+    },
   };
 }
 

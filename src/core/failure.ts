@@ -31,6 +31,7 @@ export type FailureCode =
   | 'destination-refused'
   | 'destination-unreachable'
   | 'too-many-connections'
+  | 'too-much-queued'
   | 'too-many-open-files'
   | 'cancelled'
   | 'plane-crashed'

@@ -57,6 +57,7 @@ export type CloseReason =
   | 'tunnel-lost'
   | 'not-served'
   | 'too-many-connections'
+  | 'too-much-queued'
   | 'idle'
   | 'stopped';
 

@@ -2,6 +2,7 @@ import type { Disposable } from '../core/lifecycle.ts';
 import { ForwardError } from '../core/failure.ts';
 import type { DiagnoseForward, PlaneRequests, StartForward } from '../protocol/messages.ts';
 import type { Handlers } from '../protocol/rpc.ts';
+import { Backlog } from './backlog.ts';
 import { SilentCaller, type Caller } from './caller.ts';
 import { Diagnosis } from './diagnosis.ts';
 import type { Dialer } from './dialer.ts';
@@ -27,6 +28,7 @@ export class DataPlane {
   readonly #forwarders = new Map<string, Forwarder>();
   /** Stops under way, so that what comes after waits for the addresses to be free. */
   readonly #stopping = new Map<string, Promise<void>>();
+  readonly #backlog: Backlog;
   readonly #diagnoses = new Map<AbortController, Promise<void>>();
   #watching: Disposable | undefined;
   #isShutDown = false;
@@ -44,6 +46,7 @@ export class DataPlane {
   constructor(services: PlaneServices) {
     this.#services = services;
     this.#pool = new ConnectionPool(services);
+    this.#backlog = new Backlog(services.clock, () => [...this.#forwarders.values()].reduce((sum, { queuedBytes }) => sum + queuedBytes, this.#pool.unsentBytes));
   }
 
   /** Stops everything for good; settles when nothing is left. Idempotent. */
@@ -68,6 +71,7 @@ export class DataPlane {
       createListener: (onArrival) => this.#createListener(request, onArrival),
       createCaller: (of, arrival, onGone) => this.#createCaller(of, arrival, onGone),
       createDialer: (of) => this.#createDialer(of),
+      totalQueuedBytes: () => this.#backlog.bytes,
     });
     this.#forwarders.set(request.id, forwarder);
     forwarder.start(request, stopped.then(() => undefined));

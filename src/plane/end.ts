@@ -20,6 +20,8 @@ export interface EndListener {
  * datagrams, of which each `onData` and each `write` is one.
  */
 export interface End {
+  /** What waits here, received and not taken yet or still to be written. */
+  readonly queuedBytes: number;
   /** Begins to deliver; what has happened before is told at once. Called once. */
   attach(listener: EndListener): void;
   pause(): void;

@@ -1,13 +1,13 @@
 import { formatEndpoint, formatHostPort, type HostPort } from '../core/address.ts';
 import { ForwardError, toFailure, untrustedText, type Failure, type FailureCode } from '../core/failure.ts';
-import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
+import type { CloseReason, Connection } from '../core/forward.ts';
 import type { StartForward } from '../protocol/messages.ts';
 import type { Caller, Wish } from './caller.ts';
 import type { Disposable } from '../core/lifecycle.ts';
-import { ConnectionLimit } from './connectionLimit.ts';
-import { ConnectionTable, isSameTraffic, type ConnectionRow } from './connectionTable.ts';
+import { ConnectionLimit, type Load, type Refusal } from './connectionLimit.ts';
+import { ConnectionTable, type ConnectionRow } from './connectionTable.ts';
 import type { Dialer } from './dialer.ts';
-import type { Arrival, Listener } from './listener.ts';
+import { polesOf, type Arrival, type Listener } from './listener.ts';
 import { Parking } from './parking.ts';
 import { relay, type Relay } from './relay.ts';
 import { createRoute, type Route } from './route.ts';
@@ -23,6 +23,8 @@ export interface ForwarderParts {
   createCaller(request: StartForward, arrival: Arrival, onGone: () => void): Caller;
   /** One for each run. */
   createDialer(request: StartForward): Dialer;
+  /** What waits in memory in the whole plane. */
+  totalQueuedBytes(): number;
 }
 
 /** One generation of a forward. */
@@ -70,7 +72,6 @@ export class Forwarder {
   #onDrained: (() => void) | undefined;
   /** Runs while nobody is connected and the far side is open on demand. */
   #idling: Disposable | undefined;
-  #sent: Traffic | undefined;
   #complaint: { readonly code: Failure['code'] | undefined; readonly at: number } | undefined;
 
   constructor(request: StartForward, services: PlaneServices, parts: ForwarderParts) {
@@ -137,16 +138,19 @@ export class Forwarder {
     await Promise.all([closed, ...this.#closings]);
   }
 
+  /** What waits in memory at the ends of its connections. */
+  get queuedBytes(): number {
+    return [...this.#open].reduce((sum, accepted) => sum + (accepted.relay?.queuedBytes ?? 0), 0);
+  }
+
   connections(): readonly Connection[] {
     return this.#table.connections();
   }
 
   /** Sends a `traffic` event if anything changed since the last one, or in any case when forced. */
   sendTraffic(isForced: boolean): void {
-    const traffic = this.#table.traffic();
-    if (!isForced && this.#sent !== undefined && isSameTraffic(traffic, this.#sent)) return;
-    this.#sent = traffic;
-    this.#services.control.emit('traffic', { id: this.#request.id, traffic });
+    const traffic = this.#table.news(isForced);
+    if (traffic !== undefined) this.#services.control.emit('traffic', { id: this.#request.id, traffic });
   }
 
   async #execute(run: Run, after: Promise<void>): Promise<void> {
@@ -262,8 +266,9 @@ export class Forwarder {
       arrival.refuse();
       return;
     }
-    if (this.#limit.isReached(this.#open.size)) {
-      this.#turnAway(arrival);
+    const refusal = this.#limit.refusalOf(arrival.accepted, this.#load);
+    if (refusal !== undefined) {
+      this.#turnAway(arrival, refusal);
       return;
     }
     const caller: Caller = this.#parts.createCaller(this.#request, arrival, () => this.#callers.delete(caller));
@@ -286,10 +291,17 @@ export class Forwarder {
     this.#serve(accepted);
   }
 
-  #turnAway(arrival: Arrival): void {
+  get #load(): Load {
+    return {
+      openCount: this.#open.size,
+      serverQueuedBytes: this.#run?.dialer.queuedBytes ?? this.#listener.queuedBytes ?? 0,
+      totalQueuedBytes: this.#parts.totalQueuedBytes(),
+    };
+  }
+
+  #turnAway(arrival: Arrival, { reason, error }: Refusal): void {
     arrival.refuse();
-    this.#table.close(this.#table.add(arrival.origin, arrival.accepted), 'too-many-connections');
-    const error = this.#limit.refuse(arrival.accepted);
+    this.#table.close(this.#table.add(arrival.origin, arrival.accepted), reason);
     if (this.#run !== undefined) this.#tellDestination(this.#run, toFailure(error));
   }
 
@@ -331,7 +343,7 @@ export class Forwarder {
         return;
       }
       // One that got in does not take back that others did not.
-      if (run.dialer.isProvedByAnswers !== true && !this.#limit.isReached(this.#open.size)) this.#tellDestination(run, undefined);
+      if (run.dialer.isProvedByAnswers !== true && !this.#limit.isReached(this.#load)) this.#tellDestination(run, undefined);
       row.phase = 'established';
       accepted.relay = relay(caller.join(), far, row, (reason) => { this.#finish(accepted, reason); });
     } catch (error) {
@@ -379,11 +391,6 @@ export class Forwarder {
     const told = { id: this.#request.id, generation: run.generation };
     this.#services.control.emit('destination', failure === undefined ? told : { ...told, failure });
   }
-}
-
-/** Equal for requests that one listener can serve. A target may be resolved anew; its server stays. */
-function polesOf({ listen, connect, target }: StartForward): string {
-  return JSON.stringify([listen, connect.kind, listen.side === 'server' ? target?.hops.at(-1)?.name : undefined]);
 }
 
 /** Why a connection ends whose destination was not reached. */

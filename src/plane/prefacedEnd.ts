@@ -10,6 +10,10 @@ export class PrefacedEnd implements End {
     this.#preface = preface;
   }
 
+  get queuedBytes(): number {
+    return this.#end.queuedBytes;
+  }
+
   /** Sends the preface: it waits for no data, since the peer may be the one that speaks first. */
   attach(listener: EndListener): void {
     this.#end.attach(listener);

@@ -11,6 +11,8 @@ export interface ByteCounters {
 
 /** A running relay. */
 export interface Relay {
+  /** What waits at both ends. */
+  readonly queuedBytes: number;
   /** Resets both ends; `onDone` follows with the reason `stopped`. */
   abort(): void;
 }
@@ -26,6 +28,9 @@ export function relay(origin: End, destination: End, counters: ByteCounters, onD
   const down = new Side(pair, destination, 'destination-ended', 'destination-reset', (length) => { counters.bytesDown += length; });
   up.join(down);
   return {
+    get queuedBytes(): number {
+      return origin.queuedBytes + destination.queuedBytes;
+    },
     abort(): void {
       pair.blame('stopped');
       origin.reset();

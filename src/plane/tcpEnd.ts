@@ -46,6 +46,10 @@ export class TcpEnd implements End {
     return this.#isClosed;
   }
 
+  get queuedBytes(): number {
+    return this.#socket.readableLength + this.#socket.writableLength;
+  }
+
   attach(listener: EndListener): void {
     this.#listener = listener;
     if (this.#isClosed) {

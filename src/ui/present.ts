@@ -193,6 +193,7 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'tunnel-lost': 'the SSH connection was lost',
   'not-served': 'the tunnel did not come back in time',
   'too-many-connections': 'too many connections are open',
+  'too-much-queued': 'too much waits to be read',
   idle: 'nothing came for a while',
   stopped: 'stopped',
 };

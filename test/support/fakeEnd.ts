@@ -4,6 +4,7 @@ import type { End, EndClose, EndListener } from '../../src/plane/end.ts';
 export class FakeEnd implements End {
   readonly asked: string[] = [];
   isFull = false;
+  queuedBytes = 0;
   listener: EndListener | undefined;
 
   attach(listener: EndListener): void {

@@ -49,6 +49,10 @@ export class AskingCaller implements Caller, End, EndListener {
     this.#handshake = new Handshake(options.credentials);
   }
 
+  get queuedBytes(): number {
+    return this.#end.queuedBytes + this.#early.length;
+  }
+
   ask(): Promise<Wish> {
     return new Promise((resolve) => {
       this.#settle = resolve;

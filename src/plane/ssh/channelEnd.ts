@@ -42,6 +42,10 @@ export class ChannelEnd implements End {
     };
   }
 
+  get queuedBytes(): number {
+    return this.#channel.readableLength + this.#channel.writableLength;
+  }
+
   attach(listener: EndListener): void {
     this.#listener = listener;
     if (this.#closedBy !== undefined) {

@@ -155,6 +155,7 @@ function forDisplay(wire: Endpoint): Endpoint {
 
 /** The end of a connection whose channel can no longer be opened. */
 const LOST: End = {
+  queuedBytes: 0,
   attach: (listener) => { listener.onClose('lost'); },
   pause: () => undefined,
   resume: () => undefined,

@@ -28,6 +28,7 @@ export interface UdpEndOptions {
  * addresses and has not answered yet, the next one is tried. Closes with `idle` when nothing has passed for a while.
  */
 export class UdpEnd implements End {
+  readonly queuedBytes = 0;
   readonly #options: UdpEndOptions;
   readonly #timer: FlowTimer;
   #socket: Socket;

@@ -6,6 +6,7 @@ const WAITING_MAX_BYTES = 2 * 65_507;
 
 /** The datagrams of one origin as an end of a relay: each `onData` is one of them, and so is each `write`, empty ones too. */
 export class UdpFlow implements End {
+  readonly queuedBytes = 0;
   readonly #send: (datagram: Buffer) => void;
   readonly #onGone: () => void;
   #waiting: Buffer[] = [];
