@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { program } from './contestant.ts';
 import { culvert } from './culvert.ts';
 import { connectionsSample, idleMemorySample, mainLoopSample, manyForwardsSample, readySamples, roundTripSample, startHelper, throughputSample, type Scale } from './measurements.ts';
+import { activationSample, busyViewSample } from './editor.ts';
 import { describeMachine, renderTable } from './report.ts';
 import { BenchServer, CIPHER } from './server.ts';
 import { interleave, type Figure, type Row, type Sample, type Target } from './series.ts';
@@ -38,6 +39,10 @@ function more(unit: string, ...targets: readonly Target[]): Omit<Row, 'figures' 
 
 function less(unit: string, ...targets: readonly Target[]): Omit<Row, 'figures' | 'what'> {
   return { unit, isMoreBetter: false, targets };
+}
+
+function atMost(limit: number, unit: string): Omit<Row, 'figures' | 'what'> {
+  return { ...less(unit), atMost: limit };
 }
 
 function against(name: string, atLeast: number): Target {
@@ -101,6 +106,18 @@ async function measureHost(): Promise<void> {
   });
 }
 
+async function measureEditor(): Promise<void> {
+  const extension = join(sourceFolder, '..', '..');
+  await measure('activation, 500 forwards', { culvert: activationSample(extension, 500) }, {
+    whole: atMost(100, 'ms'), load: { ...less('ms'), what: 'loading the bundle' }, activate: { ...less('ms'), what: 'activate()' }, after: { ...less('ms'), what: 'longest delay of the main loop in the half second after' },
+  }, scale.rounds * 3);
+  await measure('1,000 forwards with 1,000 changing connections', { culvert: busyViewSample(extension, 1_000, scale.seconds * 3) }, {
+    shown99: { ...atMost(10, 'ms'), what: 'main loop delay p99, view shown' }, shownMax: { ...less('ms'), what: 'longest delay, view shown' }, shownBusy: { ...less('%'), what: 'main thread busy, view shown' },
+    hidden99: { ...atMost(10, 'ms'), what: 'main loop delay p99, view hidden' }, hiddenBusy: { ...less('%'), what: 'main thread busy, view hidden' },
+    refresh: { ...atMost(50, 'ms'), what: 'drawing the whole tree' }, starting: { ...less('ms'), what: 'longest delay while all start' },
+  });
+}
+
 async function measureLink(): Promise<void> {
   const link = await startHelper('delayLink', String(LINK_MS), String(server.sshd.port));
   const far = [culvert(server.target(link.port)), server.ssh(CIPHER, link.port)];
@@ -113,6 +130,7 @@ try {
   await measureBulk();
   await measureSmall();
   await measureHost();
+  await measureEditor();
   await measureLink();
 } finally {
   await server.close();

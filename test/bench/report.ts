@@ -31,11 +31,13 @@ export function renderTable(rows: readonly Row[]): string {
 }
 
 function ratios(row: Row): string {
-  return row.targets.map((target) => {
+  const own = median(row.figures.find(({ contestant }) => contestant === 'culvert')?.values ?? []);
+  const limit = row.atMost === undefined ? [] : [`≤ ${String(row.atMost)} ${row.unit}${own <= row.atMost ? '' : ', missed'}`];
+  return [...limit, ...row.targets.map((target) => {
     const ratio = ratioTo(row, target.against);
     const isMet = row.isMoreBetter ? ratio >= target.atLeast : ratio <= target.atLeast;
     return `${ratio.toFixed(2)}× ${target.against} (${row.isMoreBetter ? '≥' : '≤'} ${String(target.atLeast)}${isMet ? '' : ', missed'})`;
-  }).join('<br>');
+  })].join('<br>');
 }
 
 function show({ values }: Figure, unit: string): string {
