@@ -85,7 +85,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const configForwards = owned.add(offerConfigForwards(model, hosts, log));
   const recent = owned.add(new RecentForwards(context.globalState, model));
   const view = owned.add(new ForwardsView({ model, store, runner, clock: systemClock }));
-  owned.add(new StatusBar(model));
+  owned.add(new StatusBar(model, systemClock));
   owned.add(new FailureNotifier(model, { removeStaleSocket }));
   owned.add(followSettings(hosts, configForwards));
   owned.add(registerCommands({

@@ -21,6 +21,10 @@ import { UdpListener } from './udp/udpListener.ts';
 
 const TRAFFIC_INTERVAL_MS = 1_000;
 
+/** How many forwards tell of their traffic in a row, and how long it is to the next ones. */
+const TRAFFIC_SLICE = 50;
+const TRAFFIC_SLICE_MS = 25;
+
 /** All forwards of the plane; answers the control side's requests. */
 export class DataPlane {
   readonly #services: PlaneServices;
@@ -116,14 +120,21 @@ export class DataPlane {
     this.#watching?.dispose();
     this.#watching = undefined;
     if (!isWatching) return;
-    for (const forwarder of this.#forwarders.values()) forwarder.sendTraffic(true);
-    this.#watchOn();
+    this.#tellTraffic(true);
   }
 
-  #watchOn(): void {
-    this.#watching = this.#services.clock.after(TRAFFIC_INTERVAL_MS, () => {
-      for (const forwarder of this.#forwarders.values()) forwarder.sendTraffic(false);
-      this.#watchOn();
+  #tellTraffic(isForced: boolean): void {
+    this.#tellSome([...this.#forwarders.values()], isForced, TRAFFIC_INTERVAL_MS);
+  }
+
+  /** A few at a time: the control side has its hands full with each, and its loop is not its own. */
+  #tellSome(forwarders: readonly Forwarder[], isForced: boolean, leftMs: number): void {
+    for (const forwarder of forwarders.slice(0, TRAFFIC_SLICE)) forwarder.sendTraffic(isForced);
+    const rest = forwarders.slice(TRAFFIC_SLICE);
+    const delayMs = rest.length === 0 ? leftMs : TRAFFIC_SLICE_MS;
+    this.#watching = this.#services.clock.after(Math.max(delayMs, TRAFFIC_SLICE_MS), () => {
+      if (rest.length === 0) this.#tellTraffic(false);
+      else this.#tellSome(rest, isForced, leftMs - TRAFFIC_SLICE_MS);
     });
   }
 

@@ -3,14 +3,18 @@ import { EventEmitter, type Event } from '../core/event.ts';
 import type { Connection } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { listensOnServer } from '../core/forwardSpec.ts';
-import type { Disposable } from '../core/lifecycle.ts';
+import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
+import type { Clock } from '../core/ports.ts';
+import { Soon } from '../core/soon.ts';
 import { findConnectedPrograms, type AcceptedConnection } from '../system/connectedProgram.ts';
 import type { ConnectedProgram } from './present.ts';
+
+const LOOK_DELAY_MS = 100;
 
 /** Which program opened each connection, looked up once per connection and only while somebody looks. */
 export class ConnectedPrograms implements Disposable {
   readonly #model: ForwardModel;
-  readonly #subscription: Disposable;
+  readonly #owned = new DisposableStore();
   readonly #changes = new EventEmitter<void>();
   /** By the two addresses of the connection; undefined where the system does not tell. */
   readonly #programs = new Map<string, ConnectedProgram | undefined>();
@@ -18,9 +22,11 @@ export class ConnectedPrograms implements Disposable {
 
   readonly onDidChange: Event<void> = this.#changes.event;
 
-  constructor(model: ForwardModel) {
+  constructor(model: ForwardModel, clock: Clock) {
     this.#model = model;
-    this.#subscription = model.onDidChange((change) => { if (change.kind === 'traffic') void this.#look(); });
+    // All forwards tell of their traffic at about the same time.
+    const soon = this.#owned.add(new Soon(clock, LOOK_DELAY_MS, () => { void this.#look(); }));
+    this.#owned.add(model.onDidChange((change) => { if (change.kind === 'traffic') soon.ask(); }));
   }
 
   programOf(connection: Connection): ConnectedProgram | undefined {
@@ -28,7 +34,7 @@ export class ConnectedPrograms implements Disposable {
   }
 
   dispose(): void {
-    this.#subscription.dispose();
+    this.#owned.dispose();
     this.#changes.dispose();
   }
 
