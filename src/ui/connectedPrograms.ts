@@ -9,12 +9,14 @@ import { Soon } from '../core/soon.ts';
 import { findConnectedPrograms, type AcceptedConnection } from '../system/connectedProgram.ts';
 import type { ConnectedProgram } from './present.ts';
 
-const LOOK_DELAY_MS = 100;
+/** A look goes through all connections and, for new ones, through the system's tables. */
+const LOOK_DELAY_MS = 500;
 
 /** Which program opened each connection, looked up once per connection and only while somebody looks. */
 export class ConnectedPrograms implements Disposable {
   readonly #model: ForwardModel;
   readonly #owned = new DisposableStore();
+  readonly #soon: Soon;
   readonly #changes = new EventEmitter<void>();
   /** By the two addresses of the connection; undefined where the system does not tell. */
   readonly #programs = new Map<string, ConnectedProgram | undefined>();
@@ -25,8 +27,8 @@ export class ConnectedPrograms implements Disposable {
   constructor(model: ForwardModel, clock: Clock) {
     this.#model = model;
     // All forwards tell of their traffic at about the same time.
-    const soon = this.#owned.add(new Soon(clock, LOOK_DELAY_MS, () => { void this.#look(); }));
-    this.#owned.add(model.onDidChange((change) => { if (change.kind === 'traffic') soon.ask(); }));
+    this.#soon = this.#owned.add(new Soon(clock, LOOK_DELAY_MS, () => { void this.#look(); }));
+    this.#owned.add(model.onDidChange((change) => { if (change.kind === 'traffic') this.#soon.ask(); }));
   }
 
   programOf(connection: Connection): ConnectedProgram | undefined {
@@ -54,7 +56,7 @@ export class ConnectedPrograms implements Disposable {
     });
     this.#changes.fire();
     // Those that connected meanwhile: an idle one causes no further traffic to be told.
-    await this.#look();
+    this.#soon.ask();
   }
 
   #forget(shown: readonly Connection[]): void {

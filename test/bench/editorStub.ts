@@ -115,7 +115,7 @@ export class EditorStub {
 
 /** Has these members, and any other that may be called, made or asked for members in turn. */
 function anything(members: object): object {
-  return new Proxy(class {}, {
+  return new Proxy(() => undefined, {
     get: (_, name) => (name in members ? members[name as keyof typeof members] : (name === 'then' || typeof name === 'symbol' ? undefined : NOTHING)),
     set: () => true,
     apply: () => NOTHING,

@@ -16,7 +16,7 @@ it.each([[LOCAL, true], [DYNAMIC, true], [REMOTE, false], [REMOTE_DYNAMIC, false
   model.start('a');
   comeUp('a');
   runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, openConnections: 1, connections: [connection] } });
-  clock.advance(100);
+  clock.advance(500);
   await new Promise((resolve) => setImmediate(resolve));
   expect(programs.programOf(connection)).toEqual(isHere ? { program: 'curl', pid: 7 } : undefined);
   programs.dispose();
@@ -30,7 +30,7 @@ it('who connected to a socket is not looked for: it has no address', async () =>
   model.start('a');
   comeUp('a', { addresses: [{ path: '/tmp/a.sock' }] });
   runner.traffic.fire({ id: 'a', traffic: { ...NO_TRAFFIC, openConnections: 1, connections: [connection] } });
-  clock.advance(100);
+  clock.advance(500);
   await new Promise((resolve) => setImmediate(resolve));
   expect(programs.programOf(connection)).toBeUndefined();
   programs.dispose();
