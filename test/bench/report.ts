@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { median, ratioTo, type Figure, type Row } from './series.ts';
 
@@ -28,6 +29,14 @@ export function renderTable(rows: readonly Row[]): string {
     lines.push(`| ${row.what} | ${own === undefined ? '–' : show(own, row.unit)} | ${peers.map((peer) => `${peer.contestant} ${show(peer, row.unit)}`).join('<br>')} | ${ratios(row)} |`);
   }
   return lines.join('\n');
+}
+
+/** Puts the text where a Markdown file has a place for it. */
+export function writeTable(file: string, text: string): void {
+  const before = readFileSync(file, 'utf8');
+  const after = before.replace(/(?<=<!-- bench -->\n).*?(?=<!-- \/bench -->)/s, () => `${text}\n`);
+  if (after === before) throw new Error(`${file} has no place for the table`);
+  writeFileSync(file, after);
 }
 
 function ratios(row: Row): string {
