@@ -82,7 +82,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const configForwards = owned.add(offerConfigForwards(model, hosts, log));
   const recent = owned.add(new RecentForwards(context.globalState, model));
   const view = owned.add(new ForwardsView({ model, store, clock: systemClock, setWatching: watching(runner, windows) }));
-  owned.add(new StatusBar(model));
+  owned.add(new StatusBar(model, systemClock));
   owned.add(new FailureNotifier(model, { removeStaleSocket }));
   owned.add(followSettings(hosts, configForwards));
   owned.add(registerCommands({
@@ -193,6 +193,10 @@ function runLimits(): RunLimits {
     parking: { maxCount: section.get(SETTINGS.parkedConnections, 64), maxMs: section.get(SETTINGS.parkedSeconds, 30) * 1_000 },
     idleMs: section.get(SETTINGS.idleMinutes, 5) * 60_000,
     maxConnections: section.get(SETTINGS.maxConnections, 1_000),
+    queued: {
+      perServerMaxBytes: section.get(SETTINGS.maxQueuedMegabytesPerServer, 128) * 1_000_000,
+      totalMaxBytes: section.get(SETTINGS.maxQueuedMegabytes, 512) * 1_000_000,
+    },
   };
 }
 

@@ -33,6 +33,7 @@ export const FAILURE_CODES = [
   /** It takes connections, and does not answer a health check as expected. */
   'destination-unhealthy',
   'too-many-connections',
+  'too-much-queued',
   'too-many-open-files',
   'cancelled',
   'plane-crashed',
@@ -89,6 +90,11 @@ const TRANSIENT: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'host-not-found', 'host-unreachable', 'connect-refused', 'connect-timeout', 'not-ssh', 'handshake-failed', 'proxy-command-failed',
   'connection-lost', 'keepalive-timeout', 'plane-crashed', 'too-many-open-files',
 ]);
+
+/** New connections are turned away, which one that is there already says nothing of. */
+export function isTurningAway(code: FailureCode | undefined): boolean {
+  return code === 'too-many-connections' || code === 'too-much-queued';
+}
 
 export function isTransient(code: FailureCode): boolean {
   return TRANSIENT.has(code);

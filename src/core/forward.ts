@@ -61,6 +61,7 @@ export type CloseReason =
   | 'not-served'
   | 'not-taken'
   | 'too-many-connections'
+  | 'too-much-queued'
   | 'idle'
   | 'stopped';
 

@@ -1,5 +1,5 @@
 import type { Endpoint } from './address.ts';
-import type { Failure } from './failure.ts';
+import { isTurningAway, type Failure } from './failure.ts';
 import type { CheckOutcome, HealthCheck } from './healthCheck.ts';
 
 /** What a forward is doing while it starts, in the order of doing. */
@@ -194,7 +194,7 @@ function complained(state: ForwardState, { failure, at }: EventOf<'destination'>
 function checked(state: ForwardState, { outcome, at }: EventOf<'checked'>): ForwardState {
   if (state.phase !== 'listening' || outcome.kind === 'unknown') return state;
   if (outcome.kind === 'failed') return { ...state, complaint: { failure: outcome.failure, at } };
-  return state.complaint === undefined || state.complaint.failure.code === 'too-many-connections' ? state : { ...state, complaint: undefined };
+  return state.complaint === undefined || isTurningAway(state.complaint.failure.code) ? state : { ...state, complaint: undefined };
 }
 
 function lost(state: ForwardState, event: EventOf<'lost'>): ForwardState {

@@ -25,6 +25,7 @@ export class ConnectionTable {
   #closed: (Connection & { readonly closedAt: number })[] = [];
   readonly #closedBytes: ByteCounters = { bytesUp: 0, bytesDown: 0 };
   #total = 0;
+  #told: Traffic | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -52,6 +53,14 @@ export class ConnectionTable {
     const oldest = this.#clock.now() - CLOSED_KEPT_MS;
     this.#closed = this.#closed.filter(({ closedAt }) => closedAt >= oldest);
     return [...[...this.#open].map((row) => ({ ...row })), ...this.#closed];
+  }
+
+  /** What it has come to, undefined when nothing has changed since the last time and it is not forced. */
+  news(isForced: boolean): Traffic | undefined {
+    const traffic = this.traffic();
+    if (!isForced && this.#told !== undefined && isSameTraffic(traffic, this.#told)) return undefined;
+    this.#told = traffic;
+    return traffic;
   }
 
   traffic(): Traffic {

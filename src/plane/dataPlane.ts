@@ -3,6 +3,7 @@ import { ForwardError } from '../core/failure.ts';
 import { UNKNOWN_OUTCOME } from '../core/healthCheck.ts';
 import type { DiagnoseForward, PlaneRequests, StartForward } from '../protocol/messages.ts';
 import type { Handlers } from '../protocol/rpc.ts';
+import { Backlog } from './backlog.ts';
 import { SilentCaller, type Caller } from './caller.ts';
 import { Diagnosis } from './diagnosis.ts';
 import type { Dialer } from './dialer.ts';
@@ -21,6 +22,10 @@ import { UdpListener } from './udp/udpListener.ts';
 
 const TRAFFIC_INTERVAL_MS = 1_000;
 
+/** How many forwards tell of their traffic in a row, and how long it is to the next ones. */
+const TRAFFIC_SLICE = 50;
+const TRAFFIC_SLICE_MS = 25;
+
 /** All forwards of the plane; answers the control side's requests. */
 export class DataPlane {
   readonly #services: PlaneServices;
@@ -28,6 +33,7 @@ export class DataPlane {
   readonly #forwarders = new Map<string, Forwarder>();
   /** Stops under way, so that what comes after waits for the addresses to be free. */
   readonly #stopping = new Map<string, Promise<void>>();
+  readonly #backlog: Backlog;
   readonly #diagnoses = new Map<AbortController, Promise<void>>();
   #watching: Disposable | undefined;
   #isShutDown = false;
@@ -46,6 +52,7 @@ export class DataPlane {
   constructor(services: PlaneServices) {
     this.#services = services;
     this.#pool = new ConnectionPool(services);
+    this.#backlog = new Backlog(services.clock, () => [...this.#forwarders.values()].reduce((sum, { queuedBytes }) => sum + queuedBytes, this.#pool.unsentBytes));
   }
 
   /** Stops everything for good; settles when nothing is left. Idempotent. */
@@ -70,6 +77,7 @@ export class DataPlane {
       createListener: (onArrival) => this.#createListener(request, onArrival),
       createCaller: (of, arrival, onGone) => this.#createCaller(of, arrival, onGone),
       createDialer: (of) => this.#createDialer(of),
+      totalQueuedBytes: () => this.#backlog.bytes,
     });
     this.#forwarders.set(request.id, forwarder);
     forwarder.start(request, stopped.then(() => undefined));
@@ -114,14 +122,21 @@ export class DataPlane {
     this.#watching?.dispose();
     this.#watching = undefined;
     if (!isWatching) return;
-    for (const forwarder of this.#forwarders.values()) forwarder.sendTraffic(true);
-    this.#watchOn();
+    this.#tellTraffic(true);
   }
 
-  #watchOn(): void {
-    this.#watching = this.#services.clock.after(TRAFFIC_INTERVAL_MS, () => {
-      for (const forwarder of this.#forwarders.values()) forwarder.sendTraffic(false);
-      this.#watchOn();
+  #tellTraffic(isForced: boolean): void {
+    this.#tellSome([...this.#forwarders.values()], isForced, TRAFFIC_INTERVAL_MS);
+  }
+
+  /** A few at a time: the control side has its hands full with each, and its loop is not its own. */
+  #tellSome(forwarders: readonly Forwarder[], isForced: boolean, leftMs: number): void {
+    for (const forwarder of forwarders.slice(0, TRAFFIC_SLICE)) forwarder.sendTraffic(isForced);
+    const rest = forwarders.slice(TRAFFIC_SLICE);
+    const delayMs = rest.length === 0 ? leftMs : TRAFFIC_SLICE_MS;
+    this.#watching = this.#services.clock.after(Math.max(delayMs, TRAFFIC_SLICE_MS), () => {
+      if (rest.length === 0) this.#tellTraffic(false);
+      else this.#tellSome(rest, isForced, leftMs - TRAFFIC_SLICE_MS);
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Failure } from '../core/failure.ts';
+import { isTurningAway, type Failure } from '../core/failure.ts';
 import type { CheckOutcome } from '../core/healthCheck.ts';
 import type { PlaneServices } from './services.ts';
 
@@ -32,6 +32,6 @@ export class DestinationNews {
   checked(outcome: CheckOutcome): void {
     if (outcome.kind === 'failed') this.#last = { code: outcome.failure.code, at: -Infinity };
     // That a check got in does not take back that clients did not.
-    if (outcome.kind === 'passed' && this.#last.code !== 'too-many-connections') this.reset();
+    if (outcome.kind === 'passed' && !isTurningAway(this.#last.code)) this.reset();
   }
 }

@@ -13,6 +13,8 @@ export interface Dialer {
   dial(origin: Endpoint, destination: Endpoint, signal: AbortSignal): Promise<End>;
   /** True where dialling proves nothing (datagrams): `onDestination` tells. */
   readonly isProvedByAnswers?: boolean;
+  /** What waits in memory on the shared part, where there is one. */
+  readonly queuedBytes?: number;
   /** Set by the owner; called with each answer of a destination, and with each failure after dialling, which ends nothing. */
   onDestination?: ((failure: ForwardError | undefined) => void) | undefined;
   /** Called at most once, after `open`, when what all connections share is gone. */

@@ -1,30 +1,22 @@
 import { formatEndpoint, formatHostPort, type HostPort } from '../core/address.ts';
 import { ForwardError, toFailure, untrustedText, type Failure, type FailureCode } from '../core/failure.ts';
-import type { CloseReason, Connection, Traffic } from '../core/forward.ts';
+import type { CloseReason, Connection } from '../core/forward.ts';
 import { UNKNOWN_OUTCOME, type CheckOutcome, type HealthCheck } from '../core/healthCheck.ts';
 import type { StartForward } from '../protocol/messages.ts';
 import type { Caller, Wish } from './caller.ts';
 import type { Disposable } from '../core/lifecycle.ts';
-import { ConnectionLimit } from './connectionLimit.ts';
-import { ConnectionTable, isSameTraffic, type ConnectionRow } from './connectionTable.ts';
+import { ConnectionLimit, type Load, type Refusal } from './connectionLimit.ts';
+import { ConnectionTable, type ConnectionRow } from './connectionTable.ts';
 import { DestinationNews } from './destinationNews.ts';
 import type { Dialer } from './dialer.ts';
+import type { ForwarderParts } from './forwarderParts.ts';
 import { HealthChecker } from './healthChecker.ts';
-import type { Arrival, Listener } from './listener.ts';
+import { polesOf, type Arrival, type Listener } from './listener.ts';
 import { Parking } from './parking.ts';
 import { relay, type Relay } from './relay.ts';
 import { createRoute, type Route } from './route.ts';
 import { log, type PlaneServices } from './services.ts';
 import { UntakenWatch } from './untakenWatch.ts';
-
-/** What a forward is made of: Listener × Route × Dialer. */
-export interface ForwarderParts {
-  createListener(onArrival: (arrival: Arrival) => void): Listener;
-  /** Who says where a connection wants to go. `onGone` is called when the caller no longer needs to be aborted. */
-  createCaller(request: StartForward, arrival: Arrival, onGone: () => void): Caller;
-  /** One for each run. */
-  createDialer(request: StartForward): Dialer;
-}
 
 /** One generation of a forward. */
 interface Run {
@@ -74,7 +66,6 @@ export class Forwarder {
   #onDrained: (() => void) | undefined;
   /** Runs while nobody is connected and the far side is open on demand. */
   #idling: Disposable | undefined;
-  #sent: Traffic | undefined;
 
   constructor(request: StartForward, services: PlaneServices, parts: ForwarderParts) {
     this.#request = request;
@@ -143,6 +134,11 @@ export class Forwarder {
     await Promise.all([closed, ...this.#closings]);
   }
 
+  /** What waits in memory at the ends of its connections. */
+  get queuedBytes(): number {
+    return [...this.#open].reduce((sum, accepted) => sum + (accepted.relay?.queuedBytes ?? 0), 0);
+  }
+
   connections(): readonly Connection[] {
     return this.#table.connections();
   }
@@ -158,10 +154,8 @@ export class Forwarder {
 
   /** Sends a `traffic` event if anything changed since the last one, or in any case when forced. */
   sendTraffic(isForced: boolean): void {
-    const traffic = this.#table.traffic();
-    if (!isForced && this.#sent !== undefined && isSameTraffic(traffic, this.#sent)) return;
-    this.#sent = traffic;
-    this.#services.control.emit('traffic', { id: this.#request.id, traffic });
+    const traffic = this.#table.news(isForced);
+    if (traffic !== undefined) this.#services.control.emit('traffic', { id: this.#request.id, traffic });
   }
 
   async #execute(run: Run, after: Promise<void>): Promise<void> {
@@ -279,8 +273,9 @@ export class Forwarder {
       arrival.refuse();
       return;
     }
-    if (this.#limit.isReached(this.#open.size)) {
-      this.#turnAway(arrival);
+    const refusal = this.#limit.refusalOf(arrival.accepted, this.#load);
+    if (refusal !== undefined) {
+      this.#turnAway(arrival, refusal);
       return;
     }
     const caller: Caller = this.#parts.createCaller(this.#request, arrival, () => this.#callers.delete(caller));
@@ -303,10 +298,17 @@ export class Forwarder {
     this.#serve(accepted);
   }
 
-  #turnAway(arrival: Arrival): void {
+  get #load(): Load {
+    return {
+      openCount: this.#open.size,
+      serverQueuedBytes: this.#run?.dialer.queuedBytes ?? this.#listener.queuedBytes ?? 0,
+      totalQueuedBytes: this.#parts.totalQueuedBytes(),
+    };
+  }
+
+  #turnAway(arrival: Arrival, { reason, error }: Refusal): void {
     arrival.refuse();
-    this.#table.close(this.#table.add(arrival.origin, arrival.accepted), 'too-many-connections');
-    const error = this.#limit.refuse(arrival.accepted);
+    this.#table.close(this.#table.add(arrival.origin, arrival.accepted), reason);
     if (this.#run !== undefined) this.#tellDestination(this.#run, toFailure(error));
   }
 
@@ -348,7 +350,7 @@ export class Forwarder {
         return;
       }
       // One that got in does not take back that others did not.
-      if (run.dialer.isProvedByAnswers !== true && !this.#limit.isReached(this.#open.size)) this.#tellDestination(run, undefined);
+      if (run.dialer.isProvedByAnswers !== true && !this.#limit.isReached(this.#load)) this.#tellDestination(run, undefined);
       row.phase = 'established';
       accepted.relay = relay(caller.join(), far, row, (reason) => { this.#finish(accepted, reason); });
       this.#untaken.begin();
@@ -390,11 +392,6 @@ export class Forwarder {
   #tellDestination({ generation, request: { id } }: Run, failure: Failure | undefined): void {
     if (this.#run?.generation === generation) this.#news.tell({ id, generation }, failure);
   }
-}
-
-/** Equal for requests that one listener can serve. A target may be resolved anew; its server stays. */
-function polesOf({ listen, connect, target }: StartForward): string {
-  return JSON.stringify([listen, connect.kind, listen.side === 'server' ? target?.hops.at(-1)?.name : undefined]);
 }
 
 /** Why a connection ends whose destination was not reached. */

@@ -20,6 +20,8 @@ export interface Arrival {
 export interface Listener {
   /** Whether it stays bound from one run to the next, while the far side is opened again. */
   readonly isLasting: boolean;
+  /** What waits in memory on what all its connections share, where there is such a thing. */
+  readonly queuedBytes?: number;
   /** Listens for a run, or goes on listening; rejects with a `ForwardError`. Told of runs one after the other. */
   open(request: StartForward, onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<Bound>;
   /** Called when a listener that is open breaks by itself. */
@@ -30,4 +32,9 @@ export interface Listener {
   stopAccepting(): void;
   /** Stops listening at once; settles when nothing is left, the open connections included, which their owner sees to. Idempotent. */
   close(): Promise<void>;
+}
+
+/** Equal for requests that one listener can serve. A target may be resolved anew; its server stays. */
+export function polesOf({ listen, connect, target }: StartForward): string {
+  return JSON.stringify([listen, connect.kind, listen.side === 'server' ? target?.hops.at(-1)?.name : undefined]);
 }

@@ -11,6 +11,8 @@ export interface ByteCounters {
 
 /** A running relay. */
 export interface Relay {
+  /** What waits at both ends. */
+  readonly queuedBytes: number;
   /** What the origin has sent and the destination has not taken yet. */
   readonly untakenBytes: number;
   /** True once the origin is known to be gone. */
@@ -32,6 +34,9 @@ export function relay(origin: End, destination: End, counters: ByteCounters, onD
   const down = new Side(pair, destination, 'destination-ended', 'destination-reset', (length) => { counters.bytesDown += length; });
   up.join(down);
   return {
+    get queuedBytes(): number {
+      return origin.queuedBytes + destination.queuedBytes;
+    },
     get untakenBytes(): number {
       return destination.queuedBytes;
     },

@@ -99,6 +99,16 @@ export interface StartForward {
   readonly parking?: ParkingLimits;
   /** How many connections may be open, those that wait included; absent: 1,000. Datagrams have flows, and their own bound. */
   readonly maxConnections?: number;
+  /** How much may wait in memory before new connections are turned away; absent: 128 MB, and 512 MB. */
+  readonly queued?: QueueLimits;
+}
+
+/** Bytes that somebody sent and nobody has read yet. */
+export interface QueueLimits {
+  /** On the SSH connection of the forward. */
+  readonly perServerMaxBytes: number;
+  /** In all connections of the plane. */
+  readonly totalMaxBytes: number;
 }
 
 export interface ParkingLimits {

@@ -18,7 +18,7 @@ export async function findConnectedPrograms(connections: readonly AcceptedConnec
   try {
     const inodes = new Map<string, number>();
     // The other end's socket has the addresses the other way round.
-    for (const { local, remote, isListening, inode } of await listSockets()) if (!isListening) inodes.set(pairKey(local, remote), inode);
+    for (const { local, remote, isListening, inode } of await listSockets(new Set(connections.map(({ origin }) => origin.port)))) if (!isListening) inodes.set(pairKey(local, remote), inode);
     const inodeOf = ({ origin, accepted }: AcceptedConnection): number => inodes.get(pairKey(origin, accepted)) ?? 0;
     const holders = await findHolders(new Set(connections.map(inodeOf)));
     return connections.map((connection) => holders.get(inodeOf(connection)));

@@ -10,10 +10,10 @@ export interface Program {
 /** How many processes are looked through at once. */
 const BATCH_SIZE = 32;
 
-/** Every TCP socket of this network namespace. */
-export async function listSockets(): Promise<TcpSocket[]> {
+/** Every TCP socket of this network namespace, or those that have one of these ports here. */
+export async function listSockets(localPorts?: ReadonlySet<number>): Promise<TcpSocket[]> {
   const texts = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'latin1').catch(() => '')));
-  return texts.flatMap(parseProcNetTcp);
+  return texts.flatMap((text) => parseProcNetTcp(text, localPorts));
 }
 
 /** Who holds the sockets, by inode, in one walk over all processes; those of other users stay unknown. */

@@ -12,9 +12,10 @@ export interface TcpSocket {
 /** TCP_LISTEN of Linux' include/net/tcp_states.h. */
 const LISTEN_STATE = 0x0a;
 
-/** Reads the text of /proc/net/tcp or /proc/net/tcp6. */
-export function parseProcNetTcp(text: string): TcpSocket[] {
+/** Reads the text of /proc/net/tcp or /proc/net/tcp6, or of it only what has one of these ports here: there may be thousands of lines. */
+export function parseProcNetTcp(text: string, localPorts?: ReadonlySet<number>): TcpSocket[] {
   return text.split('\n').flatMap((line) => {
+    if (localPorts !== undefined && !localPorts.has(localPortOf(line))) return [];
     const fields = line.trim().split(/\s+/);
     const local = parseEndpoint(fields[1]);
     const remote = parseEndpoint(fields[2]);
@@ -22,6 +23,10 @@ export function parseProcNetTcp(text: string): TcpSocket[] {
     if (local === undefined || remote === undefined || !Number.isInteger(inode)) return [];
     return [{ local, remote, isListening: Number.parseInt(fields[3] ?? '', 16) === LISTEN_STATE, inode }];
   });
+}
+
+function localPortOf(line: string): number {
+  return Number.parseInt(/^ *\d+: [0-9A-F]+:([0-9A-F]{4}) /i.exec(line)?.[1] ?? '', 16);
 }
 
 function parseEndpoint(field: string | undefined): HostPort | undefined {

@@ -24,5 +24,5 @@ export async function listUdpReceivers(): Promise<readonly HostPort[]> {
 /** The tables have the columns of those of TCP (udp4_format_sock of Linux' net/ipv4/udp.c). */
 async function listUdpSockets(): Promise<TcpSocket[]> {
   const texts = await Promise.all(['/proc/net/udp', '/proc/net/udp6'].map((path) => readFile(path, 'latin1').catch(() => '')));
-  return texts.flatMap(parseProcNetTcp);
+  return texts.flatMap((text) => parseProcNetTcp(text));
 }

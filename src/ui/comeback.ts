@@ -1,3 +1,4 @@
+import type { Forward } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
@@ -31,7 +32,7 @@ export class Comeback implements Disposable {
       probe();
       model.retryNow();
     }));
-    this.#owned.add(model.onDidChange(({ kind }) => { if (kind === 'state') this.#watchIfNeeded(); }));
+    this.#owned.add(model.onDidChange((change) => { if (change.kind === 'state' && isWaiting(model.get(change.id))) this.#watch(); }));
   }
 
   dispose(): void {
@@ -39,8 +40,8 @@ export class Comeback implements Disposable {
     this.#owned.dispose();
   }
 
-  #watchIfNeeded(): void {
-    if (this.#look !== undefined || !this.#isWaiting()) return;
+  #watch(): void {
+    if (this.#look !== undefined) return;
     this.#known = new Set(this.#options.networkAddresses());
     this.#lookLater();
   }
@@ -58,6 +59,10 @@ export class Comeback implements Disposable {
   }
 
   #isWaiting(): boolean {
-    return this.#options.model.forwards.some(({ state }) => state.phase === 'retrying');
+    return this.#options.model.forwards.some(isWaiting);
   }
+}
+
+function isWaiting(forward: Forward | undefined): boolean {
+  return forward?.state.phase === 'retrying';
 }

@@ -3,14 +3,20 @@ import { EventEmitter, type Event } from '../core/event.ts';
 import type { Connection } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { listensOnServer } from '../core/forwardSpec.ts';
-import type { Disposable } from '../core/lifecycle.ts';
+import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
+import type { Clock } from '../core/ports.ts';
+import { Soon } from '../core/soon.ts';
 import { findConnectedPrograms, type AcceptedConnection } from '../system/connectedProgram.ts';
 import type { ConnectedProgram } from './present.ts';
+
+/** A look goes through all connections and, for new ones, through the system's tables. */
+const LOOK_DELAY_MS = 500;
 
 /** Which program opened each connection, looked up once per connection and only while somebody looks. */
 export class ConnectedPrograms implements Disposable {
   readonly #model: ForwardModel;
-  readonly #subscription: Disposable;
+  readonly #owned = new DisposableStore();
+  readonly #soon: Soon;
   readonly #changes = new EventEmitter<void>();
   /** By the two addresses of the connection; undefined where the system does not tell. */
   readonly #programs = new Map<string, ConnectedProgram | undefined>();
@@ -18,9 +24,11 @@ export class ConnectedPrograms implements Disposable {
 
   readonly onDidChange: Event<void> = this.#changes.event;
 
-  constructor(model: ForwardModel) {
+  constructor(model: ForwardModel, clock: Clock) {
     this.#model = model;
-    this.#subscription = model.onDidChange((change) => { if (change.kind === 'traffic') void this.#look(); });
+    // All forwards tell of their traffic at about the same time.
+    this.#soon = this.#owned.add(new Soon(clock, LOOK_DELAY_MS, () => { void this.#look(); }));
+    this.#owned.add(model.onDidChange((change) => { if (change.kind === 'traffic') this.#soon.ask(); }));
   }
 
   programOf(connection: Connection): ConnectedProgram | undefined {
@@ -28,7 +36,7 @@ export class ConnectedPrograms implements Disposable {
   }
 
   dispose(): void {
-    this.#subscription.dispose();
+    this.#owned.dispose();
     this.#changes.dispose();
   }
 
@@ -48,7 +56,7 @@ export class ConnectedPrograms implements Disposable {
     });
     this.#changes.fire();
     // Those that connected meanwhile: an idle one causes no further traffic to be told.
-    await this.#look();
+    this.#soon.ask();
   }
 
   #forget(shown: readonly Connection[]): void {

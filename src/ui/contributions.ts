@@ -51,6 +51,8 @@ export const SETTINGS = {
   parkedSeconds: 'parkedSeconds',
   idleMinutes: 'idleMinutes',
   maxConnections: 'maxConnections',
+  maxQueuedMegabytesPerServer: 'maxQueuedMegabytesPerServer',
+  maxQueuedMegabytes: 'maxQueuedMegabytes',
 } as const;
 
 /** `contextValue` of the tree's rows; the manifest's menus match on them. */

@@ -44,6 +44,10 @@ export class Facts {
     return this.#context[key] !== undefined;
   }
 
+  is(key: string): boolean {
+    return this.#context[key] === true;
+  }
+
   text(key: string, fallback: string): string {
     const value = this.#context[key];
     return typeof value === 'string' || typeof value === 'number' ? String(value) : fallback;
@@ -88,9 +92,8 @@ export class Facts {
 
   /** A socket here, and what was found there. */
   socket(): SocketFacts {
-    const is = (key: string): boolean => this.#context[key] === true;
     return {
-      path: this.text('path', ''), heldBy: this.text('heldBy', ''), isStale: is('isStale'), isFile: is('isFile'), limitBytes: this.number('limitBytes'), reason: this.text('reason', ''),
+      path: this.text('path', ''), heldBy: this.text('heldBy', ''), isStale: this.is('isStale'), isFile: this.is('isFile'), limitBytes: this.number('limitBytes'), reason: this.text('reason', ''),
     };
   }
 

@@ -9,7 +9,7 @@ import { bindAddresses, formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock, ForwardRunner, RunnerEvent, RunnerTraffic } from '../core/ports.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
-import type { ConnectPole, FixedPole, ListenPole, ParkingLimits, PlaneEvents, ProxyCredentials } from '../protocol/messages.ts';
+import type { ConnectPole, FixedPole, ListenPole, ParkingLimits, PlaneEvents, ProxyCredentials, QueueLimits } from '../protocol/messages.ts';
 import type { RpcEvent } from '../protocol/rpc.ts';
 import { spellOutHome } from './homePath.ts';
 import type { Log } from './log.ts';
@@ -34,6 +34,7 @@ export interface RunLimits {
   readonly idleMs: number;
   /** Of one forward. */
   readonly maxConnections: number;
+  readonly queued: QueueLimits;
 }
 
 interface Run {
@@ -131,9 +132,9 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const target = isThroughSsh(spec) ? await this.#preparation.resolveTarget(spec, signal) : undefined;
     const credentials = await this.#preparation.proxyCredentials(definition, signal);
     if (signal.aborted) return;
-    const { parking, idleMs, maxConnections } = this.#preparation.limits();
+    const { parking, idleMs, maxConnections, queued } = this.#preparation.limits();
     await this.#host.request('start', {
-      id, generation, parking, maxConnections, listen: listenPole(spec), connect: connectPole(spec, target, credentials),
+      id, generation, parking, maxConnections, queued, listen: listenPole(spec), connect: connectPole(spec, target, credentials),
       ...(target === undefined ? {} : { target }), ...(definition.isOnDemand === true ? { onDemand: { idleMs } } : {}),
     });
   }
@@ -223,9 +224,12 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   }
 }
 
+/** There was no room for a connection here, wherever it wanted to go. */
+const HERE: ReadonlySet<FailureCode> = new Set<FailureCode>(['too-many-connections', 'too-much-queued', 'too-many-open-files']);
+
 /** What one connection of a proxy asked for and did not reach says nothing about the others; being forbidden by the server may. */
 function complaintOfProxy(failure: Failure, { kind }: ForwardSpec): Failure | undefined {
-  if (failure.code === 'too-many-connections' || failure.code === 'too-many-open-files') return failure;
+  if (HERE.has(failure.code)) return failure;
   return failure.code === 'forwarding-prohibited' && kind === 'dynamic' ? { ...failure, context: { ...failure.context, isProxy: true } } : undefined;
 }
 

@@ -27,6 +27,8 @@ export class ForwardStore implements Disposable {
   /** Every forward of the user that the model has had: what is not among them was added to the setting by somebody else. */
   readonly #known = new Set<string>();
   #hasNews = false;
+  /** The user's forwards as the setting has them, by reference. */
+  #kept: readonly ForwardDefinition[] = [];
 
   readonly onDidChangeProblems: Event<void> = this.#problemChanges.event;
 
@@ -40,7 +42,7 @@ export class ForwardStore implements Disposable {
       if (this.#isUnsaved) this.#queueSave();
       else this.#load();
     }));
-    this.#owned.add(model.onDidChange((change) => { if (change.kind === 'definitions' && !this.#isLoading) this.#queueSave(); }));
+    this.#owned.add(model.onDidChange((change) => { if (change.kind === 'definitions' && !this.#isLoading && !this.#isKept) this.#queueSave(); }));
   }
 
   /** The entries of the setting that are no forwards. */
@@ -61,6 +63,7 @@ export class ForwardStore implements Disposable {
     this.#isLoading = true;
     this.#model.replaceUserForwards(definitions);
     this.#isLoading = false;
+    this.#kept = this.#ofUser;
     this.#problemChanges.fire();
   }
 
@@ -83,7 +86,7 @@ export class ForwardStore implements Disposable {
   }
 
   async #save(): Promise<void> {
-    const definitions = this.#model.forwards.map(({ definition }) => definition).filter(({ origin }) => origin === 'user');
+    const definitions = this.#ofUser;
     this.#remember(definitions);
     const before = readSetting();
     // Written by hand, or by another window, while a save was under way: it is not this window's to take out.
@@ -93,6 +96,7 @@ export class ForwardStore implements Disposable {
     this.#saved = JSON.stringify(after);
     if (JSON.stringify(before ?? []) === this.#saved) {
       this.#isUnsaved = false;
+      this.#kept = definitions;
       return;
     }
     try {
@@ -100,6 +104,7 @@ export class ForwardStore implements Disposable {
       if (before !== undefined && before !== null && !Array.isArray(before)) throw new ForwardError('config-invalid', 'culvert.forwards is not a list.');
       await vscode.workspace.getConfiguration(SECTION).update(SETTINGS.forwards, after, vscode.ConfigurationTarget.Global);
       this.#isUnsaved = false;
+      this.#kept = definitions;
     } catch (error) {
       this.#isUnsaved = true;
       this.#saved = JSON.stringify(readSetting() ?? []);
@@ -107,6 +112,16 @@ export class ForwardStore implements Disposable {
       this.#log.write('error', `Could not save the forwards: ${reason}`);
       void vscode.window.showErrorMessage(withoutLinks(`The forwards could not be saved to your settings, and last until the editor closes: ${reason}`));
     }
+  }
+
+  get #ofUser(): readonly ForwardDefinition[] {
+    return this.#model.forwards.map(({ definition }) => definition).filter(({ origin }) => origin === 'user');
+  }
+
+  /** What ssh_config or another extension offers is not the setting's, and reading that anew takes its time. */
+  get #isKept(): boolean {
+    const now = this.#ofUser;
+    return !this.#isUnsaved && this.#pendingSaves === 0 && now.length === this.#kept.length && now.every((definition, index) => definition === this.#kept[index]);
   }
 
   #remember(definitions: readonly ForwardDefinition[]): void {

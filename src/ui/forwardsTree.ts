@@ -44,6 +44,9 @@ interface Look {
 /** How old a tooltip's numbers may get. */
 const TOOLTIP_MS = 10_000;
 
+const SWEEP_SLICE = 50;
+const SWEEP_SLICE_MS = 10;
+
 /** More connections than this are counted in one row. */
 const MAX_CONNECTION_ROWS = 100;
 
@@ -61,8 +64,13 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   /** What each forward looked like when last drawn. */
   readonly #drawn = new Map<string, Look>();
   #drawnConfigGroup = '';
+  /** Set while rows wait for their turn to be looked at. */
+  #sweeping: Disposable | undefined;
+  #isToSweepAgain = false;
   /** Which rows there were at the top and under the headings when last drawn. */
   #drawnShape: string | undefined;
+  /** The servers in the user's order, with how many forwards each has; counted anew once definitions change. */
+  #serverCounts: ReadonlyMap<string, number> | undefined;
 
   readonly onDidChangeTreeData = this.#changes.event;
 
@@ -79,8 +87,20 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
 
   /** Redraws the forwards whose rows no longer look as drawn: ages and countdowns that went on. */
   refreshAges(): void {
-    for (const { definition, state } of this.#options.model.forwards) {
-      if (isActive(whereItRuns(state))) this.#refreshForward(definition.id);
+    if (this.#sweeping !== undefined) this.#isToSweepAgain = true;
+    else this.#sweep(this.#options.model.forwards.filter(({ state }) => isActive(whereItRuns(state))).map(({ definition }) => definition.id));
+  }
+
+  /** A few rows at a time: what looks at a thousand of them in a row holds up every other extension. */
+  #sweep(forwardIds: readonly string[]): void {
+    this.#sweeping = undefined;
+    for (const id of forwardIds.slice(0, SWEEP_SLICE)) this.#refreshForward(id);
+    const rest = forwardIds.slice(SWEEP_SLICE);
+    if (rest.length > 0) {
+      this.#sweeping = this.#options.clock.after(SWEEP_SLICE_MS, () => { this.#sweep(rest); });
+    } else if (this.#isToSweepAgain) {
+      this.#isToSweepAgain = false;
+      this.refreshAges();
     }
   }
 
@@ -125,17 +145,19 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   }
 
   dispose(): void {
+    this.#sweeping?.dispose();
     this.#owned.dispose();
   }
 
   #onChange(change: ForwardChange): void {
     if (change.kind === 'definitions') {
+      this.#serverCounts = undefined;
       this.#forgetRemoved();
       this.#onDefinitions();
       return;
     }
     this.#refreshForward(change.id);
-    if (change.kind === 'state') this.#refreshConfigGroup();
+    if (change.kind === 'state' && this.#isOffered(change.id)) this.#refreshConfigGroup();
   }
 
   /** While everything is drawn anew the editor knows no row, and a click on one is lost: where the rows stay, they are redrawn one by one. */
@@ -150,6 +172,11 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   #shape(): string {
     const own = this.#own.map(({ definition }) => [definition.id, serverOf(definition.spec)]);
     return JSON.stringify([own, this.#offered.map(({ definition }) => definition.id)]);
+  }
+
+  #isOffered(forwardId: string): boolean {
+    const forward = this.#options.model.get(forwardId);
+    return forward !== undefined && isReadOnly(forward.definition);
   }
 
   #refreshConfigGroup(): void {
@@ -211,16 +238,22 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
     const problems = this.#options.problems().map((problem): TreeNode => ({ kind: 'problem', id: `problem:${String(problem.index)}:${problem.message}`, problem }));
     const offered = this.#offered.length === 0 ? [] : [CONFIG_NODE];
     if (!this.#hasGroups()) return [...this.#nodesOf(this.#own), ...problems, ...offered];
-    return [...this.#servers().map((server) => this.#groupNode(server)), ...problems, ...offered];
+    return [...[...this.#servers.keys()].map((server) => this.#groupNode(server)), ...problems, ...offered];
   }
 
   /** A single server needs no heading. */
   #hasGroups(): boolean {
-    return this.#options.isGrouped() && this.#servers().length > 1;
+    return this.#servers.size > 1 && this.#options.isGrouped();
   }
 
-  #servers(): string[] {
-    return [...new Set(this.#own.map(({ definition }) => serverOf(definition.spec)))];
+  get #servers(): ReadonlyMap<string, number> {
+    if (this.#serverCounts !== undefined) return this.#serverCounts;
+    const counts = new Map<string, number>();
+    for (const { definition } of this.#own) {
+      const server = serverOf(definition.spec);
+      counts.set(server, (counts.get(server) ?? 0) + 1);
+    }
+    return this.#serverCounts = counts;
   }
 
   #isUnderServer({ definition }: Forward): boolean {
@@ -255,7 +288,7 @@ export class ForwardsTree implements vscode.TreeDataProvider<TreeNode>, Disposab
   }
 
   #groupItem(node: Extract<TreeNode, { kind: 'group' }>): vscode.TreeItem {
-    const count = this.#own.filter(({ definition }) => serverOf(definition.spec) === node.server).length;
+    const count = this.#servers.get(node.server) ?? 0;
     const item = new vscode.TreeItem(node.server, vscode.TreeItemCollapsibleState.Expanded);
     item.id = node.id;
     item.description = formatCount(count, 'forward');

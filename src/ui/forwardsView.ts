@@ -3,6 +3,7 @@ import type { ForwardChange, ForwardModel } from '../core/forwardModel.ts';
 import { isListening, isUsable, STOPPED } from '../core/forwardState.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
+import { Soon } from '../core/soon.ts';
 import { ConnectedPrograms } from './connectedPrograms.ts';
 import { SECTION, SETTINGS, VIEWS } from './contributions.ts';
 import { formatCount } from './format.ts';
@@ -19,6 +20,7 @@ export interface ViewOptions {
 }
 
 const REFRESH_MS = 1000;
+const BADGE_DELAY_MS = 50;
 
 /** The view "Forwards" as a whole: asks for live numbers and redraws ages only while somebody sees it. */
 export class ForwardsView implements Disposable {
@@ -27,6 +29,7 @@ export class ForwardsView implements Disposable {
   readonly #tree: ForwardsTree;
   readonly #shadows: LoopbackShadows;
   readonly #owned = new DisposableStore();
+  readonly #badge: Soon;
   #tick: Disposable | undefined;
   /** The forward to unfold once it listens and has something under it. */
   #toUnfold: string | undefined;
@@ -34,7 +37,7 @@ export class ForwardsView implements Disposable {
   constructor(options: ViewOptions) {
     this.#options = options;
     const { model, store, clock } = options;
-    const programs = this.#owned.add(new ConnectedPrograms(model));
+    const programs = this.#owned.add(new ConnectedPrograms(model, clock));
     this.#shadows = this.#owned.add(new LoopbackShadows(model, clock));
     this.#tree = this.#owned.add(new ForwardsTree({
       model, clock, problems: () => store.problems, isGrouped,
@@ -49,6 +52,7 @@ export class ForwardsView implements Disposable {
     this.#owned.add(vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration(`${SECTION}.${SETTINGS.groupByServer}`)) this.#tree.refresh();
     }));
+    this.#badge = this.#owned.add(new Soon(clock, BADGE_DELAY_MS, () => { this.#updateBadge(); }));
     this.#setVisible(this.treeView.visible);
     this.#updateBadge();
   }
@@ -76,7 +80,7 @@ export class ForwardsView implements Disposable {
 
   #onChange(change: ForwardChange): void {
     if (change.kind === 'traffic') return;
-    this.#updateBadge();
+    this.#badge.ask();
     if (change.kind !== 'state' || change.id !== this.#toUnfold || !this.#isListening(change.id)) return;
     this.#toUnfold = undefined;
     void this.#show(change.id);

@@ -22,6 +22,8 @@ export class LoopbackShadows implements Disposable {
   readonly #warnings = new Map<string, string>();
   #lastLookAt = 0;
   #looking: Promise<void> = Promise.resolve();
+  /** A look that has not begun sees what changes until then. */
+  #isQueued = false;
 
   readonly onDidChange: Event<void> = this.#changes.event;
 
@@ -50,7 +52,12 @@ export class LoopbackShadows implements Disposable {
 
   #queueLook(): void {
     this.#lastLookAt = this.#clock.now();
-    this.#looking = this.#looking.then(() => this.#look());
+    if (this.#isQueued) return;
+    this.#isQueued = true;
+    this.#looking = this.#looking.then(() => {
+      this.#isQueued = false;
+      return this.#look();
+    });
   }
 
   async #look(): Promise<void> {

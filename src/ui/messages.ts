@@ -3,6 +3,7 @@ import type { Failure, FailureCode } from '../core/failure.ts';
 import type { ForwardDefinition } from '../core/forward.ts';
 import { SETTINGS } from './contributions.ts';
 import { capitalised, Facts, withDot } from './failureFacts.ts';
+import { formatBytes } from './format.ts';
 import { describeUnhealthy } from './healthWords.ts';
 import { describePortDenied } from './permissionWords.ts';
 import { describeForeign, describeLoss, describeSilence } from './serverWords.ts';
@@ -174,6 +175,7 @@ const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Ex
     sentence: `${facts.has('limit') ? `This forward has ${facts.text('limit', '')} connections open` : 'This forward has as many connections open as it may have'}, and resets those that are new until some of them end. The setting culvert.maxConnections says how many it may have.`,
     remedies: [{ kind: 'open-setting', setting: SETTINGS.maxConnections }],
   }),
+  'too-much-queued': explainTooMuchQueued,
   'too-many-open-files': () => ({
     summary: 'too many open files',
     sentence: 'The editor has as many files and connections open as this system lets it, so there was no room for another. End what you do not need, or raise the limit (ulimit -n).',
@@ -206,6 +208,16 @@ function explainAddressInUse(facts: Facts): Explanation {
     summary: `${portCount === 1 || port === undefined ? name : `${name} ${String(port)}`} in use${holder === '' ? '' : ` by ${holder}`}`,
     sentence: `${port === undefined ? `The ${name}` : `${name === 'port' ? 'Port' : name} ${String(port)}`} ${where} is in use by ${who}. Stop it, or listen on ${portCount === 1 ? 'another port' : 'other ports'}.`,
     remedies: [...(next === undefined ? [] : [listenOn(next, portCount)]), RETRY, EDIT],
+  };
+}
+
+function explainTooMuchQueued(facts: Facts): Explanation {
+  const limit = facts.number('limit');
+  const setting = facts.is('isOfServer') ? SETTINGS.maxQueuedMegabytesPerServer : SETTINGS.maxQueuedMegabytes;
+  return {
+    summary: 'too much waits to be read',
+    sentence: `${limit === undefined ? 'As much as may wait' : formatBytes(limit)} ${facts.is('isOfServer') ? 'on this SSH connection' : 'in all connections'} waits in memory for programs that do not read it. New connections are reset until they do, or end. The setting culvert.${setting} says how much may wait.`,
+    remedies: [{ kind: 'open-setting', setting }],
   };
 }
 

@@ -198,6 +198,7 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'not-served': 'the tunnel did not come back in time',
   'not-taken': 'the client was gone, and the destination took no more',
   'too-many-connections': 'too many connections are open',
+  'too-much-queued': 'too much waits to be read',
   idle: 'nothing came for a while',
   stopped: 'stopped',
 };

@@ -18,7 +18,7 @@ export interface RemedyActions {
 /** What is plain from its sentence, or passes by itself: walking the whole way would tell nothing more. */
 const PLAIN: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'invalid-forward', 'config-invalid', 'config-unsupported', 'address-in-use', 'running-elsewhere', 'permission-denied', 'address-not-available', 'bind-not-allowed',
-  'host-key-mismatch', 'host-key-revoked', 'host-key-rejected', 'known-hosts-unreadable', 'auth-cancelled', 'too-many-connections', 'too-many-open-files', 'cancelled', 'plane-crashed', 'internal',
+  'host-key-mismatch', 'host-key-revoked', 'host-key-rejected', 'known-hosts-unreadable', 'auth-cancelled', 'too-many-connections', 'too-much-queued', 'too-many-open-files', 'cancelled', 'plane-crashed', 'internal',
 ]);
 
 /** Says why a forward failed and offers what can be done; settles when the user has chosen or closed it. Never rejects. */

@@ -1,8 +1,16 @@
 import * as vscode from 'vscode';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
+import type { Clock } from '../core/ports.ts';
+import { Soon } from '../core/soon.ts';
 import { VIEWS } from './contributions.ts';
 import { presentStatus } from './present.ts';
+
+/** Many forwards may change at once, as when all start, and each would draw them all. */
+const RENDER_DELAY_MS = 50;
+
+/** Forwards that the tooltip names. */
+const MAX_LINES = 50;
 
 /** The status bar item: how many forwards listen and whether something is wrong; hidden while there are none. */
 export class StatusBar implements Disposable {
@@ -10,12 +18,13 @@ export class StatusBar implements Disposable {
   readonly #owned = new DisposableStore();
   readonly #model: ForwardModel;
 
-  constructor(model: ForwardModel) {
+  constructor(model: ForwardModel, clock: Clock) {
     this.#model = model;
     this.#item = this.#owned.add(vscode.window.createStatusBarItem('culvert.status', vscode.StatusBarAlignment.Left));
     this.#item.name = 'Culvert: Port Forwarding';
     this.#item.command = `${VIEWS.forwards}.focus`;
-    this.#owned.add(model.onDidChange((change) => { if (change.kind !== 'traffic') this.#render(); }));
+    const soon = this.#owned.add(new Soon(clock, RENDER_DELAY_MS, () => { this.#render(); }));
+    this.#owned.add(model.onDidChange((change) => { if (change.kind !== 'traffic') soon.ask(); }));
     this.#render();
   }
 
@@ -31,7 +40,8 @@ export class StatusBar implements Disposable {
     }
     this.#item.text = status.text;
     const tooltip = new vscode.MarkdownString();
-    for (const line of status.lines) {
+    const more = status.lines.length - MAX_LINES;
+    for (const line of [...status.lines.slice(0, MAX_LINES), ...(more > 0 ? [`${String(more)} more`] : [])]) {
       tooltip.appendText(line);
       tooltip.appendMarkdown('  \n');
     }

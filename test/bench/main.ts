@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { program } from './contestant.ts';
 import { culvert } from './culvert.ts';
-import { connectionsSample, idleMemorySample, mainLoopSample, manyForwardsSample, readySamples, roundTripSample, startHelper, throughputSample, type Scale } from './measurements.ts';
-import { describeMachine, renderTable } from './report.ts';
+import { connectionsSample, idleMemorySample, mainLoopSample, manyForwardsSample, readySamples, roundTripSample, stalledMemorySample, startHelper, throughputSample, type Scale } from './measurements.ts';
+import { activationSample, busyViewSample } from './editor.ts';
+import { describeMachine, renderTable, writeTable } from './report.ts';
 import { BenchServer, CIPHER } from './server.ts';
 import { interleave, type Figure, type Row, type Sample, type Target } from './series.ts';
 
@@ -22,9 +23,10 @@ type Contestants = Readonly<Record<string, Sample>>;
 /** Measures one thing for all contestants and adds a row for each of its figures that is given here. */
 async function measure(what: string, samples: Contestants, figures: Readonly<Record<string, Omit<Row, 'figures' | 'what'> & { readonly what?: string }>>, rounds = scale.rounds): Promise<void> {
   if (only !== undefined && !what.includes(only)) return;
+  const start = performance.now();
   process.stderr.write(`▸ ${what}:`);
   const found = await interleave(samples, rounds, (name) => process.stderr.write(` ${name}`));
-  process.stderr.write('\n');
+  process.stderr.write(` (${((performance.now() - start) / 1000).toFixed(0)} s)\n`);
   for (const [figure, row] of Object.entries(figures)) rows.push({ ...row, what: `${what}${row.what === undefined ? '' : `, ${row.what}`}`, figures: valued(found.get(figure)) });
 }
 
@@ -38,6 +40,10 @@ function more(unit: string, ...targets: readonly Target[]): Omit<Row, 'figures' 
 
 function less(unit: string, ...targets: readonly Target[]): Omit<Row, 'figures' | 'what'> {
   return { unit, isMoreBetter: false, targets };
+}
+
+function atMost(limit: number, unit: string): Omit<Row, 'figures' | 'what'> {
+  return { ...less(unit), atMost: limit };
 }
 
 function against(name: string, atLeast: number): Target {
@@ -78,7 +84,7 @@ async function measureBulk(): Promise<void> {
 
 async function measureSmall(): Promise<void> {
   const trips = { idle: less('ms'), idle99: { ...less('ms'), what: 'p99' }, beside: { ...less('ms'), what: 'beside a bulk stream' }, beside99: { ...less('ms'), what: 'beside a bulk stream, p99' }, bulk: { ...more('MB/s'), what: 'that bulk stream' } };
-  await measure('relay, round trip', each(relays, (it) => roundTripSample(it, scale.seconds)), trips);
+  await measure('relay, round trip', each(relays, (it) => roundTripSample(it, scale.seconds)), { ...trips, beside: { ...trips.beside, atMost: 1 } });
   await measure('-L, round trip', each(tunnels, (it) => roundTripSample(it, scale.seconds)), trips);
   const rates = (client: Target, last?: Target): Record<string, Omit<Row, 'figures' | 'what'> & { what: string }> => ({
     client: { ...more('/s', client), what: 'the client closing first' },
@@ -87,17 +93,31 @@ async function measureSmall(): Promise<void> {
   });
   await measure('relay, new connections', each(relays, (it) => connectionsSample(it, scale.seconds)), rates(against('socat', 3)));
   await measure('-L, new connections', each(tunnels, (it) => connectionsSample(it, scale.seconds)), rates(against(SAME, 1), against('ssh -L', 80)));
-  await measure('relay, idle connection', each(relays.slice(0, 2), (it) => idleMemorySample(it, 200)), { memory: less('kB') });
-  await measure('-L, idle connection', each(tunnels, (it) => idleMemorySample(it, 200)), { memory: less('kB') });
+  await measure('relay, idle connection', each(relays.slice(0, 2), (it) => idleMemorySample(it, 200)), { memory: atMost(13, 'kB') });
+  await measure('-L, idle connection', each(tunnels, (it) => idleMemorySample(it, 200)), { memory: atMost(13, 'kB') });
+  await measure('relay, stalled connection', each(relays.slice(0, 2), (it) => stalledMemorySample(it, 20)), { memory: atMost(1_500, 'kB') });
+  await measure('-L, stalled connection', each(tunnels, (it) => stalledMemorySample(it, 20)), { memory: atMost(5_000, 'kB') });
 }
 
 async function measureHost(): Promise<void> {
-  await measure('connect to ready', readySamples(server), { ready: less('ms', against('stock ssh2', 0.25)) }, scale.rounds * 3);
-  const loop = { blocked: { ...less('ms'), what: 'round trip p99 while the main loop is blocked 200 of 250 ms' }, delay: { ...less('ms'), what: 'main loop delay p99 at full speed' } };
+  await measure('connect to ready', readySamples(server), { ready: { ...less('ms', against('stock ssh2', 0.25)), atMost: 40 } }, scale.rounds * 3);
+  const loop = { blocked: { ...atMost(5, 'ms'), what: 'round trip p99 while the main loop is blocked 200 of 250 ms' }, delay: { ...atMost(5, 'ms'), what: 'main loop delay p99 at full speed' } };
   await measure('relay, main loop', { culvert: mainLoopSample(undefined, scale.seconds) }, loop);
   await measure('-L, main loop', { culvert: mainLoopSample(server, scale.seconds) }, loop);
   await measure('1,000 forwards', { culvert: manyForwardsSample(1_000, scale.seconds) }, {
     each: { ...less('µs'), what: 'to start one' }, memory: { ...less('kB'), what: 'memory of one' }, idle: { ...less('%'), what: 'CPU of all, idle' },
+  });
+}
+
+async function measureEditor(): Promise<void> {
+  const extension = join(sourceFolder, '..', '..');
+  await measure('activation, 500 forwards', { culvert: activationSample(extension, 500) }, {
+    whole: atMost(100, 'ms'), load: { ...less('ms'), what: 'loading the bundle' }, activate: { ...less('ms'), what: 'activate()' }, after: { ...less('ms'), what: 'longest delay of the main loop in the half second after' },
+  }, scale.rounds * 3);
+  await measure('1,000 forwards with 1,000 changing connections', { culvert: busyViewSample(extension, 1_000, scale.seconds * 3) }, {
+    shown99: { ...atMost(10, 'ms'), what: 'main loop delay p99, view shown' }, shownMax: { ...less('ms'), what: 'longest delay, view shown' }, shownBusy: { ...less('%'), what: 'main thread busy, view shown' },
+    hidden99: { ...atMost(10, 'ms'), what: 'main loop delay p99, view hidden' }, hiddenBusy: { ...less('%'), what: 'main thread busy, view hidden' },
+    refresh: { ...atMost(50, 'ms'), what: 'drawing the whole tree' }, starting: { ...less('ms'), what: 'longest delay while all start' },
   });
 }
 
@@ -113,6 +133,7 @@ try {
   await measureBulk();
   await measureSmall();
   await measureHost();
+  await measureEditor();
   await measureLink();
 } finally {
   await server.close();
@@ -123,4 +144,5 @@ mkdirSync(resultsFolder, { recursive: true });
 const file = join(resultsFolder, 'bench.json');
 writeFileSync(file, JSON.stringify({ machine, scale, rows }, undefined, 2));
 console.log(`\nAll figures: ${file}`);
+if (words.includes('--readme')) writeTable(join(sourceFolder, '..', '..', 'README.md'), `${machine.join('\n')}\n\n${renderTable(rows)}`);
 process.exit();

@@ -32,6 +32,7 @@ export function throughputSample(contestant: Contestant, direction: Direction, s
     const way = await contestant.open(sink.port);
     try {
       const { bytesPerSecond, cpuSecondsPerGB } = await measureThroughput(way, direction, streams, seconds);
+      await sink.untilDone();
       return { throughput: bytesPerSecond / 1e6, cpu: cpuSecondsPerGB };
     } finally {
       await way.close();
@@ -82,6 +83,33 @@ export function idleMemorySample(contestant: Contestant, count: number): Sample 
     for (const socket of sockets) socket.destroy();
     return { memory: (after - before) / count };
   });
+}
+
+/** How long the buffers on a way take to fill. */
+const FILL_MS = 1_500;
+
+/** The same for one whose destination sends without end and whose client reads nothing. */
+export function stalledMemorySample(contestant: Contestant, count: number): Sample {
+  return () => withEcho(contestant, async (way) => {
+    const sockets = [await stall(way.port)];
+    await pause(FILL_MS);
+    const before = residentKB(way.pid);
+    for (let round = 0; round < count; round += 1) sockets.push(await stall(way.port));
+    await pause(FILL_MS);
+    const after = residentKB(way.pid);
+    for (const socket of sockets) socket.destroy();
+    return { memory: (after - before) / count };
+  });
+}
+
+async function stall(port: number): ReturnType<typeof open> {
+  const socket = await open(port);
+  socket.pause().write('s');
+  return socket;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** From the order to a forward that is up, beside the time of ssh2 as it comes to its `ready`. */
@@ -137,7 +165,7 @@ export function manyForwardsSample(count: number, seconds: number): Sample {
     const eachMs = (performance.now() - start) / count;
     const eachKB = (residentKB(process.pid) - before) / count;
     const cpu = cpuSecondsOf(process.pid);
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    await pause(seconds * 1000);
     const idlePercent = ((cpuSecondsOf(process.pid) - cpu) / seconds) * 100;
     await process.close();
     return { each: eachMs * 1000, memory: eachKB, idle: idlePercent };

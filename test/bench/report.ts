@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { median, ratioTo, type Figure, type Row } from './series.ts';
 
@@ -30,12 +31,22 @@ export function renderTable(rows: readonly Row[]): string {
   return lines.join('\n');
 }
 
+/** Puts the text where a Markdown file has a place for it. */
+export function writeTable(file: string, text: string): void {
+  const before = readFileSync(file, 'utf8');
+  const after = before.replace(/(?<=<!-- bench -->\n).*?(?=<!-- \/bench -->)/s, () => `${text}\n`);
+  if (after === before) throw new Error(`${file} has no place for the table`);
+  writeFileSync(file, after);
+}
+
 function ratios(row: Row): string {
-  return row.targets.map((target) => {
+  const own = median(row.figures.find(({ contestant }) => contestant === 'culvert')?.values ?? []);
+  const limit = row.atMost === undefined ? [] : [`≤ ${String(row.atMost)} ${row.unit}${own <= row.atMost ? '' : ', missed'}`];
+  return [...limit, ...row.targets.map((target) => {
     const ratio = ratioTo(row, target.against);
     const isMet = row.isMoreBetter ? ratio >= target.atLeast : ratio <= target.atLeast;
     return `${ratio.toFixed(2)}× ${target.against} (${row.isMoreBetter ? '≥' : '≤'} ${String(target.atLeast)}${isMet ? '' : ', missed'})`;
-  }).join('<br>');
+  })].join('<br>');
 }
 
 function show({ values }: Figure, unit: string): string {

@@ -12,6 +12,8 @@ export interface Row {
   readonly figures: readonly Figure[];
   /** Which contestants the product is held against, with the ratio to reach, as a share of theirs. */
   readonly targets: readonly Target[];
+  /** What the product's own median may be at most. */
+  readonly atMost?: number;
 }
 
 export interface Target {

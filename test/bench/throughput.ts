@@ -20,29 +20,43 @@ export interface Throughput {
 }
 
 /** A cheap end for bulk data: iperf3, so that it is the way that is measured and not the end. */
-export async function startSink(): Promise<{ readonly port: number; close(): Promise<void> }> {
+export interface Sink {
+  readonly port: number;
+  /** Settles once it has heard its client's last word: a way that is closed before swallows that. */
+  untilDone(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startSink(): Promise<Sink> {
   const port = await findFreePort();
   const child = spawn('iperf3', ['-s', '-B', '127.0.0.1', '-p', String(port), '--forceflush'], { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
-  child.stdout.on('data', (text: Buffer) => { output = (output + text.toString()).slice(-2_000); });
-  await eventually(() => output.includes('Server listening'));
-  return { port, close: () => end(child) };
+  child.stdout.on('data', (text: Buffer) => { output += text.toString(); });
+  // It says so anew for each client.
+  const untilListening = async (times: number): Promise<void> => { await eventually(() => output.split('Server listening').length > times); };
+  await untilListening(1);
+  return { port, untilDone: () => untilListening(2), close: () => end(child) };
 }
 
 interface Report {
   readonly error?: string;
-  readonly end: { readonly sum_received: { readonly bytes: number; readonly bits_per_second: number } };
+  readonly intervals: readonly { readonly sum: { readonly bytes: number } }[];
+  readonly end: { readonly sum_received: { readonly bits_per_second: number } };
 }
 
-/** Sends as fast as it goes for some seconds. */
+/** What iperf3 leaves out at the start, in which code gets compiled and windows grow. Processor time is that of all bytes. */
+const WARM_UP_SECONDS = 1;
+
+/** Sends as fast as it goes for some seconds, after a warm-up. */
 export async function measureThroughput(way: Way, direction: Direction, streams: number, seconds: number): Promise<Throughput> {
   const before = cpuSecondsOf(way.pid);
-  const words = ['-c', '127.0.0.1', '-p', String(way.port), '-J', '-t', String(seconds), '-P', String(streams), ...(direction === 'down' ? ['-R'] : [])];
-  const { stdout } = await run('iperf3', words, { maxBuffer: 64 * 1024 * 1024, timeout: (seconds + 30) * 1000 });
-  const { error, end: { sum_received: received } } = JSON.parse(stdout) as Report;
+  const words = ['-c', '127.0.0.1', '-p', String(way.port), '-J', '-O', String(WARM_UP_SECONDS), '-t', String(seconds), '-P', String(streams), ...(direction === 'down' ? ['-R'] : [])];
+  const { stdout } = await run('iperf3', words, { maxBuffer: 64 * 1024 * 1024, timeout: (WARM_UP_SECONDS + seconds + 30) * 1000 });
+  const { error, intervals, end: { sum_received: received } } = JSON.parse(stdout) as Report;
   if (error !== undefined) throw new Error(`iperf3: ${error}`);
   const cpuSeconds = cpuSecondsOf(way.pid) - before;
-  return { bytesPerSecond: received.bits_per_second / 8, cpuSecondsPerGB: cpuSeconds / (received.bytes / 1e9) };
+  const bytes = intervals.reduce((sum, interval) => sum + interval.sum.bytes, 0);
+  return { bytesPerSecond: received.bits_per_second / 8, cpuSecondsPerGB: cpuSeconds / (bytes / 1e9) };
 }
 
 /** Of a process, of those below it, and of those that it had and that ended (proc(5), fields 14 to 17). */

@@ -57,7 +57,7 @@ export class ControlSide {
       resolveTarget: () => Promise.resolve(target()),
       proxyCredentials: () => Promise.resolve(undefined),
       explain: (failure) => Promise.resolve(failure),
-      limits: () => ({ parking: { maxCount: 64, maxMs: parkedMs }, idleMs: 300_000, maxConnections: 1_000 }),
+      limits: () => ({ parking: { maxCount: 64, maxMs: parkedMs }, idleMs: 300_000, maxConnections: 1_000, queued: { perServerMaxBytes: 128_000_000, totalMaxBytes: 512_000_000 } }),
     }, clock, log);
     return new ControlSide(host, runner, clock);
   }

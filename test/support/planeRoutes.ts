@@ -74,7 +74,7 @@ export class Route {
   }
 
   /** Starts a forward of this kind that leads to the destination, by itself or for a client that asks for it. */
-  async forward(destination: Endpoint, limits: Pick<StartForward, 'maxConnections'> = {}): Promise<RoutedForward> {
+  async forward(destination: Endpoint, limits: Pick<StartForward, 'maxConnections' | 'queued'> = {}): Promise<RoutedForward> {
     const isAsked = this.kind.endsWith('dynamic');
     const forward = await this.plane.begin({
       listen: this.listenPole(),

@@ -44,7 +44,7 @@ const runner = new PlaneRunner(host, {
   resolveTarget: nobody,
   proxyCredentials: () => Promise.resolve(undefined),
   explain: (failure, definition) => explainListenFailure(failure, definition, model, windows),
-  limits: () => ({ parking: { maxCount: 64, maxMs: 30_000 }, idleMs: 300_000, maxConnections: 1_000 }),
+  limits: () => ({ parking: { maxCount: 64, maxMs: 30_000 }, idleMs: 300_000, maxConnections: 1_000, queued: { perServerMaxBytes: 128_000_000, totalMaxBytes: 512_000_000 } }),
 }, systemClock, log);
 const model: ForwardModel = new ForwardModel(runner, systemClock, Math.random);
 const server = new WindowServer({ folder, clock: systemClock, report: () => runsOf(model) });

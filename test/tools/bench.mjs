@@ -10,5 +10,5 @@ await installSystemPackages([
   { program: 'gcc', name: 'gcc' },
 ]);
 // The benchmark, and what it runs in processes of their own.
-const { results, source } = await buildBenchPrograms(['main', 'culvertProcess', 'echoProcess', 'delayLink']);
+const { results, source } = await buildBenchPrograms(['main', 'culvertProcess', 'echoProcess', 'delayLink', 'editorProcess', 'changingClients']);
 process.exitCode = await runProgram(process.execPath, [join(results, 'main.mjs'), results, source, ...process.argv.slice(2)]);

@@ -5,6 +5,7 @@ import type { Progress } from '../../core/forwardState.ts';
 import type { SshHop, SshTarget } from '../../core/sshTarget.ts';
 import type { End } from '../end.ts';
 import type { Arrival } from '../listener.ts';
+import { Backlog } from '../backlog.ts';
 import { log, type PlaneServices } from '../services.ts';
 import { ChannelEnd } from './channelEnd.ts';
 import { HopSession } from './hopSession.ts';
@@ -33,6 +34,7 @@ export class SshConnection {
   readonly #budget = new WriteBudget();
   readonly #windows = new WindowBudget();
   readonly #channels = new Set<ChannelEnd>();
+  readonly #backlog: Backlog;
   #ports: ServerPorts | undefined;
   #failure: ForwardError | undefined;
   #onChannelGone: (() => void) | undefined;
@@ -41,6 +43,7 @@ export class SshConnection {
 
   private constructor(services: PlaneServices) {
     this.#services = services;
+    this.#backlog = new Backlog(services.clock, () => [...this.#channels].reduce((sum, { queuedBytes }) => sum + queuedBytes, this.unsentBytes));
   }
 
   /** Connects, checks the keys and logs in, hop by hop; rejects with a `ForwardError`, and then nothing is left. */
@@ -63,6 +66,16 @@ export class SshConnection {
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** What waits in its channels and its transports. */
+  get queuedBytes(): number {
+    return this.#backlog.bytes;
+  }
+
+  /** The part of that which no channel holds any more. */
+  get unsentBytes(): number {
+    return this.#budget.queuedBytes;
   }
 
   /**

@@ -25,6 +25,7 @@ interface Entry {
   readonly controller: AbortController;
   readonly opening: Promise<SshConnection>;
   readonly last: { progress: Progress | undefined };
+  connection?: SshConnection;
 }
 
 /** One SSH connection per target, shared by all forwards that use it. */
@@ -55,6 +56,11 @@ export class ConnectionPool {
     }
   }
 
+  /** What waits to be sent on all SSH connections, beyond what waits in their channels. */
+  get unsentBytes(): number {
+    return [...this.#entries.values()].reduce((sum, { connection }) => sum + (connection?.unsentBytes ?? 0), 0);
+  }
+
   /** Asks the server of every open connection whether it is still there; holders of one that is not hear so by `onLost`. */
   probe(): undefined {
     for (const { opening } of this.#entries.values()) opening.then((connection) => { connection.probe(); }, () => undefined);
@@ -71,6 +77,7 @@ export class ConnectionPool {
     const entry: Entry = { holders, controller, opening, last };
     this.#entries.set(target.key, entry);
     opening.then((connection) => {
+      entry.connection = connection;
       connection.onLost = (error) => {
         this.#forget(target.key, entry);
         for (const holder of [...entry.holders]) holder.onLost(error);

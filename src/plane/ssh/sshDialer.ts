@@ -20,6 +20,10 @@ export class SshDialer implements Dialer {
     this.#pool = pool;
   }
 
+  get queuedBytes(): number {
+    return this.#lease?.connection.queuedBytes ?? 0;
+  }
+
   async open(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<void> {
     this.#opening = this.#pool.acquire(this.#target, {
       onProgress, onLost: (error) => this.onLost?.(error), ...(this.onDemandAt === undefined ? {} : { onDemandAt: this.onDemandAt }),

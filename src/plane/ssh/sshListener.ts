@@ -5,6 +5,7 @@ import type { Clock } from '../../core/ports.ts';
 import type { StartForward } from '../../protocol/messages.ts';
 import { untilAborted } from '../abort.ts';
 import type { Arrival, Listener } from '../listener.ts';
+import type { SshConnection } from './connection.ts';
 import type { ConnectionPool, Lease } from './connectionPool.ts';
 import type { ServerPort } from './serverPorts.ts';
 import { listenOnRange } from './serverRange.ts';
@@ -16,6 +17,7 @@ const FREE_MS = 500;
 interface Run {
   readonly opening: Promise<Lease>;
   listening?: Promise<ServerPort>;
+  connection?: SshConnection;
 }
 
 /** Has an SSH server listen, on a port or a Unix socket: the near side of `ssh -R`. Each run asks anew, for the port that the one before was granted. */
@@ -40,6 +42,10 @@ export class SshListener implements Listener {
     this.#onArrival = onArrival;
   }
 
+  get queuedBytes(): number {
+    return this.#run?.connection?.queuedBytes ?? 0;
+  }
+
   /**
    * Connects, and asks the server to listen; rejects as connecting does, or with `remote-bind-refused`. A port that the
    * server chose is asked for again: programs there may know it by now.
@@ -53,6 +59,7 @@ export class SshListener implements Listener {
     const run: Run = { opening };
     this.#run = run;
     const { connection } = await opening;
+    run.connection = connection;
     signal.throwIfAborted();
     onProgress({ step: 'binding' });
     run.listening = listenOnRange(this.#granted ?? this.#asked, this.#portCount, (address) => connection.listen(address, this.#onArrival));

@@ -16,6 +16,11 @@ export class WriteBudget {
     transport.on('drain', () => { this.#onDrain(); });
   }
 
+  /** What the transports have not taken yet. */
+  get queuedBytes(): number {
+    return this.#transports.reduce((sum, { writableLength }) => sum + writableLength, 0);
+  }
+
   get isCongested(): boolean {
     return this.#transports.some((transport) => transport.writableLength > QUEUED_MAX_BYTES);
   }

@@ -38,7 +38,7 @@ describe('what time alone may heal', () => {
     'config-invalid': false, 'config-unsupported': false, 'host-key-unknown': false, 'host-key-mismatch': false, 'host-key-revoked': false,
     'host-key-rejected': false, 'known-hosts-unreadable': false, 'auth-failed': false, 'auth-cancelled': false, 'login-expired': false, 'identity-unreadable': false,
     'remote-bind-refused': false, 'forwarding-prohibited': false, 'destination-refused': false, 'destination-unreachable': false, 'destination-unhealthy': false, cancelled: false, internal: false,
-    'running-elsewhere': false, 'too-many-connections': false,
+    'running-elsewhere': false, 'too-many-connections': false, 'too-much-queued': false,
   };
   it.each(Object.entries(heals))('%s: %s', (code, isHealing) => { expect(isTransient(code as FailureCode)).toBe(isHealing); });
 });

@@ -103,12 +103,12 @@ describe('a forward with a health check', () => {
     expect(complaint()).toBeUndefined();
   });
 
-  it('goes on complaining that it is full, whatever a check finds', () => {
+  it.each(['too-many-connections', 'too-much-queued'] as const)('goes on complaining that it turns away (%s), whatever a check finds', (code) => {
     const { comeUp, pass, say, complaint } = checkedSetup();
     comeUp();
-    say({ type: 'destination', failure: failureOf('too-many-connections') });
+    say({ type: 'destination', failure: failureOf(code) });
     pass();
-    expect(complaint()).toBe('too-many-connections');
+    expect(complaint()).toBe(code);
   });
 });
 

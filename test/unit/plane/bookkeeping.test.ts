@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Backlog } from '../../../src/plane/backlog.ts';
 import { ConnectionTable, isSameTraffic } from '../../../src/plane/connectionTable.ts';
 import { Parking } from '../../../src/plane/parking.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
@@ -61,5 +62,22 @@ describe('parking', () => {
     expect(expired).toEqual([100]);
     expect(parking.takeAll()).toEqual([]);
     expect(clock.pending).toBe(0);
+  });
+});
+
+describe('what waits in memory', () => {
+  it('is counted when somebody asks, and not again for a moment', () => {
+    const clock = new FakeClock(0);
+    let counted = 0;
+    const backlog = new Backlog(clock, () => { counted += 1; return counted * 100; });
+    expect(counted).toBe(0);
+    expect([backlog.bytes, backlog.bytes]).toEqual([100, 100]);
+    clock.advance(49);
+    expect(backlog.bytes).toBe(100);
+    clock.advance(1);
+    expect(backlog.bytes).toBe(200);
+    // The machine's clock may be set.
+    clock.advance(-3_600_000);
+    expect(backlog.bytes).toBe(300);
   });
 });

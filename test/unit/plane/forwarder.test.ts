@@ -21,6 +21,7 @@ describe('a forwarder', () => {
   let dialer: Dialer;
   let dialled: object[];
   let farEnds: FakeEnd[];
+  let totalQueuedBytes: number;
   let clock: FakeClock;
   let forwarder: Forwarder;
 
@@ -30,6 +31,7 @@ describe('a forwarder', () => {
     told = [];
     dialled = [];
     farEnds = [];
+    totalQueuedBytes = 0;
     clock = new FakeClock();
     let [resolve, reject]: [PromiseWithResolvers['resolve'], PromiseWithResolvers['reject']] = [() => undefined, () => undefined];
     const promise = new Promise<Bound>((...settle) => { [resolve, reject] = settle; });
@@ -54,6 +56,7 @@ describe('a forwarder', () => {
       },
       createCaller: (_request, arrival, onGone) => new SilentCaller(arrival, onGone),
       createDialer: () => dialer,
+      totalQueuedBytes: () => totalQueuedBytes,
     });
     forwarder.start(REQUEST, Promise.resolve());
   });
@@ -117,6 +120,33 @@ describe('a forwarder', () => {
     expect(lines()).toHaveLength(2);
     // Full again, so the row still says so.
     expect(complaints().at(-1)).toBe('too-many-connections');
+  });
+
+  it('turns away who comes while as much waits in memory as may, on its SSH connection or in all', async () => {
+    const queued = { perServerMaxBytes: 1_000, totalMaxBytes: 2_000 };
+    bind.resolve({ addresses: [{ host: '127.0.0.1', port: 8000 }] });
+    forwarder.start({ ...REQUEST, generation: 2, queued }, Promise.resolve());
+    await turns();
+    const come = async (serverBytes: number, totalBytes: number): Promise<string | undefined> => {
+      Object.assign(dialer, { queuedBytes: serverBytes });
+      totalQueuedBytes = totalBytes;
+      const before = dialled.length;
+      arrive(arrival(8000).arrival);
+      await turns();
+      return dialled.length > before ? undefined : forwarder.connections().at(-1)?.closeReason;
+    };
+    expect(await come(999, 1_999)).toBeUndefined();
+    expect(forwarder.queuedBytes).toBe(0);
+    farEnds[0]!.queuedBytes = 5;
+    expect(forwarder.queuedBytes).toBe(5);
+    expect(await come(1_000, 1_999)).toBe('too-much-queued');
+    expect(told.at(-1)).toMatchObject({ name: 'destination', payload: { failure: { code: 'too-much-queued', context: { limit: 1_000, isOfServer: true } } } });
+    expect(await come(0, 2_000)).toBe('too-much-queued');
+    expect(await come(0, 0)).toBeUndefined();
+    expect(told.at(-1)).toEqual({ name: 'destination', payload: { id: 'db', generation: 2 } });
+    forwarder.start({ ...REQUEST, generation: 3, listen: { side: 'here-udp', addresses: [] }, queued }, Promise.resolve());
+    await turns();
+    expect(await come(9_999, 9_999)).toBeUndefined();
   });
 
   it('takes a destination for reached when it was dialled, and of datagrams only when it answered', async () => {

@@ -21,6 +21,7 @@ describe('parseProcNetTcp', () => {
       { local: { host: '::1', port: 80 }, remote: { host: '::', port: 0 }, isListening: true, inode: 42 },
       { local: { host: '127.0.0.1', port: 81 }, remote: { host: '2001:db8::1', port: 50000 }, isListening: false, inode: 43 },
     ]);
+    expect(parseProcNetTcp(text, new Set([22, 81])).map(({ inode }) => inode)).toEqual([777, 43]);
   });
 });
 

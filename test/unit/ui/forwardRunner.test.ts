@@ -12,7 +12,7 @@ import type { RpcEvent } from '../../../src/protocol/rpc.ts';
 import type { Preparation } from '../../../src/ui/forwardRunner.ts';
 import { asked, fixed, here, onServer } from '../../support/poles.ts';
 import { deferred, define, DYNAMIC, FAILOVER, failure, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, SOCKETS, UDP } from './samples.ts';
-import { MAX_CONNECTIONS, PARKING, setup, TARGET, turn } from './runnerSetup.ts';
+import { MAX_CONNECTIONS, PARKING, QUEUED, setup, TARGET, turn } from './runnerSetup.ts';
 
 const lost = (generation: number, isUnbound = false, given: Failure = failure('connection-lost')): RpcEvent<PlaneEvents> => (
   { name: 'lost', payload: { id: 'a', generation, failure: given, isUnbound } });
@@ -27,7 +27,7 @@ describe('a connection of a proxy that did not reach what it asked for', () => {
     expect(events).toMatchObject([{ event: { type: 'destination', generation: 1, failure: complaint } }]);
   });
 
-  it.each<FailureCode>(['too-many-connections', 'too-many-open-files'])('is told of the forward where there was no room for it, whatever it asked for: %s', async (code) => {
+  it.each<FailureCode>(['too-many-connections', 'too-much-queued', 'too-many-open-files'])('is told of the forward where there was no room for it, whatever it asked for: %s', async (code) => {
     const { host, runner, events } = setup();
     runner.start(define('a', { spec: DYNAMIC }), 1);
     await turn();
@@ -56,7 +56,7 @@ describe('starting', () => {
     expect(order).toEqual(['allow a', 'resolve bastion']);
     expect(host.requests).toEqual([{
       method: 'start',
-      params: { id: 'a', generation: 7, parking: PARKING, maxConnections: MAX_CONNECTIONS, listen: here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), connect: fixed({ host: 'db', port: 5432 }), target: TARGET },
+      params: { id: 'a', generation: 7, parking: PARKING, maxConnections: MAX_CONNECTIONS, queued: QUEUED, listen: here({ host: '127.0.0.1', port: 5432 }, { host: '::1', port: 5432 }), connect: fixed({ host: 'db', port: 5432 }), target: TARGET },
     }]);
   });
 
@@ -85,7 +85,7 @@ describe('starting', () => {
     const { host, runner } = setup({ resolveTarget: async () => target });
     runner.start(define('a', { spec }), 7);
     await turn();
-    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, maxConnections: MAX_CONNECTIONS, listen, connect, target } }]);
+    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, maxConnections: MAX_CONNECTIONS, queued: QUEUED, listen, connect, target } }]);
   });
 
   it.each<[ForwardSpec, unknown, unknown]>([
@@ -105,7 +105,7 @@ describe('starting', () => {
     const { host, runner } = setup();
     runner.start(define('a', { spec }), 7);
     await turn();
-    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, maxConnections: MAX_CONNECTIONS, listen, connect, ...('target' in spec ? { target: TARGET } : {}) } }]);
+    expect(host.requests).toEqual([{ method: 'start', params: { id: 'a', generation: 7, parking: PARKING, maxConnections: MAX_CONNECTIONS, queued: QUEUED, listen, connect, ...('target' in spec ? { target: TARGET } : {}) } }]);
   });
 
   it('needs no server for a relay', async () => {
@@ -113,7 +113,7 @@ describe('starting', () => {
     runner.start(define('a', { spec: { ...RELAY, listen: { host: '*', port: 80 } } }), 1);
     await turn();
     expect(host.requests).toEqual([{
-      method: 'start', params: { id: 'a', generation: 1, parking: PARKING, maxConnections: MAX_CONNECTIONS, listen: here({ host: '0.0.0.0', port: 80 }, { host: '::', port: 80 }), connect: fixed({ host: 'far', port: 80 }) },
+      method: 'start', params: { id: 'a', generation: 1, parking: PARKING, maxConnections: MAX_CONNECTIONS, queued: QUEUED, listen: here({ host: '0.0.0.0', port: 80 }, { host: '::', port: 80 }), connect: fixed({ host: 'far', port: 80 }) },
     }]);
   });
 

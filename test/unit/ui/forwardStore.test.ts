@@ -48,6 +48,15 @@ describe('the setting and the model', () => {
     expect(ids().sort()).toEqual(['a', 'x']);
   });
 
+  it('are not compared for what ssh_config offers: that takes its time where forwards are many', async () => {
+    const { model } = setup([A]);
+    let reads = 0;
+    Object.defineProperty(editor, 'setting', { get: () => { reads += 1; return [A]; } });
+    model.replaceConfigForwards([define('x', { origin: 'ssh-config', source: { file: '/c', line: 3 } })]);
+    await turn();
+    expect(reads).toBe(0);
+  });
+
   it('agree after a change of the setting', () => {
     const { ids, store } = setup([A]);
     const told = vi.fn();

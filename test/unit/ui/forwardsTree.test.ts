@@ -209,6 +209,32 @@ describe('the rows of the tree', () => {
     expect(redrawn.slice(2)).toEqual(['forward:a']);
   });
 
+  it('are looked at a few at a time when they are many, every one of them', () => {
+    const { model, comeUp, draw, redrawn, clock, tree } = setup();
+    const ids = Array.from({ length: 120 }, (_, index) => `f${String(index)}`);
+    for (const id of ids) {
+      model.put(define(id));
+      model.start(id);
+      comeUp(id);
+    }
+    draw();
+    clock.advance(60_000);
+    redrawn.length = 0;
+    tree.refreshAges();
+    // Asked for while the first are under way.
+    tree.refreshAges();
+    expect(redrawn).toHaveLength(50);
+    clock.advance(10);
+    expect(redrawn).toHaveLength(100);
+    clock.advance(1_000);
+    expect(new Set(redrawn)).toEqual(new Set(ids.map((id) => `forward:${id}`)));
+    tree.refreshAges();
+    tree.dispose();
+    const { length } = redrawn;
+    clock.advance(1_000);
+    expect(redrawn).toHaveLength(length);
+  });
+
   it('count what is too much to show, and the count follows', () => {
     const { model, comeUp, show, draw, redrawn, tree } = setup();
     model.put(define('a'));

@@ -9,7 +9,7 @@ const CODES: Readonly<Record<FailureCode, true>> = {
   'config-invalid': true, 'config-unsupported': true, 'host-not-found': true, 'host-unreachable': true, 'connect-refused': true, 'connect-timeout': true,
   'not-ssh': true, 'handshake-failed': true, 'proxy-command-failed': true, 'connection-lost': true, 'keepalive-timeout': true, 'host-key-unknown': true, 'host-key-mismatch': true,
   'host-key-revoked': true, 'host-key-rejected': true, 'known-hosts-unreadable': true, 'auth-failed': true, 'auth-cancelled': true, 'login-expired': true, 'identity-unreadable': true,
-  'remote-bind-refused': true, 'forwarding-prohibited': true, 'destination-refused': true, 'destination-unreachable': true, 'destination-unhealthy': true, 'too-many-connections': true, 'too-many-open-files': true, cancelled: true, 'plane-crashed': true, internal: true,
+  'remote-bind-refused': true, 'forwarding-prohibited': true, 'destination-refused': true, 'destination-unreachable': true, 'destination-unhealthy': true, 'too-many-connections': true, 'too-much-queued': true, 'too-many-open-files': true, cancelled: true, 'plane-crashed': true, internal: true,
 };
 const codes = Object.keys(CODES) as FailureCode[];
 
@@ -21,6 +21,7 @@ const CONTEXTS: readonly FailureContext[] = [
   { hop: 'bastion.example', host: 'bastion.example', port: 22 },
   { proxy: 'office' },
   { limit: 1_000 },
+  { limit: 128_000_000, isOfServer: true },
   { host: 'db', port: 5432 },
   { host: '2001:db8::1', port: 80 },
   { destination: 'db:5432' },

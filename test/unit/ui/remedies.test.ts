@@ -67,6 +67,15 @@ it('another stretch of ports is used as a whole', async () => {
   expect(editor.ran).toEqual(['culvert.start a']);
 });
 
+it.each([[true, 'this SSH connection', 'PerServer'], [false, 'all connections', '']])('the setting that bounds what waits in memory is one click away (on one SSH connection: %s)', async (isOfServer, where, suffix) => {
+  const { model } = createModel();
+  model.put(define('a', { name: 'app' }));
+  editor.choice = 'Open the Setting';
+  await showFailure(model, 'a', failure('too-much-queued', { limit: 128_000_000, isOfServer }), { removeStaleSocket: async () => undefined });
+  expect(editor.shown).toEqual([expect.stringContaining(`app: 128 MB on ${where} waits in memory`.replace('on all', 'in all'))]);
+  expect(editor.ran).toEqual([`workbench.action.openSettings culvert.maxQueuedMegabytes${suffix}`]);
+});
+
 it('the setting that bounds a forward is one click away', async () => {
   const { model } = createModel();
   model.put(define('a', { name: 'app' }));

@@ -12,6 +12,7 @@ import { FakeLog, NOW } from './samples.ts';
 export const TARGET: SshTarget = { key: 'k', hops: [] };
 export const PARKING = { maxCount: 3, maxMs: 7_000 };
 export const MAX_CONNECTIONS = 5;
+export const QUEUED = { perServerMaxBytes: 7, totalMaxBytes: 8 };
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Stands in for the worker: takes down requests, and dies when the test says so. */
@@ -48,7 +49,7 @@ export function setup(changes: Partial<Preparation> = {}) {
   const clock = new FakeClock(NOW);
   const preparation: Preparation = {
     allowBind: async () => undefined, resolveTarget: async () => TARGET, proxyCredentials: async () => undefined, explain: async (given) => given,
-    limits: () => ({ parking: PARKING, idleMs: 300_000, maxConnections: MAX_CONNECTIONS }), ...changes,
+    limits: () => ({ parking: PARKING, idleMs: 300_000, maxConnections: MAX_CONNECTIONS, queued: QUEUED }), ...changes,
   };
   const runner = new PlaneRunner(host as unknown as PlaneHost, preparation, clock, log);
   const events: RunnerEvent[] = [];

@@ -1,0 +1,30 @@
+import type { Disposable } from './lifecycle.ts';
+import type { Clock } from './ports.ts';
+
+/** Does something once for all who ask within a moment, however many they are. */
+export class Soon implements Disposable {
+  readonly #clock: Clock;
+  readonly #delayMs: number;
+  readonly #action: () => void;
+  #timer: Disposable | undefined;
+
+  constructor(clock: Clock, delayMs: number, action: () => void) {
+    this.#clock = clock;
+    this.#delayMs = delayMs;
+    this.#action = action;
+  }
+
+  /** It is done this long after the first asking. */
+  ask(): void {
+    this.#timer ??= this.#clock.after(this.#delayMs, () => {
+      this.#timer = undefined;
+      this.#action();
+    });
+  }
+
+  /** What was asked for and has not been done is not done any more. */
+  dispose(): void {
+    this.#timer?.dispose();
+    this.#timer = undefined;
+  }
+}
