@@ -112,11 +112,12 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** From the order to a forward that is up, beside the time of ssh2 as it comes to its `ready`. */
+/** From the order to a forward that is up, beside the time of ssh2 as it comes to its `ready`; both have been loaded before. */
 export function readySamples(server: BenchServer): Readonly<Record<string, Sample>> {
   return {
     culvert: async () => {
       const process = await CulvertProcess.start();
+      await process.forward(1);
       const { readyMs } = await process.forward(1, server.target());
       await process.close();
       return { ready: readyMs };

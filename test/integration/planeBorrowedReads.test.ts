@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { borrowReads } from '../../src/plane/borrowedReads.ts';
+import { borrowTransportReads } from '../../src/plane/ssh/transportReads.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { eventually } from '../support/eventually.ts';
 import { sha256, testBytes } from '../support/tcpPeers.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 
@@ -48,6 +51,29 @@ describe.each(['TCP', 'a Unix socket'])('over %s', (kind) => {
     const closed = once(server, 'close');
     server.close();
     await closed;
+  });
+
+  it('gives an SSH connection chunks that last, until they may be borrowed', async () => {
+    const sent = testBytes(20_000_000);
+    const { socket: transport, mayBorrow } = borrowTransportReads(accepted, systemClock);
+    const lasting: Buffer[] = [];
+    transport.on('data', (chunk: Buffer) => lasting.push(chunk));
+    transport.resume();
+    client.write(sent);
+    await eventually(() => lasting.reduce((sum, { length }) => sum + length, 0) === sent.length);
+    expect(sha256(Buffer.concat(lasting))).toBe(sha256(sent));
+    mayBorrow(true);
+    const borrowed: Buffer[] = [];
+    const memory = new Set<ArrayBufferLike>();
+    transport.on('data', (chunk: Buffer) => {
+      borrowed.push(Buffer.from(chunk));
+      memory.add(chunk.buffer);
+    });
+    client.end(sent);
+    await once(transport, 'end');
+    expect(sha256(Buffer.concat(borrowed))).toBe(sha256(sent));
+    expect(memory.size).toBeLessThan(lasting.length);
+    transport.destroy();
   });
 
   it('stops reading when it is told to, and goes on from there', async () => {

@@ -18,7 +18,7 @@ const ANY_PORT: HostPort = { host: '127.0.0.1', port: 0 };
 const WITHOUT_BORROWED_READS = join(import.meta.dirname, 'withoutUserBuffer.cjs');
 
 /** `plain` is on a Node that has no borrowed reads; `socket` has a Unix socket at both poles. */
-export type RouteKind = 'relay' | 'plain relay' | 'local' | 'remote' | 'dynamic' | 'remote dynamic' | 'socket relay' | 'plain socket relay' | 'socket local' | 'socket remote';
+export type RouteKind = 'relay' | 'plain relay' | 'local' | 'plain local' | 'remote' | 'dynamic' | 'remote dynamic' | 'socket relay' | 'plain socket relay' | 'socket local' | 'socket remote';
 
 /** A forward that is up, and a client of it that connects to its destination. */
 export interface RoutedForward {
@@ -44,13 +44,14 @@ export class Route {
 
   static async open(kind: RouteKind, extraConfig: readonly string[] = []): Promise<Route> {
     const folder = await createTemporaryFolder('route');
+    const preload = kind.startsWith('plain') ? WITHOUT_BORROWED_READS : undefined;
     if (kind.endsWith('relay')) {
-      const plane = await PlaneClient.start({}, kind.startsWith('plain') ? WITHOUT_BORROWED_READS : undefined);
+      const plane = await PlaneClient.start({}, preload);
       return new Route(kind, plane, folder, undefined, undefined);
     }
     const key = await createSshKey(folder.join('id'));
     const sshd = await Sshd.start({ authorizedKeys: [key.publicKey], extraConfig });
-    return new Route(kind, await PlaneClient.start(trusting(sshd)), folder, sshd, key);
+    return new Route(kind, await PlaneClient.start(trusting(sshd), preload), folder, sshd, key);
   }
 
   get sshd(): Sshd {

@@ -205,6 +205,8 @@ export class HopSession implements LoginSession {
     client.on('change password', () => {
       this.fail(hopFailure(this.hop, 'auth-failed', 'the server wants the password to be changed first'));
     });
+    // At every key exchange. With some other ciphers ssh2 keeps what it was given until it has the whole packet.
+    client.on('handshake', ({ sc }) => { this.#transport.mayBorrow?.(sc.cipher.includes('gcm')); });
     client.once('handshake', ({ kex, serverHostKey, cs, sc }) => {
       this.log('debug', `key exchange ${kex}, host key ${serverHostKey}, ciphers ${cs.cipher} and ${sc.cipher}`);
       this.#phase = 'authentication';

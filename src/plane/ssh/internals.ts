@@ -33,9 +33,9 @@ export function acknowledge(channel: Channel): void {
   credit(channel, (window) => Math.max(0, WINDOW_BYTES - window));
 }
 
-/** Lets the server have this much on its way to us, once it has used up half of it; nothing where ssh2 is not as expected. */
-export function grantWindow(channel: Channel, sizeBytes: number): void {
-  credit(channel, (window) => (window > sizeBytes / 2 ? undefined : sizeBytes - window));
+/** Lets the server have this much on its way to us, once it has used up `stepBytes` of it; nothing where ssh2 is not as expected. */
+export function grantWindow(channel: Channel, sizeBytes: number, stepBytes: number): void {
+  credit(channel, (window) => (sizeBytes - window < stepBytes ? undefined : sizeBytes - window));
 }
 
 /** `bytesFor` says from the present window how much to add to it; undefined sends nothing. */

@@ -6,12 +6,15 @@ import { log, type PlaneServices } from '../services.ts';
 import { dialFirstHop } from './firstHop.ts';
 import { ProxyCommandStream } from './proxyCommand.ts';
 import { connectFailure } from './sshFailure.ts';
+import { borrowTransportReads } from './transportReads.ts';
 
 /** What carries an SSH connection: a TCP socket, a ProxyCommand, or a channel of the hop before. */
 export interface Transport {
   readonly stream: Duplex;
   /** The same as a channel, where it is one. */
   readonly channel?: ClientChannel;
+  /** Whether chunks may be good only while they are being emitted, where the stream has that; at first they may not. */
+  readonly mayBorrow?: (isAllowed: boolean) => void;
   /** The address that was reached, where there is one. */
   readonly address?: string;
   /** Why the stream ended, where it can tell. */
@@ -26,8 +29,9 @@ export async function openTransport(hop: SshHop, services: PlaneServices, signal
     return { stream, epitaph: () => stream.epitaph };
   }
   try {
-    const stream = collectWrites(await dialFirstHop(hop, services.clock, signal));
-    return { stream, ...(stream.remoteAddress === undefined ? {} : { address: stream.remoteAddress }) };
+    const { socket, mayBorrow } = borrowTransportReads(await dialFirstHop(hop, services.clock, signal), services.clock);
+    const stream = collectWrites(socket);
+    return { stream, mayBorrow, ...(stream.remoteAddress === undefined ? {} : { address: stream.remoteAddress }) };
   } catch (error) {
     throw connectFailure(hop, error);
   }

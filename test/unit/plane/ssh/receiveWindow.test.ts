@@ -46,6 +46,13 @@ describe('the window of a channel', () => {
     expect(channel.incoming.window).toBeLessThanOrEqual(32 * MiB);
   });
 
+  it('is granted in small steps once it has grown, so that neither side waits for half of it', () => {
+    const { channel, transfer } = setup(50);
+    transfer(32 * MiB / 50, 1_000);
+    expect(channel.incoming.window).toBeGreaterThan(28 * MiB);
+    expect(Math.max(...channel.credits.slice(-20))).toBeLessThan(4 * MiB);
+  });
+
   it('stays as it is where the link is short, however fast it is', () => {
     const { channel, transfer } = setup(1);
     transfer(500_000, 2_000);
