@@ -157,6 +157,8 @@ function startByItself(model: ForwardModel): void {
 export async function deactivate(): Promise<void> {
   const { owned, host, sockets, server } = running ?? {};
   running = undefined;
+  // What was stopped a moment ago is not to be taken for wanted when this window goes.
+  server?.flush();
   try {
     owned?.dispose();
   } finally {

@@ -3,7 +3,7 @@ import type { ClaimKind } from './claim.ts';
 import { EventEmitter, type Event } from './event.ts';
 import { isTransient, type Failure } from './failure.ts';
 import type { Forward, ForwardDefinition, RunElsewhere, Traffic } from './forward.ts';
-import { boundOf, heardOf, isActive, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
+import { boundOf, heardOf, isActive, isDraining, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
 import { isSameSpec } from './forwardText.ts';
 import { isSameCheck } from './healthCheck.ts';
 import { HealthSchedule } from './healthSchedule.ts';
@@ -139,7 +139,7 @@ export class ForwardModel implements Disposable {
   /** Stops a forward for another window to run it; it comes back when that goes. */
   handOver(id: string): void {
     const entry = this.#entries.get(id);
-    if (entry === undefined || !isRunning(entry.state)) return;
+    if (entry === undefined || !isActive(entry.state) || (entry.state.phase === 'stopping' && !isDraining(entry.state))) return;
     this.stop(id);
     entry.claim.make('if-owner-goes');
     if (entry.elsewhere === undefined) entry.claim.lapseSoon();
@@ -276,7 +276,7 @@ export class ForwardModel implements Disposable {
   #limit(id: string, entry: TrackedForward): void {
     const { stopAfterMinutes } = entry.definition;
     if (stopAfterMinutes === undefined || entry.limit !== undefined) return;
-    this.#limitTo(id, entry, this.#clock.now() + stopAfterMinutes * MINUTE_MS);
+    this.#limitTo(id, entry, this.#clock.now() + Math.round(stopAfterMinutes * MINUTE_MS));
   }
 
   #limitTo(id: string, entry: TrackedForward, stopsAt: number): void {

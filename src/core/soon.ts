@@ -7,6 +7,7 @@ export class Soon implements Disposable {
   readonly #delayMs: number;
   readonly #action: () => void;
   #timer: Disposable | undefined;
+  #isDisposed = false;
 
   constructor(clock: Clock, delayMs: number, action: () => void) {
     this.#clock = clock;
@@ -16,14 +17,16 @@ export class Soon implements Disposable {
 
   /** It is done this long after the first asking. */
   ask(): void {
+    if (this.#isDisposed) return;
     this.#timer ??= this.#clock.after(this.#delayMs, () => {
       this.#timer = undefined;
       this.#action();
     });
   }
 
-  /** What was asked for and has not been done is not done any more. */
+  /** What was asked for and has not been done is not done any more, nor what is asked for later. */
   dispose(): void {
+    this.#isDisposed = true;
     this.#timer?.dispose();
     this.#timer = undefined;
   }

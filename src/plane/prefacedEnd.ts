@@ -14,6 +14,10 @@ export class PrefacedEnd implements End {
     return this.#end.queuedBytes;
   }
 
+  probe(): void {
+    this.#end.probe?.();
+  }
+
   /** Sends the preface: it waits for no data, since the peer may be the one that speaks first. */
   attach(listener: EndListener): void {
     this.#end.attach(listener);

@@ -201,9 +201,10 @@ async function removeAside(path: string, wanted: FileIdentity): Promise<void> {
   const aside = bindPathIn(folder);
   try {
     await rename(path, aside);
+    // Where it can't be put back, since another has its name by now, it stays where it is: somebody may listen on it.
     if (!isSame(await identityOf(aside), wanted)) await link(aside, path);
+    await unlink(aside);
   } finally {
-    await unlink(aside).catch(() => undefined);
     await rmdir(folder).catch(() => undefined);
   }
 }

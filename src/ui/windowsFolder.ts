@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { socketPathLimit } from '../core/socketPathLimit.ts';
 
@@ -8,10 +8,15 @@ const LONGEST_NAME = '~4194304';
 
 /**
  * Where the windows of this editor find each other: in the extension's storage, or where that is too deep for a socket, in a
- * folder of its own among the temporary ones. Every window comes to the same.
+ * folder of its own among the temporary ones. Every window of this computer comes to the same; those of others, which may
+ * share the storage, would find nobody at its sockets, and take them away.
  */
-export function windowsFolder(storage: string, temporary: string = tmpdir()): string {
-  const folder = join(storage, 'windows');
+export function windowsFolder(storage: string, temporary: string = tmpdir(), computer: string = hostname()): string {
+  const folder = join(storage, `windows-${shortDigest(computer)}`);
   if (process.platform === 'win32' || Buffer.byteLength(join(folder, LONGEST_NAME)) <= socketPathLimit(process.platform)) return folder;
-  return join(temporary, `culvert-${createHash('sha256').update(storage).digest('hex').slice(0, 12)}`);
+  return join(temporary, `culvert-${shortDigest(storage)}`);
+}
+
+function shortDigest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

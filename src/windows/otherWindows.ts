@@ -38,6 +38,8 @@ export class OtherWindows implements Disposable {
   readonly #links = new Map<number, WindowLink>();
   readonly #changes = new EventEmitter<WindowsChange>();
   readonly #lookSoon: Paced;
+  /** What runs in all of them, by its notation, since the last report. */
+  #runs: ReadonlyMap<string, readonly WindowRun[]> | undefined;
   #watcher: FSWatcher | undefined;
   #nextLook: Disposable | undefined;
   #isLooking = false;
@@ -121,7 +123,8 @@ export class OtherWindows implements Disposable {
   }
 
   #runsOf(text: string): readonly WindowRun[] {
-    return [...this.#links.values()].flatMap(({ runs }) => runs.filter((run) => run.text === text));
+    this.#runs ??= byText([...this.#links.values()].flatMap(({ runs }) => runs));
+    return this.#runs.get(text) ?? [];
   }
 
   #isAnySilent(): boolean {
@@ -156,7 +159,7 @@ export class OtherWindows implements Disposable {
 
   #connect(pid: number): void {
     const link = new WindowLink(windowAddress(this.#folder, pid), {
-      onReport: () => { this.#changes.fire(NO_ORPHANS); },
+      onReport: () => { this.#changed(NO_ORPHANS); },
       onClose: (isDead) => { this.#onClose(pid, link, isDead); },
     });
     this.#links.set(pid, link);
@@ -171,7 +174,12 @@ export class OtherWindows implements Disposable {
     else this.#lookSoon.ask();
     // What was being stopped there was not wanted any more.
     const left = link.runs.filter(({ running }) => running.phase !== 'stopping');
-    this.#changes.fire({ orphans: new Set(left.map(({ text }) => text)) });
+    this.#changed({ orphans: new Set(left.map(({ text }) => text)) });
+  }
+
+  #changed(change: WindowsChange): void {
+    this.#runs = undefined;
+    this.#changes.fire(change);
   }
 
   /** Settles when it is so, or after a while. */
@@ -191,4 +199,14 @@ export class OtherWindows implements Disposable {
 
 function isBound({ running }: WindowRun): boolean {
   return boundOf(running) !== undefined;
+}
+
+function byText(runs: readonly WindowRun[]): ReadonlyMap<string, readonly WindowRun[]> {
+  const found = new Map<string, WindowRun[]>();
+  for (const run of runs) {
+    const same = found.get(run.text);
+    if (same === undefined) found.set(run.text, [run]);
+    else same.push(run);
+  }
+  return found;
 }

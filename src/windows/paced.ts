@@ -8,6 +8,7 @@ export class Paced implements Disposable {
   readonly #action: () => boolean;
   #timer: Disposable | undefined;
   #nextAt = 0;
+  #isDisposed = false;
 
   /** `action` answers whether it had anything to do. */
   constructor(clock: Clock, pauseMs: number, action: () => boolean) {
@@ -17,6 +18,7 @@ export class Paced implements Disposable {
   }
 
   ask(): void {
+    if (this.#isDisposed) return;
     // A clock that was set back must not make it wait for longer than the pause.
     const delayMs = Math.min(Math.max(0, this.#nextAt - this.#clock.now()), this.#pauseMs);
     this.#timer ??= this.#clock.after(delayMs, () => {
@@ -26,6 +28,7 @@ export class Paced implements Disposable {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     this.#timer?.dispose();
   }
 }

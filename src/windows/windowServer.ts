@@ -84,6 +84,11 @@ export class WindowServer implements Disposable {
     if (this.#clients.size > 0) this.#paced.ask();
   }
 
+  /** Tells the others now what they would hear soon. */
+  flush(): void {
+    if (this.#clients.size > 0) this.#tellAll();
+  }
+
   /** Stops answering, and tells nobody what became of the forwards. */
   dispose(): void {
     if (this.#server === undefined) return;

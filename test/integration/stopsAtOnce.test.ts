@@ -203,7 +203,7 @@ describe('a forward that is stopped on its way up leaves nothing, and nothing re
 });
 
 const TRANSFERS = 200;
-const ROUNDS = 5;
+const ROUNDS = 13;
 
 describe.each(['relay', 'local', 'remote', 'dynamic'] as const)('a %s with 200 running transfers', (kind) => {
   it(`is stopped at once, ${String(ROUNDS)} times, and leaves no descriptor`, async () => {

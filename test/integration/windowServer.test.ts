@@ -112,6 +112,17 @@ describe('a window', () => {
     expect(looking).toEqual([true, false]);
   });
 
+  it('says what it has not said yet before it ends', async () => {
+    count(1);
+    clock.advance(500);
+    await eventually(() => last()?.[0]?.traffic.openConnections === 1);
+    runs = [];
+    server.changed();
+    server.flush();
+    server.dispose();
+    await eventually(() => last()?.length === 0);
+  });
+
   it('is away at once when it ends, and its socket with it', async () => {
     server.dispose();
     await eventually(() => client.closed);

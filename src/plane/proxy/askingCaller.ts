@@ -53,6 +53,10 @@ export class AskingCaller implements Caller, End, EndListener {
     return this.#end.queuedBytes + this.#early.length;
   }
 
+  probe(): void {
+    this.#end.probe?.();
+  }
+
   ask(): Promise<Wish> {
     return new Promise((resolve) => {
       this.#settle = resolve;

@@ -30,22 +30,25 @@ export const WINDOW_BYTES = 2 * 1024 * 1024;
  * behind the last answer, until our system's delayed acknowledgement, 40 ms later. Does nothing where ssh2 is not as expected.
  */
 export function acknowledge(channel: Channel): void {
-  credit(channel, (window) => Math.max(0, WINDOW_BYTES - window));
+  credit(channel, (window, unread) => Math.max(0, WINDOW_BYTES - window - unread));
 }
 
 /** Lets the server have this much on its way to us, once it has used up `stepBytes` of it; nothing where ssh2 is not as expected. */
 export function grantWindow(channel: Channel, sizeBytes: number, stepBytes: number): void {
-  credit(channel, (window) => (sizeBytes - window < stepBytes ? undefined : sizeBytes - window));
+  credit(channel, (window, unread) => {
+    const due = sizeBytes - window - unread;
+    return due < stepBytes ? undefined : due;
+  });
 }
 
-/** `bytesFor` says from the present window how much to add to it; undefined sends nothing. */
-function credit(channel: Channel, bytesFor: (window: number) => number | undefined): void {
+/** `bytesFor` says how much to add to the present window, of which what waits here unread is not free again; undefined sends nothing. */
+function credit(channel: Channel, bytesFor: (window: number, unreadBytes: number) => number | undefined): void {
   const { incoming, outgoing, _client: client } = channel as unknown as WindowInternals;
   const protocol = client?._protocol;
   // After our own end the server still sends; after a close nothing may follow.
   if ((outgoing.state !== 'open' && outgoing.state !== 'eof') || typeof outgoing.id !== 'number' || typeof incoming.window !== 'number') return;
   if (typeof protocol?.channelWindowAdjust !== 'function') return;
-  const bytes = bytesFor(incoming.window);
+  const bytes = bytesFor(incoming.window, channel.readableLength);
   if (bytes === undefined) return;
   incoming.window += bytes;
   protocol.channelWindowAdjust(outgoing.id, bytes);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunElsewhere } from '../../../src/core/forward.ts';
+import { isDraining } from '../../../src/core/forwardState.ts';
 import { BOUND, definition, PERSISTENT, setup } from './modelSetup.ts';
 
 const TRAFFIC = { openConnections: 2, totalConnections: 5, bytesUp: 7, bytesDown: 11 };
@@ -230,6 +231,16 @@ describe('a forward that is handed over', () => {
     expect(stateOf()).toMatchObject(ELSEWHERE);
     model.setElsewhere('a', undefined, true);
     expect(stateOf().phase).toBe('starting');
+  });
+
+  it('is given away at once by a window in which it only waits for its connections', () => {
+    const { model, stateOf, comeUp } = setup();
+    model.start('a');
+    comeUp();
+    model.stop('a', { drainMs: 60_000 });
+    model.handOver('a');
+    expect(stateOf()).toMatchObject({ phase: 'stopping' });
+    expect(isDraining(stateOf())).toBe(false);
   });
 
   it('stays with whoever else waits for it', () => {

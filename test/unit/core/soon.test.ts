@@ -19,6 +19,7 @@ it('something is done once for all who ask within a moment, again for those who 
   expect(times).toBe(2);
   soon.ask();
   soon.dispose();
+  soon.ask();
   clock.advance(50);
   expect(times).toBe(2);
 });

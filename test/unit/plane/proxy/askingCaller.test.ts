@@ -25,6 +25,11 @@ describe('a caller that asks', () => {
     return { caller, wish: caller.ask() };
   }
 
+  it('passes on that a break is looked for', () => {
+    ask().caller.join().probe?.();
+    expect(end.asked).toEqual(['probe']);
+  });
+
   it('is read up to its request and no further, and told that it was granted before anything else', async () => {
     const { caller, wish } = ask();
     end.receives(socks5('db', 5432));

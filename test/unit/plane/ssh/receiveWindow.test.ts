@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Channel } from 'ssh2';
 import { describe, expect, it } from 'vitest';
+import { acknowledge } from '../../../../src/plane/ssh/internals.ts';
 import { ReceiveWindow, WindowBudget } from '../../../../src/plane/ssh/receiveWindow.ts';
 import { FakeClock } from '../../../support/fakeClock.ts';
 
@@ -11,6 +12,8 @@ class FakeChannel extends EventEmitter {
   readonly incoming = { window: 2 * MiB, state: 'open' };
   readonly outgoing = { id: 7, state: 'open' };
   readonly credits: number[] = [];
+  /** What has come and waits for its reader. */
+  readableLength = 0;
   readonly _client = { _protocol: { channelWindowAdjust: (_id: number, bytes: number) => { this.credits.push(bytes); } } };
 
   /** Takes what comes within a while and hands it on; gives how much that was. */
@@ -33,7 +36,7 @@ function setup(roundTripMs: number | undefined, budget = new WindowBudget()) {
       channel.receive(window, bytesPerMs * 5);
     }
   };
-  return { channel, transfer };
+  return { channel, window, transfer };
 }
 
 describe('the window of a channel', () => {
@@ -51,6 +54,34 @@ describe('the window of a channel', () => {
     transfer(32 * MiB / 50, 1_000);
     expect(channel.incoming.window).toBeGreaterThan(28 * MiB);
     expect(Math.max(...channel.credits.slice(-20))).toBeLessThan(4 * MiB);
+  });
+
+  it('grants nothing for what waits here: a reader that becomes slow has one window of it before it', () => {
+    const { channel, window, transfer } = setup(50);
+    transfer(32 * MiB / 50, 1_000);
+    channel.readableLength = channel.incoming.window;
+    channel.incoming.window = 0;
+    for (let taken = 0; taken < 8 * MiB; taken += 64 * 1024) {
+      channel.readableLength -= 64 * 1024;
+      window.took(64 * 1024);
+      // The server sends all that it may.
+      channel.readableLength += channel.incoming.window;
+      channel.incoming.window = 0;
+      expect(channel.readableLength).toBeLessThanOrEqual(32 * MiB);
+    }
+    channel.readableLength = 0;
+    window.took(0);
+    expect(channel.incoming.window).toBe(32 * MiB);
+  });
+
+  it('is given back after a small packet but for what waits', () => {
+    const { channel } = setup(50);
+    channel.incoming.window = MiB;
+    channel.readableLength = MiB - 100;
+    acknowledge(channel as unknown as Channel);
+    channel.readableLength = 2 * MiB;
+    acknowledge(channel as unknown as Channel);
+    expect(channel.credits).toEqual([100, 0]);
   });
 
   it('stays as it is where the link is short, however fast it is', () => {
