@@ -33,11 +33,11 @@ export function acknowledge(channel: Channel): void {
   credit(channel, (window, unread) => Math.max(0, WINDOW_BYTES - window - unread));
 }
 
-/** Lets the server have this much on its way to us, once it has used up `stepBytes` of it; nothing where ssh2 is not as expected. */
-export function grantWindow(channel: Channel, sizeBytes: number, stepBytes: number): void {
+/** Lets the server have this much on its way to us, once half of it is used up and taken; nothing where ssh2 is not as expected. */
+export function grantWindow(channel: Channel, sizeBytes: number): void {
   credit(channel, (window, unread) => {
     const due = sizeBytes - window - unread;
-    return due < stepBytes ? undefined : due;
+    return due < sizeBytes / 2 ? undefined : due;
   });
 }
 

@@ -13,15 +13,6 @@ const WINDOW_MAX_BYTES = 32 * 1024 * 1024;
 /** What all channels of one SSH connection may have beyond ssh2's own windows: it may come to wait in memory here. */
 const EXTRA_MAX_BYTES = 64 * 1024 * 1024;
 
-/**
- * A window that has grown is granted in steps of so much. With half of it at a time a transfer settles where each half
- * waits for the other, and a server that waits for credit for long lets its destination run into a full socket.
- */
-const STEP_BYTES = 512 * 1024;
-
-/** What a server has not heard of yet cannot be filled: the round trip after one in which the window grew tells nothing. */
-const GROWTH = 4;
-
 /** Part of the window that must have been delivered within a round trip before it is the window that is short. */
 const BUSY_PART = 0.6;
 
@@ -77,15 +68,11 @@ export class ReceiveWindow {
       this.#deliveredBytes = 0;
     }
     // Up to its own size ssh2 credits by itself.
-    if (this.#sizeBytes > WINDOW_BYTES) grantWindow(this.#channel, this.#sizeBytes, STEP_BYTES);
+    if (this.#sizeBytes > WINDOW_BYTES) grantWindow(this.#channel, this.#sizeBytes);
   }
 
   #grow(): void {
-    for (let sizeBytes = Math.min(this.#sizeBytes * GROWTH, WINDOW_MAX_BYTES); sizeBytes > this.#sizeBytes; sizeBytes /= 2) {
-      if (this.#options.budget.take(sizeBytes - this.#sizeBytes)) {
-        this.#sizeBytes = sizeBytes;
-        return;
-      }
-    }
+    if (this.#sizeBytes >= WINDOW_MAX_BYTES || !this.#options.budget.take(this.#sizeBytes)) return;
+    this.#sizeBytes *= 2;
   }
 }
