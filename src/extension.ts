@@ -42,6 +42,7 @@ import { SshHosts } from './ui/sshHosts.ts';
 import { StatusBar } from './ui/statusBar.ts';
 import { Targets } from './ui/targets.ts';
 import { askTrust } from './ui/trustDialog.ts';
+import { awaitTurn } from './ui/startTurn.ts';
 import { windowsFolder } from './ui/windowsFolder.ts';
 import { OtherWindows } from './windows/otherWindows.ts';
 import { WindowServer } from './windows/windowServer.ts';
@@ -66,6 +67,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const proxyLogins = new ProxyLogins(vault, queue, askSecret, log);
   const targets = new Targets(sshEnvironment, policies, log);
   const preparation: Preparation = {
+    awaitTurn: (definition) => awaitTurn(definition, model, windows),
     allowBind: (definition, signal) => consent.require(definition, signal),
     resolveTarget: (spec, signal) => targets.resolve(spec, signal),
     limits: runLimits,

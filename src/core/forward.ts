@@ -1,6 +1,6 @@
 import type { Endpoint } from './address.ts';
 import { isProxy, type ForwardSpec } from './forwardSpec.ts';
-import type { ActiveState, ForwardState } from './forwardState.ts';
+import type { ForwardState, ToldState } from './forwardState.ts';
 import type { HealthCheck } from './healthCheck.ts';
 
 /**
@@ -104,9 +104,9 @@ export interface Traffic extends TrafficTotals {
 
 export const NO_TRAFFIC: Traffic = { openConnections: 0, totalConnections: 0, bytesUp: 0, bytesDown: 0, connections: [] };
 
-/** What another window tells of a forward that it runs. */
+/** What another window tells of a forward that it runs, or that failed there. */
 export interface RunElsewhere {
-  readonly running: ActiveState;
+  readonly running: ToldState;
   readonly traffic: TrafficTotals;
   readonly stopsAt?: number;
 }

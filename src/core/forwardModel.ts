@@ -3,7 +3,7 @@ import type { ClaimKind } from './claim.ts';
 import { EventEmitter, type Event } from './event.ts';
 import { isTransient, type Failure } from './failure.ts';
 import type { Forward, ForwardDefinition, RunElsewhere, Traffic } from './forward.ts';
-import { boundOf, heardOf, isActive, isDraining, isListening, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
+import { boundOf, heardOf, isActive, isDraining, isListening, runsElsewhere, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
 import { isSameSpec } from './forwardText.ts';
 import { isSameCheck } from './healthCheck.ts';
 import { HealthSchedule } from './healthSchedule.ts';
@@ -105,7 +105,7 @@ export class ForwardModel implements Disposable {
       return;
     }
     if (entry.state.phase === 'starting' || entry.state.phase === 'listening' || entry.state.phase === 'idle') return;
-    if (entry.state.phase === 'elsewhere') {
+    if (entry.state.phase === 'elsewhere' && entry.state.running.phase !== 'failed') {
       this.#claim(id, entry, entry.state.running.phase === 'stopping' ? 'when-free' : 'if-owner-goes');
       return;
     }
@@ -132,7 +132,7 @@ export class ForwardModel implements Disposable {
   /** Starts a forward as soon as the other window that runs it has stopped it, which is for somebody else to ask; at once where none does. */
   takeOver(id: string): void {
     const entry = this.#entries.get(id);
-    if (entry?.state.phase === 'elsewhere') this.#claim(id, entry, 'when-free');
+    if (entry !== undefined && runsElsewhere(entry.state)) this.#claim(id, entry, 'when-free');
     else this.start(id);
   }
 
@@ -153,11 +153,11 @@ export class ForwardModel implements Disposable {
     entry.elsewhere = elsewhere;
     if (isOrphaned) entry.claim.orphan();
     // One that waits as this one does may have tried, and not have said yet that it gave up.
-    if (elsewhere !== undefined) entry.claim.keep(elsewhere.running.phase === 'stopping' || boundOf(elsewhere.running) !== undefined);
+    if (elsewhere !== undefined && elsewhere.running.phase !== 'failed') entry.claim.keep(elsewhere.running.phase === 'stopping' || boundOf(elsewhere.running) !== undefined);
     else if (entry.state.phase === 'elsewhere' && entry.claim.takeTurn()) {
       this.#inherit(id, entry, isOrphaned ? before?.stopsAt : undefined);
       return;
-    } else if (entry.claim.isMade) entry.claim.lapseSoon();
+    } else if (entry.claim.isMade && before?.running.phase !== 'failed') entry.claim.lapseSoon();
     this.#setState(id, entry, heardOf(entry.state, elsewhere?.running));
     const traffic = trafficElsewhere(entry.elsewhere);
     if (entry.state.phase === 'elsewhere' && !isSameTraffic(entry.traffic, traffic)) this.#setTraffic(id, entry, traffic);

@@ -41,12 +41,15 @@ export type ForwardState =
   | { readonly phase: 'stopping'; readonly generation: number; readonly since: number; readonly drainUntil?: number }
   | { readonly phase: 'failed'; readonly since: number; readonly failure: Failure }
   /** Not here, but in another window of the editor, where it stands like that. */
-  | { readonly phase: 'elsewhere'; readonly since: number; readonly running: ActiveState };
+  | { readonly phase: 'elsewhere'; readonly since: number; readonly running: ToldState };
 
 export type Phase = ForwardState['phase'];
 
 /** How a forward stands where it runs. */
 export type ActiveState = Extract<ForwardState, { generation: number }>;
+
+/** What a window tells the others of a forward: how it runs there, or why it failed there. */
+export type ToldState = ActiveState | Extract<ForwardState, { phase: 'failed' }>;
 
 /** What happens to a forward. All but `start` belong to the run whose generation they carry; stale ones are dropped. */
 export type ForwardEvent =
@@ -94,9 +97,9 @@ export function transition(state: ForwardState, event: ForwardEvent): ForwardSta
 }
 
 /** The state once another window has said how it runs the forward, or, with `undefined`, that it no longer does. What runs here goes on. */
-export function heardOf(state: ForwardState, running: ActiveState | undefined): ForwardState {
+export function heardOf(state: ForwardState, running: ToldState | undefined): ForwardState {
   if (running === undefined) return state.phase === 'elsewhere' ? STOPPED : state;
-  if (isActive(state)) return state;
+  if (isActive(state) || (state.phase === 'failed' && running.phase === 'failed')) return state;
   // It comes anew with every report.
   const isSame = state.phase === 'elsewhere' && JSON.stringify(state.running) === JSON.stringify(running);
   return isSame ? state : { phase: 'elsewhere', since: running.since, running };
@@ -122,6 +125,11 @@ export function isUsable(state: ForwardState): boolean {
 /** How the forward stands in the window that runs it, if one does. */
 export function whereItRuns(state: ForwardState): ForwardState {
   return state.phase === 'elsewhere' ? state.running : state;
+}
+
+/** True while another window holds it, or is about to; not where it failed there. */
+export function runsElsewhere(state: ForwardState): boolean {
+  return state.phase === 'elsewhere' && state.running.phase !== 'failed';
 }
 
 /** True while it stops as soon as what is connected has finished; until then it can still be stopped at once. */

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { formatEndpoint, isSocketPath } from '../core/address.ts';
-import { failureOf, isActive, isDraining, isUsable } from '../core/forwardState.ts';
+import { failureOf, isActive, isDraining, isUsable, runsElsewhere } from '../core/forwardState.ts';
 import { toFailure } from '../core/failure.ts';
 import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
@@ -56,8 +56,8 @@ export function registerCommands(options: CommandOptions): Disposable {
 /** One that waits for its connections can still be stopped at once. */
 const isStoppable = ({ state }: Forward): boolean => isActive(state) && (state.phase !== 'stopping' || isDraining(state));
 const isUp = ({ state }: Forward): boolean => state.phase === 'listening';
-const isElsewhere = ({ state }: Forward): boolean => state.phase === 'elsewhere';
-const isStartable = (forward: Forward): boolean => isElsewhere(forward) || forward.state.phase === 'stopped' || forward.state.phase === 'failed' || forward.state.phase === 'retrying';
+const isElsewhere = ({ state }: Forward): boolean => runsElsewhere(state);
+const isStartable = ({ state: { phase } }: Forward): boolean => phase === 'elsewhere' || phase === 'stopped' || phase === 'failed' || phase === 'retrying';
 /** How long what is connected may take to finish. */
 const DRAIN_MS = 60_000;
 

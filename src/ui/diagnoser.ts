@@ -3,7 +3,7 @@ import { toFailure } from '../core/failure.ts';
 import type { Forward } from '../core/forward.ts';
 import { isThroughSsh, listensOnServer } from '../core/forwardSpec.ts';
 import type { HttpCheck } from '../core/healthCheck.ts';
-import { boundOf } from '../core/forwardState.ts';
+import { boundOf, runsElsewhere } from '../core/forwardState.ts';
 import { onDispose, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import type { SshTarget } from '../core/sshTarget.ts';
@@ -54,7 +54,7 @@ export class Diagnoser {
     const check = httpCheckOf(forward);
     const learn = (fact: DiagnosisFact): void => { tell({ type: 'fact', at: this.#clock.now(), fact }); };
     const bound = boundOf(state);
-    const running = { isRunning: true, ...(state.phase === 'elsewhere' ? { isElsewhere: true as const } : {}) };
+    const running = { isRunning: true, ...(runsElsewhere(state) ? { isElsewhere: true as const } : {}) };
     if (bound === undefined) await this.#preparation.allowBind(definition, signal);
     const target = isThroughSsh(spec) ? await this.#preparation.resolveTarget(spec, signal) : undefined;
     if (target !== undefined) learn(configurationOf(target));

@@ -2,6 +2,7 @@ import { formatEndpoint, formatHostPort } from '../core/address.ts';
 import type { Diagnosis, DiagnosedHop, DiagnosisFact, DiagnosisStep, HostKeyTrust, Rung, RungStatus } from '../core/diagnosis.ts';
 import type { Forward } from '../core/forward.ts';
 import { isProxy } from '../core/forwardSpec.ts';
+import { runsElsewhere } from '../core/forwardState.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { formatList } from './format.ts';
 import { explain } from './messages.ts';
@@ -63,7 +64,7 @@ export function formatDiagnosis(forward: Forward, diagnosis: Diagnosis): Diagnos
   const verdictLine = lines.length;
   titles.push(verdictLine);
   const { status, title, sentences: [...sentences] } = verdictOf(forward, diagnosis);
-  if (forward.state.phase === 'elsewhere') sentences.push('Another window of the editor runs this forward; this one looked for itself.');
+  if (runsElsewhere(forward.state)) sentences.push('Another window of the editor runs this forward; this one looked for itself.');
   mark(status, [`${MARKS[status]} ${title}`, ...sentences.flatMap((sentence) => wrap(sentence, WIDTH - INDENT).map((line) => `${' '.repeat(INDENT)}${line}`))]);
   let heading = '';
   for (const rung of diagnosis.rungs) {

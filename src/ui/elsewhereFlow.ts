@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Forward } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
+import { runsElsewhere } from '../core/forwardState.ts';
 import { formatCount, withoutLinks } from './format.ts';
 import { titleOf } from './present.ts';
 import type { SharedForwards } from './sharedForwards.ts';
@@ -10,7 +11,7 @@ export type OtherWindowsActions = Pick<SharedForwards, 'stop' | 'takeOver' | 're
 
 /** Says which of the forwards that were to start run in another window, if any. */
 export async function tellElsewhere(model: ForwardModel, windows: OtherWindowsActions, ids: readonly string[]): Promise<void> {
-  const elsewhere = forwardsOf(model, ids).filter(({ state }) => state.phase === 'elsewhere');
+  const elsewhere = forwardsOf(model, ids).filter(({ state }) => runsElsewhere(state));
   if (elsewhere.length === 0) return;
   const isOne = elsewhere.length === 1;
   const takeOver = 'Take Over';

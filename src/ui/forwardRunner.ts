@@ -17,6 +17,8 @@ import type { PlaneHost } from './planeHost.ts';
 
 /** What has to be decided or found out before the plane can start a forward. */
 export interface Preparation {
+  /** Settles when no other window runs the forward or is before this one in starting it; rejects with `running-elsewhere`. */
+  awaitTurn(definition: ForwardDefinition): Promise<void>;
   /** Settles when the forward may listen where it wants to; rejects with `bind-not-allowed`. */
   allowBind(definition: ForwardDefinition, signal: AbortSignal): Promise<void>;
   resolveTarget(spec: SshSpec, signal: AbortSignal): Promise<SshTarget>;
@@ -128,6 +130,8 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   async #start(run: Run): Promise<void> {
     const { definition, generation, controller: { signal } } = run;
     const { id, spec } = definition;
+    await this.#preparation.awaitTurn(definition);
+    signal.throwIfAborted();
     await this.#preparation.allowBind(definition, signal);
     const target = isThroughSsh(spec) ? await this.#preparation.resolveTarget(spec, signal) : undefined;
     const credentials = await this.#preparation.proxyCredentials(definition, signal);

@@ -7,7 +7,7 @@ import { isForwardLoop } from '../core/forwardConflict.ts';
 import { readEntries } from '../core/forwardEntry.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { parseForward } from '../core/forwardParser.ts';
-import { boundOf, failureOf, isActive, isUsable, whereItRuns } from '../core/forwardState.ts';
+import { boundOf, failureOf, isActive, isUsable, runsElsewhere, whereItRuns } from '../core/forwardState.ts';
 import { formatForward, quoted } from '../core/forwardText.ts';
 import { onDispose } from '../core/lifecycle.ts';
 import { explain } from './messages.ts';
@@ -64,7 +64,7 @@ export class PublicApi implements CulvertApi {
 
   readonly stop = async (id: string): Promise<void> => {
     const { model } = this.#options;
-    if (model.get(id)?.state.phase === 'elsewhere' && !(await this.#options.stopElsewhere(id))) throw errorOf(silentWindow(model.get(id)));
+    if (isElsewhere(model.get(id)) && !(await this.#options.stopElsewhere(id))) throw errorOf(silentWindow(model.get(id)));
     model.stop(id);
     await until(model, id, (forward) => forward === undefined || !isActive(whereItRuns(forward.state)));
   };
@@ -121,9 +121,10 @@ export class PublicApi implements CulvertApi {
 
 /** Resolves when the forward listens and its tunnel is up, or opens for whoever connects, here or in another window; rejects when it fails, is stopped or is removed. */
 async function settled(model: ForwardModel, id: string): Promise<Forward> {
-  const forward = await until(model, id, (candidate) => candidate === undefined || isUsable(candidate.state) || candidate.state.phase === 'failed' || candidate.state.phase === 'stopped');
+  const forward = await until(model, id, (candidate) => candidate === undefined || isUsable(candidate.state) || isOver(candidate));
   if (forward !== undefined && isUsable(forward.state)) return forward;
-  if (forward?.state.phase === 'failed') throw errorOf(forward.state.failure);
+  const state = forward === undefined ? undefined : whereItRuns(forward.state);
+  if (state?.phase === 'failed') throw errorOf(state.failure);
   // A restart passes through `stopped` and has gone on by now.
   if (isRunning(model.get(id))) return settled(model, id);
   throw errorOf({ code: 'cancelled', detail: 'the forward was stopped', context: {} });
@@ -131,6 +132,15 @@ async function settled(model: ForwardModel, id: string): Promise<Forward> {
 
 function isRunning(forward: Forward | undefined): boolean {
   return forward !== undefined && isActive(whereItRuns(forward.state));
+}
+
+function isOver(forward: Forward): boolean {
+  const { phase } = whereItRuns(forward.state);
+  return phase === 'failed' || phase === 'stopped';
+}
+
+function isElsewhere(forward: Forward | undefined): boolean {
+  return forward !== undefined && runsElsewhere(forward.state);
 }
 
 function until(model: ForwardModel, id: string, isDone: (forward: Forward | undefined) => boolean): Promise<Forward | undefined> {

@@ -1,7 +1,7 @@
 import { isSocketPath, type HostPort } from '../core/address.ts';
 import { isReadOnly, type Forward } from '../core/forward.ts';
 import type { ForwardSpec, LocalSpec, RelaySpec } from '../core/forwardSpec.ts';
-import { failureOf, isDraining } from '../core/forwardState.ts';
+import { failureOf, isDraining, runsElsewhere, whereItRuns, type ForwardState } from '../core/forwardState.ts';
 
 /** Ports that are most often web servers: the row offers the browser without being asked. */
 function looksLikeHttp(port: number): boolean {
@@ -22,9 +22,14 @@ export function canOpen(spec: ForwardSpec): spec is (LocalSpec | RelaySpec) & { 
 export function contextOf({ definition, state }: Forward): string {
   const { spec } = definition;
   const isWeb = canOpen(spec) && !isSocketPath(spec.connect) && looksLikeHttp(spec.connect.port);
-  const phase = isDraining(state) ? 'draining' : state.phase;
-  const hasComplaint = (state.phase === 'listening' || state.phase === 'elsewhere') && failureOf(state) !== undefined;
+  const hasComplaint = (state.phase === 'listening' || runsElsewhere(state)) && failureOf(state) !== undefined;
   return [
-    `forward.${spec.kind}.${phase}`, isWeb ? '.http' : '', isSocketPath(spec.listen) ? '.socket' : '', hasComplaint ? '.complaint' : '', isReadOnly(definition) ? '.readonly' : '',
+    `forward.${spec.kind}.${phaseOf(state)}`, isWeb ? '.http' : '', isSocketPath(spec.listen) ? '.socket' : '', hasComplaint ? '.complaint' : '', isReadOnly(definition) ? '.readonly' : '',
   ].join('');
+}
+
+/** What failed in another window can be started in this one like what failed here. */
+function phaseOf(state: ForwardState): string {
+  if (isDraining(state)) return 'draining';
+  return runsElsewhere(state) ? 'elsewhere' : whereItRuns(state).phase;
 }

@@ -1,7 +1,7 @@
 import { isSocketPath } from '../core/address.ts';
 import { listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
-import { isActive, isDraining, type ActiveState, type ForwardState } from '../core/forwardState.ts';
+import { isActive, isDraining, type ActiveState, type ForwardState, type ToldState } from '../core/forwardState.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { DisposableStore, type Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
@@ -68,7 +68,7 @@ export class SharedForwards implements Disposable {
   async #order(id: string, order: WindowOrder): Promise<boolean> {
     const { model, windows, clock } = this.#options;
     const forward = model.get(id);
-    if (forward?.state.phase !== 'elsewhere') return true;
+    if (forward?.state.phase !== 'elsewhere' || forward.state.running.phase === 'failed') return true;
     const before = forward.state.running;
     const isAnswered = (): boolean => isObeyed(model.get(id)?.state, before);
     if (isAnswered() || !windows.order(formatForward(forward.definition.spec), order)) return true;
@@ -118,17 +118,22 @@ function obey(model: ForwardModel, order: WindowOrder, id: string): void {
 function isObeyed(state: ForwardState | undefined, before: ActiveState): boolean {
   if (state?.phase !== 'elsewhere') return true;
   const { running } = state;
-  return (running.phase === 'stopping' && !isDraining(running)) || running.generation !== before.generation;
+  return running.phase === 'failed' || (running.phase === 'stopping' && !isDraining(running)) || running.generation !== before.generation;
 }
 
-/** What a window tells the others: the forwards that run in it. */
+/** What a window tells the others: the forwards that run in it, and those that failed. */
 export function runsOf(model: ForwardModel): readonly WindowRun[] {
-  return model.forwards.flatMap(({ definition: { id, spec }, state, traffic, stopsAt }) => (isActive(state) && isShared(spec)
+  return model.forwards.flatMap(({ definition: { id, spec }, state, traffic, stopsAt }) => (isTold(state) && isShared(spec)
     ? [{ id, text: formatForward(spec), running: state, traffic, ...(stopsAt === undefined ? {} : { stopsAt }) }]
     : []));
 }
 
+/** That another window has it says nothing new to a third. */
+function isTold(state: ForwardState): state is ToldState {
+  return isActive(state) || (state.phase === 'failed' && state.failure.code !== 'running-elsewhere');
+}
+
 /** Of what listens on any free port, each window may have its own. */
-function isShared({ listen }: ForwardSpec): boolean {
+export function isShared({ listen }: ForwardSpec): boolean {
   return isSocketPath(listen) || listen.port !== 0;
 }

@@ -2,7 +2,7 @@ import { watch, type FSWatcher } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EventEmitter, type Event } from '../core/event.ts';
-import { boundOf } from '../core/forwardState.ts';
+import { boundOf, isActive, type ToldState } from '../core/forwardState.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 import type { Clock } from '../core/ports.ts';
 import { Paced } from './paced.ts';
@@ -19,6 +19,9 @@ const LOOK_AGAIN_MS = 1_000;
 
 /** A window that is stopped in a debugger accepts and says nothing. */
 const PATIENCE_MS = 500;
+
+/** The clock has moved on by then, on every system. */
+const TICK_MS = 2;
 
 /** How long a window takes at most to say that it has got what it was starting, its pause between two reports included. */
 const DECISION_MS = 1_500;
@@ -42,6 +45,7 @@ export class OtherWindows implements Disposable {
   #runs: ReadonlyMap<string, readonly WindowRun[]> | undefined;
   #watcher: FSWatcher | undefined;
   #nextLook: Disposable | undefined;
+  #asking: Promise<void> | undefined;
   #isLooking = false;
   #isPrivate = false;
   #isDisposed = false;
@@ -74,20 +78,29 @@ export class OtherWindows implements Disposable {
     await this.#until(() => !this.#isAnySilent(), PATIENCE_MS);
   }
 
-  /** The run of a forward, by its notation; the one that has its port, if several windows want it. */
+  /** The run of a forward, by its notation; the one that has its port, if several windows want it, and why it failed where none runs it. */
   find(text: string): WindowRun | undefined {
     const runs = this.#runsOf(text);
-    return runs.find(isBound) ?? runs[0];
+    return runs.find(isBound) ?? runs.find(({ running }) => isActive(running)) ?? runs[0];
   }
 
   /** Whether another window has what a forward listens on; waits for one that is about to get it or to fail. Never rejects. */
   async isServed(text: string): Promise<boolean> {
-    await this.#look();
-    for (const link of this.#links.values()) link.ask(this.#clock.now());
     const isServed = (): boolean => this.#runsOf(text).some(isBound);
-    await this.#until(() => isServed() || !this.#isAnySilent(), PATIENCE_MS);
+    await this.#askAll();
     await this.#until(() => isServed() || !this.#runsOf(text).some(({ running }) => running.phase === 'starting'), DECISION_MS);
     return isServed();
+  }
+
+  /**
+   * Whether another window has a forward, or was first to start it: what this one has been starting since then is that one's to
+   * start. Windows that open together agree on one before any of them asks for a login. Never rejects.
+   */
+  async precedes(text: string, since: number): Promise<boolean> {
+    // Asked in the same millisecond, a window could answer that it has not begun, and then begin in it.
+    if (this.#links.size > 0 && this.#clock.now() <= since) await new Promise<void>((resolve) => { this.#clock.after(TICK_MS, resolve); });
+    await this.#askAll();
+    return [...this.#links].some(([pid, { runs }]) => runs.some((run) => run.text === text && isBefore(run.running, pid, since)));
   }
 
   /** Whether a process is another window, and whether that has answered what it was asked last. */
@@ -120,6 +133,16 @@ export class OtherWindows implements Disposable {
     this.#lookSoon.dispose();
     this.#changes.dispose();
     for (const link of this.#links.values()) link.dispose();
+  }
+
+  /** Has every window say what runs in it now; one question serves all that ask in the same moment. */
+  #askAll(): Promise<void> {
+    this.#asking ??= this.#look().then(() => {
+      this.#asking = undefined;
+      for (const link of this.#links.values()) link.ask(this.#clock.now());
+      return this.#until(() => !this.#isAnySilent(), PATIENCE_MS);
+    });
+    return this.#asking;
   }
 
   #runsOf(text: string): readonly WindowRun[] {
@@ -172,8 +195,8 @@ export class OtherWindows implements Disposable {
     if (this.#isDisposed) return;
     if (isDead) void rm(join(this.#folder, String(pid)), { force: true }).catch(() => undefined);
     else this.#lookSoon.ask();
-    // What was being stopped there was not wanted any more.
-    const left = link.runs.filter(({ running }) => running.phase !== 'stopping');
+    // What was being stopped there, or had failed, nobody waits for.
+    const left = link.runs.filter(({ running }) => isActive(running) && running.phase !== 'stopping');
     this.#changed({ orphans: new Set(left.map(({ text }) => text)) });
   }
 
@@ -199,6 +222,13 @@ export class OtherWindows implements Disposable {
 
 function isBound({ running }: WindowRun): boolean {
   return boundOf(running) !== undefined;
+}
+
+/** Of two that start for the first time, it is the earlier one; the process decides between those of the same millisecond. */
+function isBefore(running: ToldState, pid: number, since: number): boolean {
+  if (!isActive(running) || running.phase === 'stopping') return false;
+  if (running.phase !== 'starting' || running.bound !== undefined || running.attempt > 1) return true;
+  return running.since < since || (running.since === since && pid < process.pid);
 }
 
 function byText(runs: readonly WindowRun[]): ReadonlyMap<string, readonly WindowRun[]> {

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../core/address.ts';
 import { FAILURE_CODES, untrustedText, type Failure, type FailureContext } from '../core/failure.ts';
-import { START_STEPS, type ActiveState, type Bound, type Complaint, type Progress } from '../core/forwardState.ts';
+import { START_STEPS, type Bound, type Complaint, type Progress, type ToldState } from '../core/forwardState.ts';
 
 /** Far more than there are: of what one forward listens on, and of the facts of a failure. */
 const MAX_ITEMS = 20;
@@ -11,14 +11,15 @@ const MAX_TEXT_LENGTH = 400;
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** What of a value from another window is a state, bounded in length; undefined where it is none. Total. */
-export function readState(value: unknown): ActiveState | undefined {
+export function readState(value: unknown): ToldState | undefined {
   const fields = fieldsOf(value);
-  const generation = readTime(fields.generation);
   const since = readTime(fields.since);
+  const failure = readFailure(fields.failure);
+  if (since !== undefined && failure !== undefined && fields.phase === 'failed') return { phase: 'failed', since, failure };
+  const generation = readTime(fields.generation);
   if (generation === undefined || since === undefined) return undefined;
   const run = { generation, since };
   const bound = readBound(fields.bound);
-  const failure = readFailure(fields.failure);
   const attempt = readTime(fields.attempt) ?? 1;
   switch (fields.phase) {
     case 'starting':

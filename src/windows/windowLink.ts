@@ -16,6 +16,7 @@ export class WindowLink implements Disposable {
   #runs: readonly WindowRun[] = [];
   #asked = 0;
   #answered = 0;
+  /** The first question that is not answered. */
   #askedAt = 0;
 
   constructor(address: string, events: LinkEvents) {
@@ -45,8 +46,9 @@ export class WindowLink implements Disposable {
 
   /** Has it say what runs there now. */
   ask(now: number): void {
+    // One that has let a question wait for long is not waited for anew with each of the next.
+    if (this.isAnswered) this.#askedAt = now;
     this.#asked += 1;
-    this.#askedAt = now;
     this.send({ kind: 'ask', number: this.#asked });
   }
 

@@ -53,7 +53,7 @@ export class ControlSide {
       verifyHostKey: answers.verifyHostKey ?? unexpected, needIdentity: answers.needIdentity ?? unexpected, needSecret: answers.needSecret ?? unexpected,
     }, log);
     const runner = new PlaneRunner(host, {
-      allowBind: () => Promise.resolve(),
+      awaitTurn: async () => undefined, allowBind: () => Promise.resolve(),
       resolveTarget: () => Promise.resolve(target()),
       proxyCredentials: () => Promise.resolve(undefined),
       explain: (failure) => Promise.resolve(failure),

@@ -70,6 +70,10 @@ export class WindowProcess {
     return (await this.ask({ kind: 'state', id })).phases ?? [];
   }
 
+  async askedFor(id: string): Promise<number> {
+    return (await this.ask({ kind: 'state', id })).asked ?? 0;
+  }
+
   async until<P extends Phase>(id: string, phase: P, deadlineMs = 20_000): Promise<Extract<ForwardState, { phase: P }>> {
     let seen: ForwardState | undefined;
     await eventually(async () => {

@@ -8,6 +8,7 @@ import { explainListenFailure } from '../../src/ui/localPorts.ts';
 import { PlaneHost } from '../../src/ui/planeHost.ts';
 import { runsOf, SharedForwards } from '../../src/ui/sharedForwards.ts';
 import { socketHandlers } from '../../src/ui/socketHandlers.ts';
+import { awaitTurn } from '../../src/ui/startTurn.ts';
 import { OtherWindows } from '../../src/windows/otherWindows.ts';
 import { WindowServer } from '../../src/windows/windowServer.ts';
 
@@ -30,17 +31,21 @@ export interface WindowAnswer {
   readonly openConnections?: number | undefined;
   /** Every phase that it came to, in order. */
   readonly phases?: readonly string[];
+  /** How often a person would have been asked whether it may listen. */
+  readonly asked?: number;
 }
 
 // What an extension host has of Culvert, but for the editor: the real plane, the real sockets between windows.
 const [, , bundle = '', folder = ''] = process.argv;
 const log = { write: () => undefined };
 const nobody = (): Promise<never> => Promise.reject(new Error('nobody answers this'));
+const asked = new Map<string, number>();
 const sockets = new SocketFiles();
 const host = new PlaneHost(bundle, { verifyHostKey: nobody, needIdentity: nobody, needSecret: nobody, ...socketHandlers(sockets) }, log);
 const windows = new OtherWindows(folder, systemClock);
 const runner = new PlaneRunner(host, {
-  allowBind: () => Promise.resolve(),
+  awaitTurn: (definition) => awaitTurn(definition, model, windows),
+  allowBind: async ({ id }) => { asked.set(id, (asked.get(id) ?? 0) + 1); },
   resolveTarget: nobody,
   proxyCredentials: () => Promise.resolve(undefined),
   explain: (failure, definition) => explainListenFailure(failure, definition, model, windows),
@@ -88,7 +93,7 @@ async function obey(order: WindowOrder): Promise<WindowAnswer> {
       windows.setLooking(true);
       return {};
     case 'state':
-      return { state: model.get(order.id)?.state, openConnections: model.get(order.id)?.traffic.openConnections, phases: phases.get(order.id) ?? [] };
+      return { state: model.get(order.id)?.state, openConnections: model.get(order.id)?.traffic.openConnections, phases: phases.get(order.id) ?? [], asked: asked.get(order.id) ?? 0 };
     case 'close':
       for (const each of [shared, windows, runner, model]) each.dispose();
       await host.close();

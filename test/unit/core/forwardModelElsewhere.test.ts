@@ -70,6 +70,42 @@ describe('a forward that another window runs', () => {
   });
 });
 
+describe('a forward that failed in another window', () => {
+  const FAILED: RunElsewhere = { running: { phase: 'failed', since: 5, failure: { code: 'auth-failed', detail: 'no', context: {} } }, traffic: TRAFFIC };
+
+  it('shows why, and starts here like any other', () => {
+    const { model, stateOf, runner } = setup();
+    model.setElsewhere('a', FAILED);
+    expect(stateOf()).toEqual({ phase: 'elsewhere', since: 5, running: FAILED.running });
+    model.start('a');
+    expect(stateOf().phase).toBe('starting');
+    model.setElsewhere('a', undefined);
+    expect(stateOf().phase).toBe('starting');
+    expect(runner.orders).toEqual(['start a 1']);
+  });
+
+  it('keeps its own failure where it failed here as well', () => {
+    const { model, stateOf, lose } = setup();
+    model.start('a');
+    lose('connect-timeout');
+    model.setElsewhere('a', FAILED);
+    expect(stateOf()).toMatchObject({ phase: 'failed', failure: { code: 'connect-timeout' } });
+  });
+
+  it('is waited for a moment longer, and then no more, however often it is told', () => {
+    const { model, stateOf, clock } = setup();
+    model.setElsewhere('a', THERE);
+    model.start('a');
+    for (let told = 0; told < 12; told += 1) {
+      model.setElsewhere('a', structuredClone(FAILED));
+      clock.advance(500);
+    }
+    expect(model.get('a')).not.toHaveProperty('isClaimed');
+    model.setElsewhere('a', undefined, true);
+    expect(stateOf().phase).toBe('stopped');
+  });
+});
+
 describe('when the window that ran it is gone', () => {
   it.each(['started', 'told by its port'])('it starts where it was wanted: %s', (how) => {
     const { model, stateOf, lose, generationOf } = setup();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../../../src/core/failure.ts';
-import { boundOf, failureOf, heardOf, isActive, isListening, isUsable, STOPPED, transition, type ActiveState, type Bound, type ForwardEvent, type ForwardState, type Phase } from '../../../src/core/forwardState.ts';
+import { boundOf, failureOf, heardOf, isActive, isListening, isUsable, runsElsewhere, STOPPED, transition, type ActiveState, type Bound, type ForwardEvent, type ForwardState, type Phase, type ToldState } from '../../../src/core/forwardState.ts';
 
 const NOW = 5_000;
 const failure: Failure = { code: 'connection-lost', detail: 'reset', context: {} };
@@ -165,6 +165,14 @@ describe('what another window says', () => {
     const stopping: ActiveState = { phase: 'stopping', generation: 3, since: 5 };
     expect(heardOf(STATES.elsewhere!, stopping)).toEqual({ phase: 'elsewhere', since: 5, running: stopping });
     expect(heardOf(STATES.elsewhere!, { ...said, bound: rebound })).toEqual({ phase: 'elsewhere', since: 1, running: { ...said, bound: rebound } });
+  });
+
+  it('may be that it failed there, which nobody runs', () => {
+    const failed: ToldState = { phase: 'failed', since: 5, failure };
+    const state = heardOf(STOPPED, failed);
+    expect([state, failureOf(state), runsElsewhere(state), isActive(state)]).toEqual([{ phase: 'elsewhere', since: 5, running: failed }, failure, false, false]);
+    expect(heardOf(STATES.failed!, failed)).toBe(STATES.failed);
+    expect(runsElsewhere(STATES.elsewhere!)).toBe(true);
   });
 
   it('counts as what it is there: what it listens on, what is wrong, whether programs can use it', () => {

@@ -177,6 +177,7 @@ describe('stopping', () => {
     const asked = deferred<undefined>();
     const { runner, types } = setup({ allowBind: () => asked.promise });
     runner.start(define('a'), 1);
+    await turn();
     runner.stop('a', 1);
     asked.reject(new ForwardError('bind-not-allowed', 'no'));
     await turn();

@@ -93,6 +93,7 @@ describe('the state, in words', () => {
     [elsewhere(STATES.starting), 'in another window · connecting'],
     [elsewhere(STATES.retrying), 'in another window · retrying in 4 s, server does not answer'],
     [elsewhere(STATES.stopping), 'in another window · stopping'],
+    [elsewhere(STATES.failed), 'in another window · login failed'],
   ])('%#: %s', (state, text) => {
     expect(describeState(forwardOf(state), NOW)).toBe(text);
   });

@@ -8,6 +8,10 @@ describe('the context of a row', () => {
     expect(contextOf(forwardOf(state, { spec: { ...RELAY, connect: { host: 'far', port: 23 } } }))).toBe(`forward.relay.${phase}`);
   });
 
+  it('offers for what failed in another window what it offers for what failed here', () => {
+    expect(contextOf(forwardOf({ phase: 'elsewhere', since: NOW, running: { phase: 'failed', since: NOW, failure: failure('auth-failed') } }))).toBe('forward.local.failed');
+  });
+
   it('names the other kinds, which no browser can open, whatever their ports', () => {
     const web = { host: 'localhost', port: 80 };
     expect([{ ...REMOTE, connect: web }, { ...DYNAMIC, listen: web }, { ...REMOTE_DYNAMIC, listen: web }].map((spec) => contextOf(forwardOf(STATES.listening, { spec })))).toEqual([

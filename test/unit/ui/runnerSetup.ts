@@ -48,7 +48,7 @@ export function setup(changes: Partial<Preparation> = {}) {
   const log = new FakeLog();
   const clock = new FakeClock(NOW);
   const preparation: Preparation = {
-    allowBind: async () => undefined, resolveTarget: async () => TARGET, proxyCredentials: async () => undefined, explain: async (given) => given,
+    awaitTurn: async () => undefined, allowBind: async () => undefined, resolveTarget: async () => TARGET, proxyCredentials: async () => undefined, explain: async (given) => given,
     limits: () => ({ parking: PARKING, idleMs: 300_000, maxConnections: MAX_CONNECTIONS, queued: QUEUED }), ...changes,
   };
   const runner = new PlaneRunner(host as unknown as PlaneHost, preparation, clock, log);

@@ -2,7 +2,7 @@ import { EventEmitter } from '../../../src/core/event.ts';
 import { NO_TRAFFIC, type Connection, type Forward, type ForwardDefinition, type RunElsewhere, type Traffic } from '../../../src/core/forward.ts';
 import { ForwardModel } from '../../../src/core/forwardModel.ts';
 import type { DynamicSpec, LocalSpec, RelaySpec, RemoteDynamicSpec, RemoteSpec, UdpSpec } from '../../../src/core/forwardSpec.ts';
-import type { Bound, ForwardEvent, ForwardState } from '../../../src/core/forwardState.ts';
+import type { ActiveState, Bound, ForwardEvent, ForwardState } from '../../../src/core/forwardState.ts';
 import type { ForwardRunner, RunnerEvent, RunnerTraffic } from '../../../src/core/ports.ts';
 import type { Failure, FailureCode, FailureContext } from '../../../src/core/failure.ts';
 import type { LogLevel } from '../../../src/protocol/messages.ts';
@@ -61,7 +61,7 @@ export const STATES: Readonly<Record<ForwardState['phase'], ForwardState>> = {
 };
 
 /** A forward that listens in another window. */
-export const RUN_ELSEWHERE: RunElsewhere = {
+export const RUN_ELSEWHERE: RunElsewhere & { readonly running: ActiveState } = {
   running: { phase: 'listening', generation: 1, since: NOW - 7_200_000, bound: BOTH_LOOPBACKS, complaint: undefined },
   traffic: { openConnections: 2, totalConnections: 5, bytesUp: 1_000, bytesDown: 2_000 },
 };

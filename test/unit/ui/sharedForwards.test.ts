@@ -6,10 +6,10 @@ import { runsOf, SharedForwards } from '../../../src/ui/sharedForwards.ts';
 import type { WindowsChange } from '../../../src/windows/otherWindows.ts';
 import type { WindowRun } from '../../../src/windows/windowMessages.ts';
 import type { OrderRequest } from '../../../src/windows/windowServer.ts';
-import { BOTH_LOOPBACKS, createModel, define, LOCAL, NOW, RELAY, RUN_ELSEWHERE, SOCKETS } from './samples.ts';
+import { BOTH_LOOPBACKS, createModel, define, failure, LOCAL, NOW, RELAY, RUN_ELSEWHERE, SOCKETS } from './samples.ts';
 
 const TEXT = '5432:db:5432 me@bastion';
-const RUN: WindowRun = { ...RUN_ELSEWHERE, id: 'theirs', text: TEXT };
+const RUN = { ...RUN_ELSEWHERE, id: 'theirs', text: TEXT } satisfies WindowRun;
 const STOPPING: WindowRun = { ...RUN, running: { phase: 'stopping', generation: 1, since: NOW } };
 
 /** The other windows as the test has them. */
@@ -91,6 +91,19 @@ describe('what runs here', () => {
     const before = reports.count;
     model.stop('up');
     expect(reports.count).toBeGreaterThan(before);
+  });
+
+  it('is told where it failed, unless because another window has it', () => {
+    const { model, say, clock } = setup();
+    for (const id of ['refused', 'taken']) model.put(define(id));
+    model.start('refused');
+    say('refused', { type: 'lost', failure: failure('auth-failed') });
+    model.start('taken');
+    while (model.get('taken')?.state.phase !== 'failed') {
+      say('taken', { type: 'lost', failure: failure('running-elsewhere') });
+      clock.advance(200);
+    }
+    expect(runsOf(model)).toMatchObject([{ id: 'refused', running: { phase: 'failed', failure: { code: 'auth-failed' } } }]);
   });
 
   it('is stopped or given away when another window asks, and is counted while one looks', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../../../src/core/failure.ts';
-import type { ActiveState, Bound } from '../../../src/core/forwardState.ts';
+import type { Bound, ToldState } from '../../../src/core/forwardState.ts';
 import { LineReader } from '../../../src/windows/lineReader.ts';
 import { Paced } from '../../../src/windows/paced.ts';
 import { formatReport, formatRequest, MAX_REPORT_LENGTH, readReport, readRequest, type WindowRun } from '../../../src/windows/windowMessages.ts';
@@ -12,13 +12,14 @@ const RUN: WindowRun = {
 };
 const FAILURE: Failure = { code: 'destination-refused', detail: 'no', context: { host: 'far', port: 80, isLast: true, tried: ['a', 'b'] } };
 const BOUND: Bound = { addresses: [{ path: '/run/a.sock' }], missing: { address: { host: '::1', port: 80 }, failure: FAILURE } };
-const STATES: readonly ActiveState[] = [
+const STATES: readonly ToldState[] = [
   { phase: 'starting', generation: 1, since: 2, attempt: 3, progress: { step: 'logging-in', host: 'bastion' }, bound: undefined },
   { phase: 'listening', generation: 1, since: 2, bound: BOUND, complaint: { failure: FAILURE, at: 7 } },
   { phase: 'idle', generation: 1, since: 2, bound: BOUND },
   { phase: 'retrying', generation: 1, since: 2, attempt: 3, retryAt: 9, failure: FAILURE, bound: BOUND },
   { phase: 'stopping', generation: 1, since: 2 },
   { phase: 'stopping', generation: 1, since: 2, drainUntil: 5 },
+  { phase: 'failed', since: 2, failure: FAILURE },
 ];
 
 describe('a report', () => {
@@ -41,7 +42,7 @@ describe('a report', () => {
   it('is bounded, whatever a server said', () => {
     const long = 'x'.repeat(100_000);
     const failure: Failure = { code: 'auth-failed', detail: long, context: { host: `${long}\u202e`, tried: Array.from({ length: 1_000 }, () => long) } };
-    const runs = Array.from({ length: 400 }, (_, index): WindowRun => ({ ...RUN, id: String(index), running: { ...STATES[3], failure } as ActiveState }));
+    const runs = Array.from({ length: 400 }, (_, index): WindowRun => ({ ...RUN, id: String(index), running: { ...STATES[3], failure } as ToldState }));
     const line = formatReport(runs);
     expect(line.length).toBeLessThan(MAX_REPORT_LENGTH);
     expect(readReport(line)?.length).toBeGreaterThan(50);
