@@ -118,6 +118,8 @@ export interface ParkingLimits {
 
 /** A forward to be diagnosed; the id is that of the diagnosis. */
 export interface DiagnoseForward extends Omit<StartForward, 'generation'> {
+  /** Where that starts by itself, what it listens on is not tried either. */
+  readonly forwardId: string;
   /** The forward runs: what it listens on is its own, and is not tried. */
   readonly isListening: boolean;
   /** What its destination is asked at the end. */
