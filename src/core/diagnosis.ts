@@ -55,6 +55,7 @@ export type HopFact =
   /** What was offered last, if anything, let the user in. */
   | { readonly kind: 'logged-in' };
 
+/** What is found out on a rung. Texts from outside are cleaned; nothing here is a secret. */
 export type DiagnosisFact =
   | HopFact
   | { readonly kind: 'configured'; readonly hops: readonly DiagnosedHop[] }
@@ -103,6 +104,7 @@ const MEANING: Readonly<Record<DiagnosisFact['kind'], { readonly step: Diagnosis
 /** `doubtful`: it went on, and yet something is odd. `skipped`: it was not needed. */
 export type RungStatus = 'waiting' | 'running' | 'passed' | 'doubtful' | 'failed' | 'skipped';
 
+/** One step of a diagnosis, for one hop where there are several. */
 export interface Rung {
   readonly step: DiagnosisStep;
   /** Which of the hops, where it concerns one. */

@@ -3,6 +3,7 @@ import type { Disposable } from '../core/lifecycle.ts';
 import { LineReader } from './lineReader.ts';
 import { formatRequest, MAX_REPORT_LENGTH, readAnswered, readReport, type WindowRequest, type WindowRun } from './windowMessages.ts';
 
+/** What a link has to tell. */
 export interface LinkEvents {
   /** It has said what runs there, or that it has answered. */
   onReport(): void;
