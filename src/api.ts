@@ -6,6 +6,7 @@
 /** The version of the API's shape; it grows only when something is taken away or changes its meaning. */
 export type ApiVersion = 1;
 
+/** What `activate()` resolves to. */
 export interface CulvertApi {
   readonly apiVersion: ApiVersion;
   /** All forwards as they are now, those that ssh_config offers among them; a new list at every reading. */
@@ -30,6 +31,7 @@ export interface CulvertApi {
   connections(id: string): Promise<readonly ConnectionInfo[]>;
 }
 
+/** A forward to have, as an entry of the setting `culvert.forwards` says it. */
 export interface ForwardRequest {
   /** `[bind:]port:host:hostport` or a shorter form, after `-R` or `-D` as in ssh(1); port 0 listens on the next free one, a path on a Unix socket. */
   readonly forward: string;
@@ -63,6 +65,7 @@ export type EnsuredForward = ApiEndpoint & {
   dispose(): void;
 };
 
+/** A forward as it stands when it is read; it does not change after. */
 export interface ForwardInfo {
   readonly id: string;
   readonly name: string;
@@ -80,6 +83,7 @@ export interface ForwardInfo {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
+/** A connection that is open, or closed a moment ago; of datagrams a flow. */
 export interface ConnectionInfo {
   readonly id: number;
   readonly state: 'parked' | 'dialing' | 'established' | 'closed';

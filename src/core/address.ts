@@ -13,6 +13,7 @@ export interface SocketPath {
 /** Either pole of a forward, and either end of a connection. */
 export type Endpoint = HostPort | SocketPath;
 
+/** Whether it is a path, of a Unix socket or a named pipe, and not a host with a port. */
 export function isSocketPath(endpoint: Endpoint): endpoint is SocketPath {
   return 'path' in endpoint;
 }

@@ -5,6 +5,7 @@ import { formatSshCommand } from './forwardText.ts';
 import { formatSocat } from './socatCommand.ts';
 import { formatSshConfig } from './sshConfigLines.ts';
 
+/** The other programs whose words there are. */
 export type CopyFormId = 'ssh' | 'ssh-config' | 'socat' | 'nftables' | 'pf' | 'netsh';
 
 /** A forward in the words of another program that does the same. */

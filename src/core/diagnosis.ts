@@ -55,12 +55,15 @@ export type HopFact =
   /** What was offered last, if anything, let the user in. */
   | { readonly kind: 'logged-in' };
 
+/** What is found out on a rung. Texts from outside are cleaned; nothing here is a secret. */
 export type DiagnosisFact =
   | HopFact
   | { readonly kind: 'configured'; readonly hops: readonly DiagnosedHop[] }
   /** `isRunning`: the forward itself listens there, in this window of the editor or in another; else it could. */
   | { readonly kind: 'bindable'; readonly addresses: readonly Endpoint[]; readonly isRunning: boolean; readonly isElsewhere?: true }
   | { readonly kind: 'granted'; readonly address: Endpoint; readonly isRunning: boolean; readonly isElsewhere?: true }
+  /** The forward is just starting, and takes by itself what it listens on. */
+  | { readonly kind: 'port-left' | 'server-port-left' }
   /** `probe` is what was asked for where no connection has asked for anything yet. */
   | { readonly kind: 'allowed'; readonly probe?: Endpoint }
   | { readonly kind: 'destination-found'; readonly addresses: readonly string[] }
@@ -78,6 +81,7 @@ export type FirstByte = 'speaks' | 'waits' | 'ends' | 'resets';
 const MEANING: Readonly<Record<DiagnosisFact['kind'], { readonly step: DiagnosisStep; readonly isLast: boolean }>> = {
   configured: { step: 'configuration', isLast: true },
   bindable: { step: 'port', isLast: true },
+  'port-left': { step: 'port', isLast: true },
   found: { step: 'name', isLast: true },
   connected: { step: 'tcp', isLast: true },
   identified: { step: 'banner', isLast: true },
@@ -88,6 +92,7 @@ const MEANING: Readonly<Record<DiagnosisFact['kind'], { readonly step: Diagnosis
   factor: { step: 'login', isLast: false },
   'logged-in': { step: 'login', isLast: true },
   granted: { step: 'server-port', isLast: true },
+  'server-port-left': { step: 'server-port', isLast: true },
   allowed: { step: 'forwarding', isLast: true },
   'destination-found': { step: 'destination-name', isLast: true },
   'passed-over': { step: 'destination', isLast: false },
@@ -99,6 +104,7 @@ const MEANING: Readonly<Record<DiagnosisFact['kind'], { readonly step: Diagnosis
 /** `doubtful`: it went on, and yet something is odd. `skipped`: it was not needed. */
 export type RungStatus = 'waiting' | 'running' | 'passed' | 'doubtful' | 'failed' | 'skipped';
 
+/** One step of a diagnosis, for one hop where there are several. */
 export interface Rung {
   readonly step: DiagnosisStep;
   /** Which of the hops, where it concerns one. */
@@ -214,12 +220,13 @@ function learn(diagnosis: Diagnosis, { at, hop, fact }: Extract<DiagnosisEvent, 
   const known = fact.kind === 'configured' ? { ...diagnosis, hops: fact.hops } : diagnosis;
   if (!isLast) return { ...known, rungs: [...before, entered, ...diagnosis.rungs.slice(index + 1)] };
   const after = fact.kind === 'configured' ? rungsOf(diagnosis, fact.hops).slice(index + 1) : diagnosis.rungs.slice(index + 1);
-  return { ...known, rungs: [...before, end(entered, isDoubtful(fact) ? 'doubtful' : 'passed', at), ...enterNext(after, at)] };
+  return { ...known, rungs: [...before, end(entered, statusAfter(fact), at), ...enterNext(after, at)] };
 }
 
 /** A server that closes at once is there; whoever connects has nothing of it. */
-function isDoubtful(fact: DiagnosisFact): boolean {
-  return fact.kind === 'first-byte' && (fact.how === 'ends' || fact.how === 'resets');
+function statusAfter(fact: DiagnosisFact): RungStatus {
+  if (fact.kind === 'port-left' || fact.kind === 'server-port-left') return 'skipped';
+  return fact.kind === 'first-byte' && (fact.how === 'ends' || fact.how === 'resets') ? 'doubtful' : 'passed';
 }
 
 function isOpen({ status }: Rung): boolean {

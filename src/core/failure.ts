@@ -81,6 +81,7 @@ function describe(error: unknown): string {
   }
 }
 
+/** What `toFailure` made data of, to be thrown again. */
 export function fromFailure(failure: Failure): ForwardError {
   return new ForwardError(failure.code, failure.detail, { context: failure.context });
 }
@@ -96,6 +97,7 @@ export function isTurningAway(code: FailureCode | undefined): boolean {
   return code === 'too-many-connections' || code === 'too-much-queued';
 }
 
+/** Whether it is worth another try without anybody doing anything. */
 export function isTransient(code: FailureCode): boolean {
   return TRANSIENT.has(code);
 }

@@ -11,6 +11,7 @@ export function splitFields(piece: Piece): Piece[] {
   return parts;
 }
 
+/** A port; 0 only where it listens. Throws a `TextError` at its place. */
 export function readPort(piece: Piece, pole: 'listen' | 'connect'): number {
   if (piece.text === '') throw new TextError('A port is missing here.', piece);
   if (!isNumber(piece.text)) throw new TextError(`${quoted(piece.text)} is not a port: a port is a number from 1 to ${String(MAX_PORT)}.`, piece);
@@ -32,6 +33,7 @@ const NOT_IN_HOSTS = /[\s\p{Cc}\p{Cf}\p{Cs}'"`$\\;&<>|(){},@/*?→]/u;
 const NOT_IN_USERS = /[\s\p{Cc}\p{Cf}\p{Cs}'"`;&<>|(){}→]/u;
 const MAX_HOST_LENGTH = 253;
 
+/** A host without its brackets. Throws a `TextError` at the place of what cannot be in one. */
 export function readHost(piece: Piece): string {
   const host = piece.text.startsWith('[') && piece.text.endsWith(']') ? piece.text.slice(1, -1) : piece.text;
   if (host === '') throw new TextError('A host is missing here.', piece);
@@ -63,6 +65,7 @@ export function readDestination(piece: Piece): SshDestination {
   return destinationOf(readHost(host), user, port === undefined ? undefined : readPort(port, 'connect'));
 }
 
+/** A user name. Throws a `TextError` at its place. */
 export function readUser(piece: Piece, user = piece.text): string {
   if (user === '') throw new TextError('A user name is missing here.', piece);
   if (user.startsWith('-')) throw new TextError('A user name cannot begin with "-".', piece);

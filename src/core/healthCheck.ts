@@ -43,14 +43,17 @@ export function canBeChecked(spec: ForwardSpec): boolean {
   return !isProxy(spec) && spec.kind !== 'udp';
 }
 
+/** From one check to the next, in milliseconds. */
 export function intervalMsOf({ intervalSeconds = DEFAULT_INTERVAL_SECONDS }: HealthCheck): number {
   return intervalSeconds * 1_000;
 }
 
+/** How long an answer may take, in milliseconds. */
 export function timeoutMsOf({ timeoutSeconds = DEFAULT_TIMEOUT_SECONDS }: HealthCheck): number {
   return timeoutSeconds * 1_000;
 }
 
+/** What is asked for by GET. */
 export function pathOf({ path = '/' }: HttpCheck): string {
   return path;
 }
@@ -60,6 +63,7 @@ export function expectationOf({ status }: HttpCheck): string {
   return status === undefined ? '2xx or 3xx' : String(status);
 }
 
+/** Whether an HTTP status is the one that it should be; by default any of 2xx and 3xx. */
 export function isExpected(status: number, { status: expected }: HttpCheck): boolean {
   return expected === undefined ? status >= 200 && status < 400 : status === expected;
 }
@@ -96,6 +100,7 @@ export function problemOfPath(path: unknown): string | undefined {
   return path.length > MAX_PATH_LENGTH ? `"path" of "healthCheck" has at most ${String(MAX_PATH_LENGTH)} characters.` : undefined;
 }
 
+/** Why a status cannot be expected, as a sentence; undefined where it can. */
 export function problemOfStatus(status: unknown): string | undefined {
   const isStatus = status === undefined || (typeof status === 'number' && Number.isInteger(status) && status >= 200 && status <= 599);
   return isStatus ? undefined : '"status" of "healthCheck" must be a number from 200 to 599.';

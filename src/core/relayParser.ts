@@ -37,6 +37,7 @@ export function readWritten({ rule, arrow }: Written, placement: Placement): Pol
   return arrow === undefined ? readPoles(rule, placement) : readArrow({ listen: rule, connect: arrow }, placement);
 }
 
+/** Whether anything was written that only a relay has. */
 export function isForRelays({ fallbacks, udp, header }: Written): boolean {
   return fallbacks.length > 0 || udp !== undefined || header !== undefined;
 }

@@ -4,21 +4,22 @@ import type { Clock } from './ports.ts';
 /** Does something once for all who ask within a moment, however many they are. */
 export class Soon implements Disposable {
   readonly #clock: Clock;
-  readonly #delayMs: number;
+  readonly #delayMs: () => number;
   readonly #action: () => void;
   #timer: Disposable | undefined;
   #isDisposed = false;
 
-  constructor(clock: Clock, delayMs: number, action: () => void) {
+  /** `delayMs` may be what tells it at the first asking. */
+  constructor(clock: Clock, delayMs: number | (() => number), action: () => void) {
     this.#clock = clock;
-    this.#delayMs = delayMs;
+    this.#delayMs = typeof delayMs === 'number' ? () => delayMs : delayMs;
     this.#action = action;
   }
 
-  /** It is done this long after the first asking. */
+  /** It is done that long after the first asking. */
   ask(): void {
     if (this.#isDisposed) return;
-    this.#timer ??= this.#clock.after(this.#delayMs, () => {
+    this.#timer ??= this.#clock.after(this.#delayMs(), () => {
       this.#timer = undefined;
       this.#action();
     });

@@ -71,6 +71,7 @@ const NAMES: Readonly<Record<AlgorithmOption, AlgorithmNames>> = {
 
 export const ALGORITHM_OPTIONS = Object.keys(NAMES) as readonly AlgorithmOption[];
 
+/** Whether a keyword of ssh_config, as `ssh -G` prints it, lists algorithms. */
 export function isAlgorithmOption(keyword: string): keyword is AlgorithmOption {
   return Object.hasOwn(NAMES, keyword);
 }

@@ -12,6 +12,7 @@ const SUPPORTED: Readonly<Record<string, string>> = {
   'ssh-dss': 'ssh-dss',
 };
 
+/** Whether a host key can be proved with it here. */
 export function isSupportedHostKeyAlgorithm(algorithm: string): boolean {
   return Object.hasOwn(SUPPORTED, algorithm);
 }

@@ -20,6 +20,7 @@ export interface HostKeyEvidence {
   readonly key: string;
 }
 
+/** What known_hosts says of a key that a server showed. */
 export interface HostKeyVerdict {
   readonly status: HostKeyStatus;
   /** `SHA256:…` of the key in question. */

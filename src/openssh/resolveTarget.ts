@@ -15,6 +15,7 @@ import { querySsh } from './sshQuery.ts';
 /** The server and its jump hosts together. */
 const MAX_HOPS = 10;
 
+/** What ssh_config makes of a destination. */
 export interface ResolvedTarget {
   readonly target: SshTarget;
   /** The rules of trust of every hop, by `hop.hostKeyPolicy`. */

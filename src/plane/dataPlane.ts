@@ -35,6 +35,8 @@ export class DataPlane {
   readonly #stopping = new Map<string, Promise<void>>();
   readonly #backlog: Backlog;
   readonly #diagnoses = new Map<AbortController, Promise<void>>();
+  /** What diagnoses try to listen on for a moment, by its forward. */
+  readonly #trials = new Map<string, Promise<void>>();
   #watching: Disposable | undefined;
   #isShutDown = false;
 
@@ -69,7 +71,7 @@ export class DataPlane {
     if (this.#isShutDown) throw new ForwardError('cancelled', 'the plane is shutting down');
     const running = this.#forwarders.get(request.id);
     if (running?.canServe(request) === true) {
-      running.start(request, Promise.resolve());
+      running.start(request, this.#tried(request.id));
       return;
     }
     const stopped = this.#stop(request.id);
@@ -80,7 +82,7 @@ export class DataPlane {
       totalQueuedBytes: () => this.#backlog.bytes,
     });
     this.#forwarders.set(request.id, forwarder);
-    forwarder.start(request, stopped.then(() => undefined));
+    forwarder.start(request, stopped.then(() => this.#tried(request.id)));
     if (this.#watching !== undefined) forwarder.sendTraffic(true);
   }
 
@@ -107,6 +109,7 @@ export class DataPlane {
     const diagnosis = new Diagnosis({ ...request, generation: 0 }, this.#services, {
       createListener: (of, pool) => this.#createListener(of, (arrival) => { arrival.refuse(); }, pool),
       createDialer: (of, pool) => this.#createDialer(of, pool),
+      tryAlone: (trial) => this.#tryAlone(request.forwardId, trial),
     });
     const running = diagnosis.run(AbortSignal.any([signal, controller.signal]));
     this.#diagnoses.set(controller, running);
@@ -116,6 +119,24 @@ export class DataPlane {
       this.#diagnoses.delete(controller);
     }
     return undefined;
+  }
+
+  async #tryAlone(id: string, trial: () => Promise<void>): Promise<boolean> {
+    if (this.#forwarders.get(id)?.isRunning === true) return false;
+    // One that is stopping frees what it had.
+    const trying = Promise.all([this.#stopping.get(id), this.#tried(id)]).then(trial);
+    this.#trials.set(id, trying);
+    try {
+      await trying;
+    } finally {
+      if (this.#trials.get(id) === trying) this.#trials.delete(id);
+    }
+    return true;
+  }
+
+  /** Settles when nothing is tried that a forward listens on. Never rejects. */
+  async #tried(id: string): Promise<void> {
+    await this.#trials.get(id)?.catch(() => undefined);
   }
 
   #watch(isWatching: boolean): undefined {

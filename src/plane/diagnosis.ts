@@ -33,6 +33,8 @@ export interface DiagnosisParts {
   /** One that refuses whoever connects. */
   createListener(request: StartForward, pool: ConnectionPool): Listener;
   createDialer(request: StartForward, pool: ConnectionPool): Dialer;
+  /** Has what the forward listens on tried, for which a start of it waits; false, without trying, where it is starting already. */
+  tryAlone(trial: () => Promise<void>): Promise<boolean>;
 }
 
 /** Walks the way of a forward once, in its own parts, and tells what it finds out. Used once. */
@@ -66,9 +68,9 @@ export class Diagnosis {
 
   async #walk(signal: AbortSignal): Promise<void> {
     const { listen, connect, target, isListening } = this.#request;
-    if (listen.side !== 'server' && !isListening) await this.#tryPort(signal);
+    if (listen.side !== 'server' && !isListening && !(await this.#parts.tryAlone(() => this.#tryPort(signal)))) this.#tell({ kind: 'port-left' });
     if (target !== undefined) await this.#connect(target, signal);
-    if (listen.side === 'server' && !isListening) await this.#tryServerPort(signal);
+    if (listen.side === 'server' && !isListening && !(await this.#parts.tryAlone(() => this.#tryServerPort(signal)))) this.#tell({ kind: 'server-port-left' });
     if (listen.side === 'here-udp') {
       if (connect.kind === 'fixed') await this.#lookUp(connect.address, signal);
     } else if (connect.kind === 'fixed') {

@@ -1,4 +1,4 @@
-import { formatEndpoint, formatHostPort, type HostPort } from '../core/address.ts';
+import { formatEndpoint, formatHostPort } from '../core/address.ts';
 import { ForwardError, toFailure, untrustedText, type Failure, type FailureCode } from '../core/failure.ts';
 import type { CloseReason, Connection } from '../core/forward.ts';
 import { UNKNOWN_OUTCOME, type CheckOutcome, type HealthCheck } from '../core/healthCheck.ts';
@@ -6,42 +6,17 @@ import type { StartForward } from '../protocol/messages.ts';
 import type { Caller, Wish } from './caller.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 import { ConnectionLimit, type Load, type Refusal } from './connectionLimit.ts';
-import { ConnectionTable, type ConnectionRow } from './connectionTable.ts';
+import { ConnectionTable } from './connectionTable.ts';
 import { DestinationNews } from './destinationNews.ts';
 import type { Dialer } from './dialer.ts';
-import type { ForwarderParts } from './forwarderParts.ts';
+import type { Accepted, ForwarderParts, Run } from './forwarderParts.ts';
 import { HealthChecker } from './healthChecker.ts';
 import { polesOf, type Arrival, type Listener } from './listener.ts';
 import { Parking } from './parking.ts';
-import { relay, type Relay } from './relay.ts';
-import { createRoute, type Route } from './route.ts';
+import { relay } from './relay.ts';
+import { createRoute } from './route.ts';
 import { log, type PlaneServices } from './services.ts';
 import { UntakenWatch } from './untakenWatch.ts';
-
-/** One generation of a forward. */
-interface Run {
-  readonly generation: number;
-  readonly request: StartForward;
-  readonly route: Route;
-  readonly controller: AbortController;
-  /** A new one each time the far side is opened. */
-  dialer: Dialer;
-  /** True between `up` and `lost` or `idle`. */
-  isOpen: boolean;
-  /** Set while the far side waits for somebody to connect. */
-  isIdle: boolean;
-}
-
-/** One accepted connection, from its accepting to its end. */
-interface Accepted {
-  readonly caller: Caller;
-  readonly row: ConnectionRow;
-  /** Where it goes, when it has chosen itself. */
-  destination?: HostPort;
-  /** While the far side is being dialled. */
-  dialing?: AbortController;
-  relay?: Relay;
-}
 
 /** A running forward: a listener whose connections are relayed to what a dialer opens. */
 export class Forwarder {
@@ -84,6 +59,11 @@ export class Forwarder {
   /** Whether the listener of this forwarder can serve the request. */
   canServe(request: StartForward): boolean {
     return !this.#isStopped && polesOf(request) === polesOf(this.#request);
+  }
+
+  /** Whether a generation is under way, bound already or not. */
+  get isRunning(): boolean {
+    return this.#run !== undefined;
   }
 
   /** Begins a new generation once `after` has settled; the outcome is told by events. The generation before is over. */

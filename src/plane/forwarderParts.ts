@@ -1,7 +1,11 @@
+import type { HostPort } from '../core/address.ts';
 import type { StartForward } from '../protocol/messages.ts';
 import type { Caller } from './caller.ts';
+import type { ConnectionRow } from './connectionTable.ts';
 import type { Dialer } from './dialer.ts';
 import type { Arrival, Listener } from './listener.ts';
+import type { Relay } from './relay.ts';
+import type { Route } from './route.ts';
 
 /** What a forward is made of: Listener × Route × Dialer. */
 export interface ForwarderParts {
@@ -12,4 +16,29 @@ export interface ForwarderParts {
   createDialer(request: StartForward): Dialer;
   /** What waits in memory in the whole plane. */
   totalQueuedBytes(): number;
+}
+
+/** One generation of a forward. */
+export interface Run {
+  readonly generation: number;
+  readonly request: StartForward;
+  readonly route: Route;
+  readonly controller: AbortController;
+  /** A new one each time the far side is opened. */
+  dialer: Dialer;
+  /** True between `up` and `lost` or `idle`. */
+  isOpen: boolean;
+  /** Set while the far side waits for somebody to connect. */
+  isIdle: boolean;
+}
+
+/** One accepted connection, from its accepting to its end. */
+export interface Accepted {
+  readonly caller: Caller;
+  readonly row: ConnectionRow;
+  /** Where it goes, when it has chosen itself. */
+  destination?: HostPort;
+  /** While the far side is being dialled. */
+  dialing?: AbortController;
+  relay?: Relay;
 }

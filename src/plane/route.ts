@@ -24,6 +24,7 @@ export interface Route {
   reach(traveller: Traveller, wanted: HostPort | undefined, dialer: Dialer, signal: AbortSignal): Promise<End>;
 }
 
+/** The route of a run; it remembers for a while which destinations failed. */
 export function createRoute({ listen, connect }: StartForward, clock: Clock): Route {
   return connect.kind === 'fixed' ? new FixedRoute(connect, firstOfRange(listen), clock) : ASKED;
 }

@@ -51,6 +51,7 @@ export interface ControlRequests {
   areOriginsGone: { params: { connections: readonly { readonly origin: HostPort; readonly accepted: HostPort }[] }; result: readonly boolean[] };
 }
 
+/** What the plane tells; `generation` is the run that it is about. */
 export interface PlaneEvents {
   progress: { id: string; generation: number; progress: Progress };
   bound: { id: string; generation: number; bound: Bound };
@@ -86,6 +87,7 @@ export interface Login {
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
+/** Has a run of a forward begin; a run before it with the same id is over. */
 export interface StartForward {
   readonly id: string;
   readonly generation: number;
@@ -111,6 +113,7 @@ export interface QueueLimits {
   readonly totalMaxBytes: number;
 }
 
+/** How many connections wait for the tunnel, and for how many milliseconds. */
 export interface ParkingLimits {
   readonly maxCount: number;
   readonly maxMs: number;
@@ -118,6 +121,8 @@ export interface ParkingLimits {
 
 /** A forward to be diagnosed; the id is that of the diagnosis. */
 export interface DiagnoseForward extends Omit<StartForward, 'generation'> {
+  /** Where that starts by itself, what it listens on is not tried either. */
+  readonly forwardId: string;
   /** The forward runs: what it listens on is its own, and is not tried. */
   readonly isListening: boolean;
   /** What its destination is asked at the end. */
@@ -160,6 +165,7 @@ export interface ProxyCredentials {
   readonly password: string;
 }
 
+/** Whether a key that a server showed is its own. */
 export interface HostKeyQuestion {
   /** The hop's name, for people. */
   readonly hop: string;
@@ -185,6 +191,7 @@ export interface HostKeyAnnouncement extends HostKeyQuestion {
 
 export type HostKeyAnswer = { readonly isAccepted: true; readonly trust?: HostKeyTrust } | { readonly isAccepted: false; readonly failure: Failure };
 
+/** What only a person knows, or a vault. */
 export interface SecretQuestion {
   readonly kind: 'password' | 'passphrase' | 'keyboard-interactive';
   readonly hop: string;

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { formatEndpoint, isSocketPath } from '../core/address.ts';
 import { failureOf, isActive, isDraining, isUsable, runsElsewhere } from '../core/forwardState.ts';
 import { toFailure } from '../core/failure.ts';
-import { isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
+import { hasLogin, isReadOnly, type FilePlace, type Forward, type ForwardDefinition } from '../core/forward.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { MAX_STOP_AFTER_MINUTES } from '../core/forwardEntry.ts';
 import { canBeOnDemand, isProxy, isThroughSsh, listensOnServer, type ForwardSpec } from '../core/forwardSpec.ts';
@@ -254,7 +254,9 @@ function outwardActions({ model, picker, diagnosis, showLog, remedyActions, forg
       const forwards = await picker.resolve(args, ({ definition }) => isThroughSsh(definition.spec), 'Copy as ssh Command');
       const commands = sshCommandsFor(forwards);
       if (commands.length > 0) await copy(commands.join('\n'));
-      else if (forwards.length > 0) void vscode.window.showInformationMessage(reasonForNoSshCommand(forwards));
+      const withLogin = forwards.filter(({ definition }) => hasLogin(definition)).map(titleOf);
+      if (withLogin.length > 0) void vscode.window.showInformationMessage(withoutLinks(`${withLogin.join(', ')}: no ssh command does the same. A proxy of ssh asks for no login, and lets everybody in who reaches it.`));
+      else if (commands.length === 0 && forwards.length > 0) void vscode.window.showInformationMessage(reasonForNoSshCommand(forwards));
     },
     [COMMANDS.copyAs]: async (...args) => { await copyAs(await picker.resolve(args, isAny, 'Copy As')); },
     [COMMANDS.openInBrowser]: async (...args) => {

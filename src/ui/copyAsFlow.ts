@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import { isSocketPath } from '../core/address.ts';
-import { copyForms } from '../core/copyAs.ts';
+import { copyForms, type CopyForm } from '../core/copyAs.ts';
 import { hasLogin, type Forward } from '../core/forward.ts';
 import type { ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf } from '../core/forwardState.ts';
@@ -12,8 +12,7 @@ import { withoutLinks } from './format.ts';
 export async function copyAs(forwards: readonly Forward[]): Promise<void> {
   const [first] = forwards;
   if (first === undefined) return;
-  // None of them has a proxy with a login.
-  const forms = forwards.map((forward) => (hasLogin(forward.definition) ? [] : copyForms(withPortThatWasGot(forward), homedir())));
+  const forms = forwards.map(formsOf);
   const unique = [...new Map(forms.flat().map((form) => [form.id, form])).values()];
   const title = forwards.length === 1 ? titleOf(first) : `${String(forwards.length)} Forwards`;
   if (unique.length === 0) {
@@ -30,7 +29,12 @@ export async function copyAs(forwards: readonly Forward[]): Promise<void> {
 
 /** The ssh commands that do the same as the forwards, of those that ssh can do. */
 export function sshCommandsFor(forwards: readonly Forward[]): string[] {
-  return forwards.flatMap((forward) => copyForms(withPortThatWasGot(forward), homedir())).filter(({ id }) => id === 'ssh').map(({ text }) => text);
+  return forwards.flatMap(formsOf).filter(({ id }) => id === 'ssh').map(({ text }) => text);
+}
+
+/** None of the others has a proxy with a login. */
+function formsOf(forward: Forward): readonly CopyForm[] {
+  return hasLogin(forward.definition) ? [] : copyForms(withPortThatWasGot(forward), homedir());
 }
 
 /** Where any free port was asked for, the one that the forward has now. */

@@ -55,7 +55,8 @@ export class Diagnoser {
     const learn = (fact: DiagnosisFact): void => { tell({ type: 'fact', at: this.#clock.now(), fact }); };
     const bound = boundOf(state);
     const running = { isRunning: true, ...(runsElsewhere(state) ? { isElsewhere: true as const } : {}) };
-    if (bound === undefined) await this.#preparation.allowBind(definition, signal);
+    const isListening = bound !== undefined || runsElsewhere(state);
+    if (!isListening) await this.#preparation.allowBind(definition, signal);
     const target = isThroughSsh(spec) ? await this.#preparation.resolveTarget(spec, signal) : undefined;
     if (target !== undefined) learn(configurationOf(target));
     if (bound !== undefined && !listensOnServer(spec)) learn({ kind: 'bindable', addresses: bound.addresses, ...running });
@@ -66,7 +67,7 @@ export class Diagnoser {
       if (listensOnServer(spec) && address !== undefined && hop + 1 === target?.hops.length) learn({ kind: 'granted', address, ...running });
     });
     try {
-      const request = { id, listen: listenPole(spec), connect: connectPole(spec, target), isListening: bound !== undefined, ...(check === undefined ? {} : { healthCheck: check }) };
+      const request = { id, forwardId: definition.id, listen: listenPole(spec), connect: connectPole(spec, target), isListening, ...(check === undefined ? {} : { healthCheck: check }) };
       await this.#host.request('diagnose', target === undefined ? request : { ...request, target }, signal);
     } finally {
       listening.dispose();

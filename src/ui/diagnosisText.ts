@@ -181,6 +181,9 @@ function describeFact(fact: DiagnosisFact, diagnosis: Diagnosis): string {
       return describeWay(fact.hops);
     case 'bindable':
       return `${describeHolder(fact, 'free:')} ${formatList(fact.addresses.map(formatEndpoint))}`;
+    case 'port-left':
+    case 'server-port-left':
+      return 'left to the forward, which is just starting';
     case 'found':
     case 'destination-found':
       return fact.addresses.join(', ');

@@ -77,6 +77,7 @@ export function problemOfPort(text: string, portCount = 1): string | undefined {
 /** What comes before a path to make a forward of it, for the kinds that may listen on a socket. */
 const BEFORE_PATH: Partial<Record<ForwardKind, string>> = { local: '-L ', remote: '-R ', relay: '' };
 
+/** Whether a kind of forward can have a path in place of so many ports. */
 export function mayListenOnSocket(guide: ForwardKind, portCount: number | undefined): boolean {
   return BEFORE_PATH[guide] !== undefined && (portCount ?? 1) === 1;
 }

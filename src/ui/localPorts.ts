@@ -72,7 +72,7 @@ async function explainPortInUse(failure: Failure, port: number, definition: Forw
   const { program, pid, ...facts } = await holderOf(port, definition, model);
   const window = typeof pid === 'number' ? windows.isWindow(pid) : undefined;
   // It cannot say which forward that is; most likely the same.
-  if (window === 'silent') return { ...failure, code: 'running-elsewhere' };
+  if (window === 'silent') return withFacts({ ...failure, code: 'running-elsewhere' }, { isSilent: true });
   if (window === 'answering') return withFacts(failure, { ...facts, heldBy: 'another forward, in another window' });
   return withFacts(failure, program === undefined || pid === undefined ? facts : { ...facts, program, pid });
 }

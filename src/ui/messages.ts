@@ -57,7 +57,11 @@ export const PRIVILEGED_OFFSET = 8000;
 const EXPLAIN: Readonly<Record<FailureCode, (facts: Facts, detail: string) => Explanation>> = {
   'invalid-forward': (_, detail) => ({ summary: 'not a valid forward', sentence: capitalised(withDot(detail)), remedies: [EDIT] }),
   'address-in-use': explainAddressInUse,
-  'running-elsewhere': (facts) => ({
+  'running-elsewhere': (facts) => (facts.is('isSilent') ? {
+    summary: 'a window that has it does not answer',
+    sentence: `Another window of this editor has ${facts.listener()} and does not answer, so what it does there is not known: most likely it runs this forward. Close that window to run it here.`,
+    remedies: [RETRY],
+  } : {
     summary: 'running in another window',
     sentence: `Another window of this editor forwards ${facts.listener()} already, and programs can use it. Stop it there to run it here.`,
     remedies: [TAKE_OVER],

@@ -311,6 +311,7 @@ export interface StatusSummary {
   readonly lines: readonly string[];
 }
 
+/** The text of the status bar; undefined where there is nothing to show. */
 export function presentStatus(all: readonly Forward[]): StatusSummary | undefined {
   // What ssh_config merely offers is nothing that the user has to do with yet.
   const forwards = all.filter(({ definition, state }) => !isReadOnly(definition) || (state.phase !== 'stopped' && state.phase !== 'elsewhere'));

@@ -158,7 +158,7 @@ function until(model: ForwardModel, id: string, isDone: (forward: Forward | unde
 
 /** It hangs, and so does what it runs. */
 function silentWindow(forward: Forward | undefined): Failure {
-  return { code: 'running-elsewhere', detail: 'the window that runs it does not answer', context: { ...forward?.definition.spec.listen } };
+  return { code: 'running-elsewhere', detail: 'the window that runs it does not answer', context: { ...forward?.definition.spec.listen, isSilent: true } };
 }
 
 function invalid(detail: string): CulvertError {

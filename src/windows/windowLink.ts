@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import type { Disposable } from '../core/lifecycle.ts';
 import { LineReader } from './lineReader.ts';
-import { formatRequest, MAX_REPORT_LENGTH, MAX_REQUEST_LENGTH, readAnswered, readReport, type WindowRequest, type WindowRun } from './windowMessages.ts';
+import { formatRequest, MAX_REPORT_LENGTH, readAnswered, readReport, type WindowRequest, type WindowRun } from './windowMessages.ts';
 
+/** What a link has to tell. */
 export interface LinkEvents {
   /** It has said what runs there, or that it has answered. */
   onReport(): void;
@@ -10,9 +11,11 @@ export interface LinkEvents {
   onClose(isDead: boolean): void;
 }
 
-/** The connection to one other window. One that hangs keeps what it said last: its forwards go on. */
+/** The connection to one other window. One that hangs, or says more than a line may hold, keeps what it said last: its forwards go on. */
 export class WindowLink implements Disposable {
   readonly #socket: Socket;
+  /** The latest of each kind that there was no room for. */
+  readonly #unsent = new Map<WindowRequest['kind'], WindowRequest>();
   #runs: readonly WindowRun[] = [];
   #asked = 0;
   #answered = 0;
@@ -28,10 +31,10 @@ export class WindowLink implements Disposable {
     socket.setEncoding('utf8');
     socket.on('data', (chunk: string) => {
       const complete = lines.push(chunk);
-      if (complete === undefined) socket.destroy();
-      for (const line of complete ?? []) this.#read(line);
-      if (complete !== undefined && complete.length > 0) events.onReport();
+      for (const line of complete) this.#read(line);
+      if (complete.length > 0) events.onReport();
     });
+    socket.on('drain', () => { this.#sendUnsent(); });
     socket.on('error', (error) => {
       const code = 'code' in error ? error.code : undefined;
       isDead = code === 'ECONNREFUSED' || (code === 'ENOENT' && process.platform === 'win32');
@@ -61,15 +64,23 @@ export class WindowLink implements Disposable {
     return !this.isAnswered && this.#askedAt > time;
   }
 
+  /** To one that does not read it is said once it does; but for an order, which it is then too late for. */
   send(request: WindowRequest): void {
-    // For one that hangs, no more is kept than that.
-    if (this.#socket.writableLength < MAX_REQUEST_LENGTH) this.#socket.write(formatRequest(request));
+    if (!this.#socket.writableNeedDrain) this.#socket.write(formatRequest(request));
+    else if (request.kind !== 'order') this.#unsent.set(request.kind, request);
   }
 
   /** `onClose` is called all the same. */
   dispose(): void {
     this.#socket.destroy();
   }
+
+  #sendUnsent(): void {
+    const unsent = [...this.#unsent.values()];
+    this.#unsent.clear();
+    for (const request of unsent) this.send(request);
+  }
+
   #read(line: string): void {
     this.#runs = readReport(line) ?? this.#runs;
     this.#answered = readAnswered(line) ?? this.#answered;

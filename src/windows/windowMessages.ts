@@ -63,10 +63,12 @@ export function readAnswered(line: string): number | undefined {
   return typeof answered === 'number' ? answered : undefined;
 }
 
+/** A line of JSON. */
 export function formatRequest(request: WindowRequest): string {
   return `${JSON.stringify(request)}\n`;
 }
 
+/** What of a line is a request; undefined when it is none. */
 export function readRequest(line: string): WindowRequest | undefined {
   const { kind, isLooking, number, id, order } = readObject(line);
   if (kind === 'ask' && Number.isSafeInteger(number)) return { kind, number: Number(number) };

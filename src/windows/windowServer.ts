@@ -34,6 +34,8 @@ interface Client {
   told: string | undefined;
   /** It has not read that yet. */
   isBusy: boolean;
+  /** The number of what it asked meanwhile. */
+  owed: number | undefined;
   isLooking: boolean;
 }
 
@@ -118,7 +120,7 @@ export class WindowServer implements Disposable {
   }
 
   #accept(socket: Socket): void {
-    const client: Client = { socket, told: undefined, isBusy: false, isLooking: false };
+    const client: Client = { socket, told: undefined, isBusy: false, owed: undefined, isLooking: false };
     const lines = new LineReader(MAX_REQUEST_LENGTH);
     this.#clients.add(client);
     socket.unref();
@@ -130,12 +132,12 @@ export class WindowServer implements Disposable {
     });
     socket.on('drain', () => {
       client.isBusy = false;
-      this.#tell(client);
+      if (client.owed === undefined) this.#tell(client);
+      else this.#answer(client, client.owed);
     });
     socket.on('data', (chunk: string) => {
-      const complete = lines.push(chunk);
-      if (complete === undefined) socket.destroy();
-      else for (const line of complete) this.#obey(client, line);
+      for (const line of lines.push(chunk)) this.#obey(client, line);
+      if (lines.hasSkipped) socket.destroy();
     });
   }
 
@@ -147,6 +149,7 @@ export class WindowServer implements Disposable {
   }
 
   #answer(client: Client, number: number): void {
+    client.owed = client.isBusy ? number : undefined;
     if (client.isBusy) return;
     this.#report = formatReport(this.#options.report());
     client.told = this.#report;

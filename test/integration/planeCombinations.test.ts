@@ -106,7 +106,7 @@ describe('a forward on demand', () => {
   it('is looked at by a diagnosis without waking', async () => {
     const forward = await plane.begin(throughServer({ listen: here(ANY_PORT), connect: fixed(tunnels.echo), onDemand: ON_DEMAND }));
     await rests(forward, 1);
-    await plane.request('diagnose', { ...throughServer({ listen: here(ANY_PORT), connect: fixed(tunnels.echo) }), id: 'look', isListening: true });
+    await plane.request('diagnose', { ...throughServer({ listen: here(ANY_PORT), connect: fixed(tunnels.echo) }), id: 'look', forwardId: forward.id, isListening: true });
     await plane.request('probe', undefined);
     expect(plane.of('waking', forward)).toEqual([]);
     expect(await tunnels.echoThrough(boundPort(forward))).toBe('hello');

@@ -307,7 +307,7 @@ describe('what is odd', () => {
   it('is a destination that the next one has to stand in for', async () => {
     const free = await findFreePort();
     const [first, second] = [{ host: '127.0.0.1', port: free }, { host: tunnels.echo.host, port: tunnels.echo.port }];
-    await plane.request('diagnose', { id: 'd', listen: here(LISTEN), connect: { kind: 'fixed', address: first, fallbacks: [second] }, isListening: false });
+    await plane.request('diagnose', { id: 'd', forwardId: 'a', listen: here(LISTEN), connect: { kind: 'fixed', address: first, fallbacks: [second] }, isListening: false });
     expect(plane.payloads('diagnosis').map(({ fact }) => fact)).toMatchObject([
       { kind: 'bindable' }, { kind: 'allowed' }, { kind: 'passed-over', destination: first, failure: { code: 'destination-refused' } },
       { kind: 'allowed' }, { kind: 'accepted', destination: second }, { kind: 'first-byte', how: 'waits' },

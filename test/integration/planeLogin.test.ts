@@ -1,41 +1,35 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SshHop } from '../../src/core/sshTarget.ts';
-import type { SecretAnswer, SecretQuestion } from '../../src/protocol/messages.ts';
-import { PlaneClient, type StartedForward } from '../support/planeClient.ts';
-import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
+import type { SecretAnswer } from '../../src/protocol/messages.ts';
+import { LoginSetup } from '../support/loginSetup.ts';
+import type { PlaneClient, StartedForward } from '../support/planeClient.ts';
+import { hopTo, identityOf, targetOf } from '../support/planeTargets.ts';
 import { fixed, here } from '../support/poles.ts';
 import { run } from '../support/processes.ts';
 import { startSshAgent, type SshAgent } from '../support/sshAgent.ts';
-import { Sshd, type SshdOptions } from '../support/sshd.ts';
+import type { Sshd, SshdOptions } from '../support/sshd.ts';
 import { createSshKey, type SshKeyFile } from '../support/sshKeys.ts';
-import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
+import type { TemporaryFolder } from '../support/temporaryFolder.ts';
 import { canCreateTestUser, createTestUser, type TestUser } from '../support/testUser.ts';
 
 const LISTEN = { host: '127.0.0.1', port: 0 };
 const PASSPHRASE = 'correct horse';
 
+let login: LoginSetup;
 let folder: TemporaryFolder;
 let plane: PlaneClient;
 let sshd: Sshd;
 
 beforeEach(async () => {
-  folder = await createTemporaryFolder('login');
-  plane = await PlaneClient.start();
+  login = await LoginSetup.open();
+  ({ plane, folder } = login);
 });
 
-afterEach(async () => {
-  try {
-    await plane.close();
-  } finally {
-    await sshd.stop();
-    await folder.remove();
-  }
-});
+afterEach(() => login.close());
 
 async function startServer(options: SshdOptions): Promise<void> {
-  sshd = await Sshd.start(options);
-  plane.answers = trusting(sshd);
+  sshd = await login.startServer(options);
 }
 
 function begin(overrides: Partial<SshHop>): Promise<StartedForward> {
@@ -65,10 +59,6 @@ function answering(...answers: readonly (string | undefined)[]): void {
     const answer = left.shift();
     return answer === undefined ? { isCancelled: true } : { isCancelled: false, answers: [answer] };
   };
-}
-
-function secretsAsked(): SecretQuestion[] {
-  return plane.questions.filter(({ method }) => method === 'needSecret').map(({ params }) => params as SecretQuestion);
 }
 
 /** The fingerprints of the keys that the server was offered, in order, each once. */
@@ -102,7 +92,7 @@ describe('a login with keys', () => {
     await startServer({ authorizedKeys: [accepted.publicKey] });
     answering(PASSPHRASE);
     await expectLogin({ identities: [identityOf(refused, isPublicKnown), identityOf(accepted, isPublicKnown)] });
-    expect(secretsAsked()).toMatchObject([{ kind: 'passphrase', attempt: 1, path: accepted.path, hop: 'test-server', prompts: [{ isEchoed: false }] }]);
+    expect(login.secretsAsked()).toMatchObject([{ kind: 'passphrase', attempt: 1, path: accepted.path, hop: 'test-server', prompts: [{ isEchoed: false }] }]);
   });
 
   it('asks again after a wrong passphrase', async () => {
@@ -110,7 +100,7 @@ describe('a login with keys', () => {
     await startServer({ authorizedKeys: [key.publicKey] });
     answering('wrong', PASSPHRASE);
     await expectLogin({ identities: [identityOf(key)] });
-    expect(secretsAsked().map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(login.secretsAsked().map(({ attempt }) => attempt)).toEqual([1, 2]);
   });
 
   it('goes on with the next key after three wrong passphrases', async () => {
@@ -119,7 +109,7 @@ describe('a login with keys', () => {
     await startServer({ authorizedKeys: [locked.publicKey, open.publicKey] });
     answering('one', 'two', 'three', 'four');
     await expectLogin({ identities: [identityOf(locked), identityOf(open)] });
-    expect(secretsAsked()).toHaveLength(3);
+    expect(login.secretsAsked()).toHaveLength(3);
   });
 
   it('ends when the passphrase is not given, and tries nothing else', async () => {
@@ -218,14 +208,14 @@ describe.runIf(canCreateTestUser())('a login with secrets', () => {
     answering(user.password);
     await expectLogin({ user: user.name, authenticationMethods: ['password'] });
     const prompt = `${user.name}@${sshd.host}'s password: `;
-    expect(secretsAsked()).toEqual([{ kind: 'password', attempt: 1, hop: 'test-server', user: user.name, host: sshd.host, port: sshd.port, prompts: [{ prompt, isEchoed: false }] }]);
+    expect(login.secretsAsked()).toEqual([{ kind: 'password', attempt: 1, hop: 'test-server', user: user.name, host: sshd.host, port: sshd.port, prompts: [{ prompt, isEchoed: false }] }]);
   });
 
   it('asks again after a wrong password', async () => {
     await startServer({ allowsPasswords: true });
     answering('wrong', user.password);
     await expectLogin({ user: user.name, authenticationMethods: ['password'] });
-    expect(secretsAsked().map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(login.secretsAsked().map(({ attempt }) => attempt)).toEqual([1, 2]);
   });
 
   it('asks as often as configured, and then says what was tried', async () => {
@@ -233,7 +223,7 @@ describe.runIf(canCreateTestUser())('a login with secrets', () => {
     answering('one', 'two', 'three', 'four');
     const { failure } = await expectFailure({ user: user.name, authenticationMethods: ['password'], numberOfPasswordPrompts: 2 });
     expect(failure).toMatchObject({ code: 'auth-failed', context: { tried: ['password'] } });
-    expect(secretsAsked()).toHaveLength(2);
+    expect(login.secretsAsked()).toHaveLength(2);
     expect(sshd.logText().match(/Failed password/g)).toHaveLength(2);
   });
 
@@ -241,7 +231,7 @@ describe.runIf(canCreateTestUser())('a login with secrets', () => {
     await startServer({ allowsPasswords: true });
     answering('wrong', user.password);
     await expectLogin({ user: user.name, authenticationMethods: ['keyboard-interactive'] });
-    expect(secretsAsked()).toMatchObject([
+    expect(login.secretsAsked()).toMatchObject([
       { kind: 'keyboard-interactive', attempt: 1, prompts: [{ prompt: 'Password:', isEchoed: false }] },
       { kind: 'keyboard-interactive', attempt: 2 },
     ]);
@@ -252,7 +242,7 @@ describe.runIf(canCreateTestUser())('a login with secrets', () => {
     answering();
     const { failure } = await expectFailure({ user: user.name });
     expect(failure).toMatchObject({ code: 'auth-cancelled' });
-    expect(secretsAsked()).toHaveLength(1);
+    expect(login.secretsAsked()).toHaveLength(1);
     expect(sshd.logText()).not.toContain('Failed password');
   });
 
@@ -266,7 +256,7 @@ describe.runIf(canCreateTestUser())('a login with secrets', () => {
       });
     });
     const forward = await begin({ user: user.name });
-    await plane.until(() => secretsAsked().length === 1);
+    await plane.until(() => login.secretsAsked().length === 1);
     await plane.stop(forward);
     await plane.until(() => isCancelled);
     expect(plane.of('lost', forward)).toEqual([]);
@@ -295,7 +285,7 @@ describe.runIf(canCreateTestUser())('a login with secrets', () => {
       await startServer({ allowsPasswords: true, extraConfig: [await authorize(key), `AuthenticationMethods publickey,${second}`] });
       answering(PASSPHRASE, 'wrong', user.password);
       await expectLogin({ user: user.name, identities: [identityOf(key)] });
-      expect(secretsAsked().map(({ kind, attempt }) => [kind, attempt])).toEqual([['passphrase', 1], [second, 1], [second, 2]]);
+      expect(login.secretsAsked().map(({ kind, attempt }) => [kind, attempt])).toEqual([['passphrase', 1], [second, 1], [second, 2]]);
     });
 
     it('a password, then a key', async () => {

@@ -2,40 +2,34 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SshIdentity } from '../../src/core/sshTarget.ts';
 import { findIdentities } from '../../src/openssh/identityFiles.ts';
-import type { SecretAnswer, SecretQuestion } from '../../src/protocol/messages.ts';
-import { PlaneClient } from '../support/planeClient.ts';
-import { hopTo, targetOf, trusting } from '../support/planeTargets.ts';
+import type { SecretAnswer } from '../../src/protocol/messages.ts';
+import { LoginSetup } from '../support/loginSetup.ts';
+import type { PlaneClient } from '../support/planeClient.ts';
+import { hopTo, targetOf } from '../support/planeTargets.ts';
 import { fixed, here } from '../support/poles.ts';
 import { createPuttyKey, type PuttyKeyFile } from '../support/puttyKeys.ts';
 import { run } from '../support/processes.ts';
 import { startSshAgent } from '../support/sshAgent.ts';
-import { Sshd } from '../support/sshd.ts';
-import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
+import type { Sshd } from '../support/sshd.ts';
+import type { TemporaryFolder } from '../support/temporaryFolder.ts';
 
 const LISTEN = { host: '127.0.0.1', port: 0 };
 const PASSPHRASE = 'correct horse';
 
+let login: LoginSetup;
 let folder: TemporaryFolder;
 let plane: PlaneClient;
 let sshd: Sshd;
 
 beforeEach(async () => {
-  folder = await createTemporaryFolder('putty-login');
-  plane = await PlaneClient.start();
+  login = await LoginSetup.open();
+  ({ plane, folder } = login);
 });
 
-afterEach(async () => {
-  try {
-    await plane.close();
-  } finally {
-    await sshd.stop();
-    await folder.remove();
-  }
-});
+afterEach(() => login.close());
 
 async function startServer(...keys: readonly PuttyKeyFile[]): Promise<void> {
-  sshd = await Sshd.start({ authorizedKeys: keys.map(({ publicKey }) => publicKey) });
-  plane.answers = trusting(sshd);
+  sshd = await login.startServer({ authorizedKeys: keys.map(({ publicKey }) => publicKey) });
 }
 
 /** The identities as they are found on disk, with the public keys that the files tell. */
@@ -46,10 +40,6 @@ async function identitiesOf(...keys: readonly { readonly path: string }[]): Prom
 function answering(...answers: readonly string[]): void {
   const left = [...answers];
   plane.answers.needSecret = async (): Promise<SecretAnswer> => ({ isCancelled: false, answers: [left.shift() ?? ''] });
-}
-
-function secretsAsked(): SecretQuestion[] {
-  return plane.questions.filter(({ method }) => method === 'needSecret').map(({ params }) => params as SecretQuestion);
 }
 
 async function expectLogin(identities: readonly SshIdentity[], identityAgent?: string): Promise<void> {
@@ -74,7 +64,7 @@ describe('a login with a key of PuTTY', () => {
     const key = await createPuttyKey(folder.join('id.ppk'), { type, parameters: [`version=${version}`] });
     await startServer(key);
     await expectLogin(await identitiesOf(key));
-    expect(secretsAsked()).toEqual([]);
+    expect(login.secretsAsked()).toEqual([]);
   });
 
   it.each([2, 3])('asks for the passphrase only when the server accepts the key (version %i)', async (version) => {
@@ -83,7 +73,7 @@ describe('a login with a key of PuTTY', () => {
     await startServer(accepted!);
     answering(PASSPHRASE);
     await expectLogin(await identitiesOf(refused!, accepted!));
-    expect(secretsAsked()).toMatchObject([{ kind: 'passphrase', attempt: 1, path: accepted!.path, prompts: [{ prompt: `Enter passphrase for key '${accepted!.path}': ` }] }]);
+    expect(login.secretsAsked()).toMatchObject([{ kind: 'passphrase', attempt: 1, path: accepted!.path, prompts: [{ prompt: `Enter passphrase for key '${accepted!.path}': ` }] }]);
   });
 
   it('as puttygen writes it unless told otherwise, whether its public key was read before or not', async () => {
@@ -91,7 +81,7 @@ describe('a login with a key of PuTTY', () => {
     await startServer(key);
     answering(PASSPHRASE);
     await expectLogin([{ path: key.path }]);
-    expect(secretsAsked()).toHaveLength(1);
+    expect(login.secretsAsked()).toHaveLength(1);
   });
 
   it('asks three times, then goes on with the next key and says why', async () => {
@@ -100,7 +90,7 @@ describe('a login with a key of PuTTY', () => {
     await startServer(locked, open);
     answering('one', 'two', 'three', PASSPHRASE);
     await expectLogin(await identitiesOf(locked, open));
-    expect(secretsAsked().map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+    expect(login.secretsAsked().map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
     expect(plane.log()).toContain(`the key ${locked.path} cannot be used: no passphrase fitted`);
   });
 
@@ -109,7 +99,7 @@ describe('a login with a key of PuTTY', () => {
     await startServer(key);
     answering('wrong', PASSPHRASE);
     await expectLogin(await identitiesOf(key));
-    expect(secretsAsked().map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(login.secretsAsked().map(({ attempt }) => attempt)).toEqual([1, 2]);
   });
 
   it('does not ask again for a file that is damaged, and names it', async () => {
@@ -119,7 +109,7 @@ describe('a login with a key of PuTTY', () => {
     answering(PASSPHRASE);
     const reason = `${key.path}: it is damaged: its MAC does not fit what it holds`;
     expect(await expectFailure(await identitiesOf(key))).toMatchObject({ code: 'auth-failed', context: { unusable: [reason] } });
-    expect(secretsAsked()).toHaveLength(1);
+    expect(login.secretsAsked()).toHaveLength(1);
   });
 
   it('lets the agent sign that holds it, and asks for nothing', async () => {
@@ -133,7 +123,7 @@ describe('a login with a key of PuTTY', () => {
       await run('puttygen', [key.path, '--reencrypt', '--new-passphrase', `${key.path}.phrase`, '-o', key.path]);
       await startServer(key);
       await expectLogin(await identitiesOf({ path: folder.join('other.ppk') }, key), agent.socketPath);
-      expect(secretsAsked()).toEqual([]);
+      expect(login.secretsAsked()).toEqual([]);
       expect(plane.log()).toContain('offering the key culvert-test (agent)');
       expect(plane.log()).not.toContain('offering the key /');
     } finally {

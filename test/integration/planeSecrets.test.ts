@@ -6,40 +6,34 @@ import { PromptQueue } from '../../src/ui/promptQueue.ts';
 import type { Secret, SecretOptions } from '../../src/ui/quickInput.ts';
 import { SecretQuestions } from '../../src/ui/secretQuestions.ts';
 import { SecretVault } from '../../src/ui/secretVault.ts';
-import { PlaneClient } from '../support/planeClient.ts';
-import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
+import { LoginSetup } from '../support/loginSetup.ts';
+import type { PlaneClient } from '../support/planeClient.ts';
+import { hopTo, identityOf, targetOf } from '../support/planeTargets.ts';
 import { fixed, here } from '../support/poles.ts';
 import { run } from '../support/processes.ts';
 import { createPuttyKey, type PuttyKeyFile } from '../support/puttyKeys.ts';
-import { Sshd, type SshdOptions } from '../support/sshd.ts';
+import type { Sshd, SshdOptions } from '../support/sshd.ts';
 import { createSshKey, type SshKeyFile } from '../support/sshKeys.ts';
 import { dial, serve, type TestServer } from '../support/tcpPeers.ts';
-import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
+import type { TemporaryFolder } from '../support/temporaryFolder.ts';
 import { canCreateTestUser, createTestUser, type TestUser } from '../support/testUser.ts';
 
 const LISTEN = here({ host: '127.0.0.1', port: 0 });
 
+let login: LoginSetup;
 let folder: TemporaryFolder;
 let plane: PlaneClient;
 let sshd: Sshd;
 
 beforeEach(async () => {
-  folder = await createTemporaryFolder('secrets');
-  plane = await PlaneClient.start();
+  login = await LoginSetup.open();
+  ({ plane, folder } = login);
 });
 
-afterEach(async () => {
-  try {
-    await plane.close();
-  } finally {
-    await sshd.stop();
-    await folder.remove();
-  }
-});
+afterEach(() => login.close());
 
 async function startServer(options: SshdOptions): Promise<void> {
-  sshd = await Sshd.start(options);
-  plane.answers = trusting(sshd);
+  sshd = await login.startServer(options);
 }
 
 /** Starts a forward and gives the code of what it ended with, or `up`. */
@@ -191,7 +185,7 @@ describe('a passphrase', () => {
     await startServer({ authorizedKeys: [locked.publicKey, open.publicKey] });
     plane.answers.needSecret = async () => ({ isCancelled: false, answers: [''] });
     expect(await outcomeOf({ identities: [identityOf(locked), identityOf(open)] })).toBe('up');
-    expect(plane.questions.filter(({ method }) => method === 'needSecret')).toHaveLength(1);
+    expect(login.secretsAsked()).toHaveLength(1);
     expect(plane.log()).toContain(`the key ${locked.path} cannot be used: no passphrase was given`);
   });
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toFailure } from '../../src/core/failure.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { OtherWindows } from '../../src/windows/otherWindows.ts';
+import { WindowLink } from '../../src/windows/windowLink.ts';
 import { readReport, type WindowRun } from '../../src/windows/windowMessages.ts';
 import { WindowServer } from '../../src/windows/windowServer.ts';
 import { eventually } from '../support/eventually.ts';
@@ -97,6 +98,18 @@ describe('a window', () => {
     expect(lines.length).toBeLessThan(20);
   });
 
+  it('answers a window that did not read what that asked meanwhile, once it reads', async () => {
+    client.pause();
+    const text = 'x'.repeat(700);
+    runs = Array.from({ length: 400 }, (_, index) => ({ ...RUN, id: String(index), text }));
+    const asked = Array.from({ length: 50 }, (_, index) => `{"kind":"ask","number":${String(index + 2)}}\n`);
+    client.write(`${asked.join('')}{"kind":"order","order":"stop","id":"a"}\n`);
+    await new Promise<void>((resolve) => { server.onRequest(() => { resolve(); }); });
+    client.resume();
+    await eventually(() => lines.at(-1) === '{"answered":51}');
+    expect(lines.length).toBeLessThan(20);
+  });
+
   it('passes on what it is asked for, and hangs up on whoever talks nonsense without end', async () => {
     const requests: unknown[] = [];
     const looking: boolean[] = [];
@@ -184,22 +197,52 @@ describe('the others', () => {
     windows.dispose();
   });
 
-  it('hang up on a window that never ends its line', async () => {
-    const closed = new Promise<void>((resolve) => {
-      const peer = createServer((socket) => {
-        socket.on('error', () => undefined);
-        socket.once('close', () => {
-          peer.close();
-          resolve();
-        });
-        socket.write('x'.repeat(2_000_000));
-      });
-      peer.listen(folder.join('99999997'));
+  it('leave a window what it has that says more than a line may hold, and hear what it says after', async () => {
+    const report = (run: WindowRun): string => `${JSON.stringify({ forwards: [run] })}\n`;
+    const tooLong = 'x'.repeat(2_000_000);
+    let socket: Socket | undefined;
+    const peer = createServer((accepted) => {
+      socket = accepted.on('error', () => undefined);
+      accepted.write(`${report(RUN)}{"answered":1}\n`);
     });
+    await new Promise<void>((resolve) => { peer.listen(folder.join('99999997'), resolve); });
     const windows = new OtherWindows(folder.path, systemClock);
+    const changes: (readonly [readonly string[], number | undefined])[] = [];
     await windows.start();
-    await closed;
+    windows.onDidChange(({ orphans }) => { changes.push([[...orphans], windows.find(RUN.text)?.traffic.openConnections]); });
+    socket?.write(`${tooLong}\n`);
+    socket?.write(tooLong);
+    socket?.write(`\n${report(withOpen(1))}`);
+    await eventually(() => changes.length > 0);
+    expect(changes[0]).toEqual([[], 1]);
     windows.dispose();
+    peer.close();
+  });
+
+  it('are asked and told again what a window that did not read had no room for', async () => {
+    const asks = 20_000;
+    const heard: string[] = [];
+    const peer = createServer((socket) => {
+      let text = '';
+      socket.on('error', () => undefined).setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        heard.splice(0, heard.length, ...text.split('\n').slice(0, -1));
+      });
+    });
+    const address = folder.join('99999992');
+    await new Promise<void>((resolve) => { peer.listen(address, resolve); });
+    const link = new WindowLink(address, { onReport: () => undefined, onClose: () => undefined });
+    // Nothing goes out before the connection is made.
+    for (let asked = 0; asked < asks; asked += 1) link.ask(asked);
+    link.send({ kind: 'order', order: 'stop', id: 'a' });
+    for (const isLooking of [true, false, true]) link.send({ kind: 'look', isLooking });
+    const last = [`{"kind":"ask","number":${String(asks)}}`, '{"kind":"look","isLooking":true}'];
+    await eventually(() => last.every((line) => heard.includes(line)));
+    expect(heard.slice(-2)).toEqual(last);
+    expect(heard.filter((line) => line.includes('ask')).length).toBeLessThan(asks / 2);
+    expect(heard.filter((line) => !line.includes('ask'))).toEqual([last[1]]);
+    link.dispose();
+    peer.close();
   });
 
   it('believe nothing that is none of ours, and hang up on nobody for it', async () => {

@@ -40,6 +40,7 @@ export const MORE: Reading = { kind: 'more' };
 
 export const NOTHING = Buffer.alloc(0);
 
+/** The end of a handshake, with what its client is told. */
 export function refused(answer: Buffer, detail: string, closeReason: RefusalReason = 'not-understood'): Reading {
   return { kind: 'refused', answer, detail, closeReason };
 }

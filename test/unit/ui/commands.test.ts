@@ -256,9 +256,18 @@ describe('what a forward gives to other programs', () => {
   it('offers nothing that would let everybody into a proxy with a login', async () => {
     const { model } = setup();
     model.put(define('a', { spec: DYNAMIC, login: 'me' }));
-    await run(COMMANDS.copyAs, ['a']);
+    for (const command of [COMMANDS.copyAs, COMMANDS.copySshCommand]) await run(command, ['a']);
     expect(editor.copied).toEqual([]);
-    expect(editor.said).toEqual([expect.stringContaining('no other program does the same')]);
+    expect(editor.said).toEqual([expect.stringContaining('no other program does the same'), expect.stringContaining('no ssh command does the same. A proxy of ssh asks for no login')]);
+  });
+
+  it('says which of several has a login that ssh cannot ask for, and copies the others', async () => {
+    const { model } = setup();
+    model.put(define('a', { name: 'office', spec: DYNAMIC, login: 'me' }));
+    model.put(define('b', { spec: LOCAL }));
+    await run(COMMANDS.copySshCommand, ['a', 'b']);
+    expect(editor.copied).toEqual(['ssh -N -L 5432:db:5432 me@bastion']);
+    expect(editor.said).toEqual([expect.stringMatching(/^office: no ssh command/)]);
   });
 
   it('of the address of one port, the forward\'s', async () => {

@@ -55,6 +55,14 @@ describe('a forward that another window runs', () => {
     expect(asked).toMatchObject([{ isListening: true }]);
     expect(rungs.find(({ step }) => step === 'port')).toMatchObject({ status: 'passed', facts: [{ isRunning: true, isElsewhere: true }] });
   });
+
+  it('is left what it is about to listen on there', async () => {
+    const { run, asked } = setup(works, { allowBind: failsWith('bind-not-allowed') });
+    const running = { phase: 'starting', generation: 1, attempt: 1, since: NOW, progress: { step: 'binding' }, bound: undefined } as const;
+    const { rungs } = await run(forwardOf({ phase: 'elsewhere', since: NOW, running }));
+    expect(asked).toMatchObject([{ isListening: true }]);
+    expect(rungs.find(({ step }) => step === 'port')?.status).toBe('skipped');
+  });
 });
 
 describe('what the plane finds out', () => {

@@ -193,7 +193,7 @@ describe('a failure to listen', () => {
   it('that another window has is said to be there, also where that hangs and cannot say what it runs', async () => {
     machine.holders.set('127.0.0.1 5432', { program: 'node', pid: 7 });
     const explained = async (window: ReturnType<OtherWindowsLookup['isWindow']>) => explainListenFailure(inUse, define('a'), createModel().model, { ...nowhere, isWindow: (pid) => (pid === 7 ? window : undefined) });
-    expect((await explained('silent')).code).toBe('running-elsewhere');
+    expect(await explained('silent')).toMatchObject({ code: 'running-elsewhere', context: { port: 5432, isSilent: true } });
     const { code, context } = await explained('answering');
     expect({ code, context }).toEqual({ code: 'address-in-use', context: { host: '127.0.0.1', port: 5432, freePort: 5433, heldBy: 'another forward, in another window' } });
     expect((await explained(undefined)).context).toMatchObject({ program: 'node', pid: 7 });

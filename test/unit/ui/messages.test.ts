@@ -36,6 +36,7 @@ const CONTEXTS: readonly FailureContext[] = [
   { path: '/run/a.sock', isStale: true, reason: 'ENOENT' },
   { path: '/run/a.sock', isFile: true, limitBytes: 107, hop: 'bastion' },
   { hop: 'bastion', address: '/run/a.sock', destination: '/run/b.sock' },
+  { port: 8000, isSilent: true },
   { port: 8000, portCount: 11, freePort: 8011, isUdp: true },
   // What crossed a boundary may be anything.
   { host: ['a'], port: 'x', hop: false, user: true, tried: 'all', line: '12', file: 7, path: ['b'], reason: 5 },
@@ -151,6 +152,7 @@ describe('the sentences that people meet first', () => {
     ['destination-unhealthy', { destination: '/run/a.sock', path: '/run/a.sock', request: 'GET /', reason: 'ended' }, 'd', 'The socket /run/a.sock takes connections, but ended the connection without an answer to GET /. Look at the program there.'],
     ['destination-unreachable', { destination: 'db:5432' }, 'db:5432: no answer within 20000 ms', 'db:5432 could not be reached: no answer within 20000 ms.'],
     ['running-elsewhere', { port: 80 }, '', 'Another window of this editor forwards port 80 already, and programs can use it. Stop it there to run it here.'],
+    ['running-elsewhere', { port: 80, isSilent: true }, '', 'Another window of this editor has port 80 and does not answer, so what it does there is not known: most likely it runs this forward. Close that window to run it here.'],
     ['running-elsewhere', { path: '/a.sock' }, '', 'Another window of this editor forwards the socket /a.sock already, and programs can use it. Stop it there to run it here.'],
     ['address-in-use', { host: '127.0.0.1', port: 8003, portCount: 11, freePort: 8011, program: 'node', pid: 7 }, '',
       'Port 8003 on this computer is in use by node (pid 7). Stop it, or listen on other ports.'],

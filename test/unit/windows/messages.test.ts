@@ -79,11 +79,18 @@ describe('lines', () => {
     expect(['a', 'b\nc', '\n\nd', 'e\n'].map((chunk) => reader.push(chunk))).toEqual([[], ['ab'], ['c', ''], ['de']]);
   });
 
-  it('may not be too long, complete or not', () => {
-    expect(new LineReader(3).push('abcd')).toBeUndefined();
-    expect(new LineReader(3).push('abcd\n')).toBeUndefined();
+  it.each([[['abcd\nef\n']], [['abcd', '\nef\n']], [['abc', 'd', 'abc', 'd\nef', '\n']], [['abcd\n', 'ef\n']], [['abcd\nabcd\nef\n']], [['abcd', 'abcd\nabcd', '\nef\n']]])(
+    'are left out where they are too long, however they arrive: %j', (chunks) => {
+      const reader = new LineReader(3);
+      expect([reader.push('abc\n'), reader.hasSkipped]).toEqual([['abc'], false]);
+      expect(chunks.flatMap((chunk) => reader.push(chunk))).toEqual(['ef']);
+      expect(reader.hasSkipped).toBe(true);
+    },
+  );
+
+  it('are too long before they end', () => {
     const reader = new LineReader(3);
-    expect([reader.push('abc'), reader.push('d')]).toEqual([[], undefined]);
+    expect([reader.push('abc'), reader.hasSkipped, reader.push('d'), reader.hasSkipped]).toEqual([[], false, [], true]);
   });
 });
 
