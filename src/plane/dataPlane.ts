@@ -8,6 +8,7 @@ import { SilentCaller, type Caller } from './caller.ts';
 import { Diagnosis } from './diagnosis.ts';
 import type { Dialer } from './dialer.ts';
 import { Forwarder } from './forwarder.ts';
+import type { ForwarderParts } from './forwarderParts.ts';
 import type { PlaneServices } from './services.ts';
 import type { Arrival, Listener } from './listener.ts';
 import { AskingCaller } from './proxy/askingCaller.ts';
@@ -37,6 +38,12 @@ export class DataPlane {
   readonly #diagnoses = new Map<AbortController, Promise<void>>();
   /** What diagnoses try to listen on for a moment, by its forward. */
   readonly #trials = new Map<string, Promise<void>>();
+  readonly #parts: ForwarderParts = {
+    createListener: (request, onArrival) => this.#createListener(request, onArrival),
+    createCaller: (request, arrival, onGone) => this.#createCaller(request, arrival, onGone),
+    createDialer: (request) => this.#createDialer(request),
+    totalQueuedBytes: () => this.#backlog.bytes,
+  };
   #watching: Disposable | undefined;
   #isShutDown = false;
 
@@ -75,12 +82,7 @@ export class DataPlane {
       return;
     }
     const stopped = this.#stop(request.id);
-    const forwarder = new Forwarder(request, this.#services, {
-      createListener: (onArrival) => this.#createListener(request, onArrival),
-      createCaller: (of, arrival, onGone) => this.#createCaller(of, arrival, onGone),
-      createDialer: (of) => this.#createDialer(of),
-      totalQueuedBytes: () => this.#backlog.bytes,
-    });
+    const forwarder = new Forwarder(request, this.#services, this.#parts);
     this.#forwarders.set(request.id, forwarder);
     forwarder.start(request, stopped.then(() => this.#tried(request.id)));
     if (this.#watching !== undefined) forwarder.sendTraffic(true);

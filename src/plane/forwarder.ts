@@ -29,10 +29,10 @@ export class Forwarder {
   readonly #news: DestinationNews;
   readonly #checker: HealthChecker;
   readonly #open = new Set<Accepted>();
-  readonly #untaken: UntakenWatch;
+  #untaken: UntakenWatch | undefined;
   /** Those that are not in the relay's hands, the ones that are being told why they were turned away included. */
   readonly #callers = new Set<Caller>();
-  readonly #closings = new Set<Promise<void>>();
+  #closing: Promise<void> | undefined;
   /** The latest. */
   #request: StartForward;
   #run: Run | undefined;
@@ -47,12 +47,11 @@ export class Forwarder {
     this.#services = services;
     this.#parts = parts;
     this.#table = new ConnectionTable(services.clock);
-    this.#untaken = new UntakenWatch(services, this.#open, request.listen.side === 'here');
     this.#limit = new ConnectionLimit(services);
     this.#news = new DestinationNews(services);
     this.#checker = new HealthChecker(services.clock);
     this.#parking = new Parking(services.clock, (accepted) => { this.#refuse(accepted, 'not-served', 'connection-lost'); });
-    this.#listener = parts.createListener((arrival) => { void this.#accept(arrival); });
+    this.#listener = parts.createListener(request, (arrival) => { void this.#accept(arrival); });
     this.#listener.onLost = (error) => { if (this.#run !== undefined) this.#lose(this.#run, error, true); };
   }
 
@@ -74,7 +73,7 @@ export class Forwarder {
       request,
       dialer: this.#parts.createDialer(request),
       route: createRoute(request, this.#services.clock),
-      controller: new AbortController(),
+      opening: undefined,
       isOpen: false,
       isIdle: false,
     };
@@ -111,7 +110,7 @@ export class Forwarder {
     for (const caller of [...this.#callers]) caller.abort();
     const closed = this.#listener.close();
     this.#endRun();
-    await Promise.all([closed, ...this.#closings]);
+    await Promise.all([closed, this.#closing]);
   }
 
   /** What waits in memory at the ends of its connections. */
@@ -139,9 +138,8 @@ export class Forwarder {
   }
 
   async #execute(run: Run, after: Promise<void>): Promise<void> {
-    const { generation, request, controller: { signal } } = run;
-    const { id } = request;
-    const control = this.#services.control;
+    const { generation, request, request: { id } } = run;
+    const { signal } = run.opening = new AbortController();
     let isUnbound = true;
     try {
       await after;
@@ -149,25 +147,26 @@ export class Forwarder {
       const bound = await this.#listener.open(request, this.#progressOf(run), signal);
       isUnbound = false;
       signal.throwIfAborted();
-      control.emit('bound', { id, generation, bound });
+      this.#services.control.emit('bound', { id, generation, bound });
       if (request.onDemand !== undefined && this.#parking.isEmpty) this.#rest(run);
-      else await this.#openFarSide(run);
+      else await this.#openFarSide(run, signal);
     } catch (error) {
-      if (!signal.aborted) this.#lose(run, error, isUnbound);
+      this.#lose(run, error, isUnbound);
     }
   }
 
-  #progressOf({ generation, request: { id }, controller: { signal } }: Run): Parameters<Dialer['open']>[0] {
-    return (progress) => { if (!signal.aborted) this.#services.control.emit('progress', { id, generation, progress }); };
+  #progressOf(run: Run): Parameters<Dialer['open']>[0] {
+    return (progress) => { if (this.#run === run) this.#services.control.emit('progress', { id: run.request.id, generation: run.generation, progress }); };
   }
 
-  async #openFarSide(run: Run): Promise<void> {
-    const { generation, request: { id }, dialer, controller: { signal } } = run;
+  async #openFarSide(run: Run, signal: AbortSignal): Promise<void> {
+    const { generation, request: { id }, dialer } = run;
     dialer.onLost = (error) => { this.#lose(run, error, false); };
     dialer.onDestination = (error) => { this.#tellDestination(run, error === undefined ? undefined : toFailure(error)); };
     await dialer.open(this.#progressOf(run), signal);
     signal.throwIfAborted();
     run.isOpen = true;
+    run.opening = undefined;
     this.#services.control.emit('up', { id, generation });
     for (const accepted of this.#parking.takeAll()) this.#serve(accepted);
     this.#idleIfUnused();
@@ -176,14 +175,16 @@ export class Forwarder {
   /** Nobody is connected: the far side is opened by whoever comes. */
   #rest(run: Run): void {
     run.isIdle = true;
+    run.opening = undefined;
     this.#services.control.emit('idle', { id: run.request.id, generation: run.generation });
   }
 
   #wake(run: Run, { row }: Accepted): void {
     run.dialer.onDemandAt = formatEndpoint(row.accepted);
     run.isIdle = false;
+    const { signal } = run.opening = new AbortController();
     this.#services.control.emit('waking', { id: run.request.id, generation: run.generation });
-    this.#openFarSide(run).catch((error: unknown) => { if (!run.controller.signal.aborted) this.#lose(run, error, false); });
+    this.#openFarSide(run, signal).catch((error: unknown) => { this.#lose(run, error, false); });
   }
 
   /** Closes the far side of one on demand when nobody has been connected for a while. */
@@ -229,7 +230,7 @@ export class Forwarder {
     run.isIdle = false;
     this.#cancelIdling();
     this.#checker.stop();
-    run.controller.abort(new ForwardError('cancelled', 'the forward was stopped'));
+    run.opening?.abort(new ForwardError('cancelled', 'the forward was stopped'));
     if (!this.#listener.isLasting) this.#loseUnjoined();
     this.#settleClosing(run.dialer.close());
     this.#settleClosing(this.#listener.endRun());
@@ -242,10 +243,8 @@ export class Forwarder {
   }
 
   #settleClosing(close: Promise<void>): void {
-    const closing = close.catch((error: unknown) => {
-      log(this.#services, 'error', `closing ${this.#request.id}: ${toFailure(error).detail}`);
-    }).finally(() => this.#closings.delete(closing));
-    this.#closings.add(closing);
+    const closing = close.catch((error: unknown) => { log(this.#services, 'error', `closing ${this.#request.id}: ${toFailure(error).detail}`); });
+    this.#closing = this.#closing?.then(() => closing) ?? closing;
   }
 
   async #accept(arrival: Arrival): Promise<void> {
@@ -333,7 +332,7 @@ export class Forwarder {
       if (run.dialer.isProvedByAnswers !== true && !this.#limit.isReached(this.#load)) this.#tellDestination(run, undefined);
       row.phase = 'established';
       accepted.relay = relay(caller.join(), far, row, (reason) => { this.#finish(accepted, reason); });
-      this.#untaken.begin();
+      (this.#untaken ??= new UntakenWatch(this.#services, this.#open, run.request.listen.side === 'here')).begin();
     } catch (error) {
       delete accepted.dialing;
       if (dialing.signal.aborted) return;

@@ -7,9 +7,9 @@ import type { Arrival, Listener } from './listener.ts';
 import type { Relay } from './relay.ts';
 import type { Route } from './route.ts';
 
-/** What a forward is made of: Listener × Route × Dialer. */
+/** What a forward is made of: Listener × Route × Dialer. One maker for all forwards. */
 export interface ForwarderParts {
-  createListener(onArrival: (arrival: Arrival) => void): Listener;
+  createListener(request: StartForward, onArrival: (arrival: Arrival) => void): Listener;
   /** Who says where a connection wants to go. `onGone` is called when the caller no longer needs to be aborted. */
   createCaller(request: StartForward, arrival: Arrival, onGone: () => void): Caller;
   /** One for each run. */
@@ -23,7 +23,8 @@ export interface Run {
   readonly generation: number;
   readonly request: StartForward;
   readonly route: Route;
-  readonly controller: AbortController;
+  /** While it is being opened: aborts when the run ends before that. */
+  opening: AbortController | undefined;
   /** A new one each time the far side is opened. */
   dialer: Dialer;
   /** True between `up` and `lost` or `idle`. */

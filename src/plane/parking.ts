@@ -8,7 +8,8 @@ const DEFAULT_LIMITS: ParkingLimits = { maxCount: 64, maxMs: 30_000 };
 export class Parking<T> {
   readonly #clock: Clock;
   readonly #onExpired: (item: T) => void;
-  readonly #items = new Map<T, Disposable>();
+  /** Absent while nothing is parked, as with most forwards at all times. */
+  #items: Map<T, Disposable> | undefined;
   #limits = DEFAULT_LIMITS;
 
   constructor(clock: Clock, onExpired: (item: T) => void) {
@@ -22,15 +23,16 @@ export class Parking<T> {
   }
 
   get isEmpty(): boolean {
-    return this.#items.size === 0;
+    return this.#items === undefined || this.#items.size === 0;
   }
 
   /** False when there is no room. */
   park(item: T): boolean {
     const { maxCount, maxMs } = this.#limits;
-    if (this.#items.size >= maxCount || maxMs <= 0) return false;
-    this.#items.set(item, this.#clock.after(maxMs, () => {
-      this.#items.delete(item);
+    const items = this.#items ??= new Map<T, Disposable>();
+    if (items.size >= maxCount || maxMs <= 0) return false;
+    items.set(item, this.#clock.after(maxMs, () => {
+      items.delete(item);
       this.#onExpired(item);
     }));
     return true;
@@ -38,9 +40,9 @@ export class Parking<T> {
 
   /** Gives up everything that is parked, the oldest first. */
   takeAll(): readonly T[] {
-    const items = [...this.#items.keys()];
-    for (const timer of this.#items.values()) timer.dispose();
-    this.#items.clear();
-    return items;
+    const items = this.#items ?? new Map<T, Disposable>();
+    this.#items = undefined;
+    for (const timer of items.values()) timer.dispose();
+    return [...items.keys()];
   }
 }

@@ -41,13 +41,13 @@ const ASKED: Route = {
 class FixedRoute implements Route {
   readonly #pole: FixedPole;
   readonly #firstPort: number | undefined;
-  readonly #failover: Failover;
+  readonly #failover: Failover | undefined;
 
   /** `firstPort` is where a range begins that is listened on. */
   constructor(pole: FixedPole, firstPort: number | undefined, clock: Clock) {
     this.#pole = pole;
     this.#firstPort = firstPort;
-    this.#failover = new Failover(clock);
+    this.#failover = pole.fallbacks === undefined || pole.fallbacks.length === 0 ? undefined : new Failover(clock);
   }
 
   async reach(traveller: Traveller, _wanted: HostPort | undefined, dialer: Dialer, signal: AbortSignal): Promise<End> {
@@ -59,7 +59,7 @@ class FixedRoute implements Route {
       else traveller.destination = formatEndpoint(destination);
       return dialer.dial(traveller.origin, destination, attempt);
     };
-    const end = await (fallbacks.length === 0 ? dial(first, signal) : this.#failover.reach([first, ...fallbacks], dial, signal));
+    const end = await (this.#failover === undefined ? dial(first, signal) : this.#failover.reach([first, ...fallbacks], dial, signal));
     if (sendsProxyHeader !== true) return end;
     return new PrefacedEnd(end, traveller.isOwn === true ? localHeader() : proxyHeader(traveller.origin, traveller.accepted));
   }

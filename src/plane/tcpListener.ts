@@ -69,18 +69,27 @@ export class TcpListener implements Listener {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => { this.#accept(socket); });
     this.#servers.add(server);
     return new Promise((resolve, reject) => {
-      server.once('error', reject);
       // After a close() meanwhile; a name lookup under way does not notice it and binds all the same.
-      server.once('close', () => { reject(new ForwardError('cancelled', 'binding was cancelled')); });
+      const onClose = (): void => { reject(new ForwardError('cancelled', 'binding was cancelled')); };
+      server.on('error', reject);
+      server.on('close', onClose);
       // ipv6Only, so that 0.0.0.0 can be bound beside ::.
       server.listen({ host, port, backlog: BACKLOG, exclusive: true, ipv6Only: host.includes(':') }, () => {
+        if (this.#isClosed) {
+          server.close();
+          return;
+        }
+        server.off('error', reject).off('close', onClose);
         // Accepting can fail later, for want of descriptors; libuv drops that connection and the next is accepted again.
-        server.on('error', () => undefined);
-        if (this.#isClosed) server.close();
-        else resolve({ port: portOf(server), release: () => { server.close(); } });
+        server.on('error', ignore);
+        resolve({ port: portOf(server), release: () => { server.close(); } });
       });
     });
   }
+}
+
+function ignore(): void {
+  return;
 }
 
 function portOf(server: Server): number {

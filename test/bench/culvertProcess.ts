@@ -1,7 +1,6 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { PlaneClient } from '../support/planeClient.ts';
-import { eventually } from '../support/eventually.ts';
 import { fixed, here } from '../support/poles.ts';
 import { trustingAll } from './trust.ts';
 
@@ -23,7 +22,6 @@ export interface Answer {
 const LOOP_RESOLUTION_MS = 1;
 
 const plane = await PlaneClient.start(trustingAll);
-let allForwards = 0;
 let delays: IntervalHistogram | undefined;
 
 process.on('message', (order: Order) => {
@@ -50,13 +48,29 @@ async function obey(order: Order): Promise<Answer> {
 
 async function forward({ destination, target, count = 1 }: Extract<Order, { kind: 'forward' }>): Promise<Answer> {
   const start = performance.now();
+  const allUp = untilUp(count);
   const request = {
     connect: fixed({ host: '127.0.0.1', port: destination }), listen: here({ host: '127.0.0.1', port: 0 }), ...(target === undefined ? {} : { target }),
   };
   const forwards = await Promise.all(Array.from({ length: count }, () => plane.begin(request)));
-  await eventually(() => plane.payloads('up').length >= allForwards + count, { intervalMs: 0 });
-  allForwards += count;
-  return { port: plane.boundOf(forwards[0]!).addresses[0]!.port, readyMs: performance.now() - start };
+  await allUp;
+  const readyMs = performance.now() - start;
+  const { port } = plane.boundOf(forwards[0]!).addresses[0]!;
+  // What a test looks back at is no part of the product.
+  plane.events.length = 0;
+  return { port, readyMs };
+}
+
+/** Settles as soon as so many more forwards are up. */
+function untilUp(count: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let left = count;
+    plane.onEvent = (event) => {
+      if (event.name === 'lost') reject(new Error(`${event.payload.failure.code}: ${event.payload.failure.detail}`));
+      if (event.name === 'up') left -= 1;
+      if (left === 0) resolve();
+    };
+  });
 }
 
 function block(ms: number): void {

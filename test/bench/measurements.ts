@@ -10,7 +10,7 @@ import { CulvertProcess } from './culvert.ts';
 import { measureConnections, measureRoundTrips, open, percentile } from './roundTrips.ts';
 import type { BenchServer } from './server.ts';
 import type { Sample } from './series.ts';
-import { cpuSecondsOf, measureThroughput, startSink, type Direction } from './throughput.ts';
+import { measureThroughput, runningSecondsOf, startSink, type Direction } from './throughput.ts';
 
 export interface Scale {
   readonly rounds: number;
@@ -155,21 +155,30 @@ export function mainLoopSample(server: BenchServer | undefined, seconds: number)
   };
 }
 
-/** What a listening forward costs: time to start, memory, and processor time while nothing happens. */
+/** How long it takes until what has been started is at rest: compiling and collecting go on for a while. */
+const REST_MS = 1_000;
+
+/**
+ * What a listening forward costs: time to start, memory, and processor time while nothing happens. The first ones pay for what
+ * is there once for all: compiled code, and V8's room for what is new.
+ */
 export function manyForwardsSample(count: number, seconds: number): Sample {
   return async () => {
     const process = await CulvertProcess.start();
-    await process.forward(1, undefined, 10);
-    const before = residentKB(process.pid);
-    const start = performance.now();
-    await process.forward(1, undefined, count);
-    const eachMs = (performance.now() - start) / count;
-    const eachKB = (residentKB(process.pid) - before) / count;
-    const cpu = cpuSecondsOf(process.pid);
+    const more = async (number: number): Promise<{ readonly us: number; readonly kB: number }> => {
+      const before = residentKB(process.pid);
+      const { readyMs } = await process.forward(1, undefined, number);
+      return { us: (readyMs * 1000) / number, kB: (residentKB(process.pid) - before) / number };
+    };
+    await more(10);
+    const first = await more(count);
+    await pause(REST_MS);
+    const cpu = runningSecondsOf(process.pid);
     await pause(seconds * 1000);
-    const idlePercent = ((cpuSecondsOf(process.pid) - cpu) / seconds) * 100;
+    const idlePercent = ((runningSecondsOf(process.pid) - cpu) / seconds) * 100;
+    const next = await more(count);
     await process.close();
-    return { each: eachMs * 1000, memory: eachKB, idle: idlePercent };
+    return { first: first.us, firstMemory: first.kB, each: next.us, memory: next.kB, idle: idlePercent };
   };
 }
 

@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { descendantsOf } from '../support/processes.ts';
 import { eventually } from '../support/eventually.ts';
@@ -62,6 +63,12 @@ export async function measureThroughput(way: Way, direction: Direction, streams:
 /** Of a process, of those below it, and of those that it had and that ended (proc(5), fields 14 to 17). */
 export function cpuSecondsOf(pid: number): number {
   return [pid, ...descendantsOf(pid)].reduce((sum, each) => sum + ticksOf(each), 0) / TICKS_PER_SECOND;
+}
+
+/** Of the threads of one process, to the nanosecond, where a hundredth of a second is too coarse. */
+export function runningSecondsOf(pid: number): number {
+  const threads = `/proc/${String(pid)}/task`;
+  return readdirSync(threads).reduce((sum, thread) => sum + Number(readFileSync(join(threads, thread, 'schedstat'), 'utf8').split(' ')[0]), 0) / 1e9;
 }
 
 function ticksOf(pid: number): number {

@@ -50,7 +50,7 @@ describe('a forwarder', () => {
     };
     const control = { emit: (name: string, payload: object) => told.push({ name, payload }), request: () => Promise.reject(new Error('nobody asks')) };
     forwarder = new Forwarder(REQUEST, { control, clock }, {
-      createListener: (onArrival) => {
+      createListener: (_request, onArrival) => {
         arrive = onArrival;
         return listener;
       },
