@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { program } from './contestant.ts';
+import { connectionsSample } from './connections.ts';
 import { culvert } from './culvert.ts';
-import { connectionsSample, idleMemorySample, mainLoopSample, manyForwardsSample, readySamples, roundTripSample, stalledMemorySample, startHelper, throughputSample, type Scale } from './measurements.ts';
+import { idleMemorySample, mainLoopSample, manyForwardsSample, readySamples, roundTripSample, stalledMemorySample, startHelper, throughputSample, type Scale } from './measurements.ts';
 import { activationSample, busyViewSample } from './editor.ts';
 import { describeMachine, renderTable, writeTable } from './report.ts';
 import { BenchServer, CIPHER } from './server.ts';
@@ -50,8 +51,8 @@ function against(name: string, atLeast: number): Target {
   return { against: name, atLeast };
 }
 
-const splice = join(resultsFolder, 'spliceRelay');
-execFileSync('gcc', ['-O2', '-Wall', '-o', splice, join(sourceFolder, 'spliceRelay.c')]);
+const splice = compile('spliceRelay');
+const ends = compile('connections');
 const relays = [
   culvert(),
   program('socat', (listen, to) => ['socat', `TCP-LISTEN:${String(listen)},bind=127.0.0.1,fork,reuseaddr,backlog=1024`, `TCP:127.0.0.1:${String(to)}`]),
@@ -61,6 +62,12 @@ const relays = [
 const server = await BenchServer.start();
 const SAME = `ssh -L (${CIPHER.replace('@openssh.com', '')})`;
 const tunnels = [culvert(server.target()), server.ssh(CIPHER), server.ssh()];
+
+function compile(name: string): string {
+  const program = join(resultsFolder, name);
+  execFileSync('gcc', ['-O2', '-Wall', '-pthread', '-o', program, join(sourceFolder, `${name}.c`)]);
+  return program;
+}
 
 function each(contestants: typeof relays, sampleOf: (contestant: (typeof relays)[number]) => Sample): Contestants {
   return Object.fromEntries(contestants.map((contestant) => [contestant.name, sampleOf(contestant)]));
@@ -91,8 +98,8 @@ async function measureSmall(): Promise<void> {
     server: { ...more('/s', ...(last === undefined ? [] : [last])), what: 'the server closing first' },
     eight: { ...more('/s'), what: 'eight at once' },
   });
-  await measure('relay, new connections', each(relays, (it) => connectionsSample(it, scale.seconds)), rates(against('socat', 3)));
-  await measure('-L, new connections', each(tunnels, (it) => connectionsSample(it, scale.seconds)), rates(against(SAME, 1), against('ssh -L', 80)));
+  await measure('relay, new connections', each(relays, (it) => connectionsSample(ends, it, scale.seconds)), rates(against('socat', 3)));
+  await measure('-L, new connections', each(tunnels, (it) => connectionsSample(ends, it, scale.seconds)), rates(against(SAME, 1), against('ssh -L', 80)));
   await measure('relay, idle connection', each(relays.slice(0, 2), (it) => idleMemorySample(it, 200)), { memory: atMost(13, 'kB') });
   await measure('-L, idle connection', each(tunnels, (it) => idleMemorySample(it, 200)), { memory: atMost(13, 'kB') });
   await measure('relay, stalled connection', each(relays.slice(0, 2), (it) => stalledMemorySample(it, 20)), { memory: atMost(1_500, 'kB') });

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { descendantsOf } from '../support/processes.ts';
 import { end, type Contestant, type Way } from './contestant.ts';
 import { CulvertProcess } from './culvert.ts';
-import { measureConnections, measureRoundTrips, open, percentile } from './roundTrips.ts';
+import { measureRoundTrips, open, percentile } from './roundTrips.ts';
 import type { BenchServer } from './server.ts';
 import type { Sample } from './series.ts';
 import { measureThroughput, runningSecondsOf, startSink, type Direction } from './throughput.ts';
@@ -55,15 +55,6 @@ export function roundTripSample(contestant: Contestant, seconds: number): Sample
     bulk.destroy();
     return { idle: percentile(idle, 0.5), idle99: percentile(idle, 0.99), beside: percentile(busy, 0.5), beside99: percentile(busy, 0.99), bulk: bulkMBs };
   });
-}
-
-/** New connections in a second. */
-export function connectionsSample(contestant: Contestant, seconds: number): Sample {
-  return () => withEcho(contestant, async (way) => ({
-    client: await measureConnections(way.port, 'client', 1, seconds * 1000),
-    server: await measureConnections(way.port, 'server', 1, seconds * 1000),
-    eight: await measureConnections(way.port, 'client', 8, seconds * 1000),
-  }));
 }
 
 /** Resident memory that an idle connection costs, in kB. */

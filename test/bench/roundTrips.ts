@@ -17,30 +17,6 @@ export async function measureRoundTrips(port: number, durationMs: number): Promi
   return times.sort((one, other) => one - other);
 }
 
-export type CloseFrom = 'client' | 'server';
-
-/** New connections in a second, each with one byte there and one back; `lanes` of them at a time. */
-export async function measureConnections(port: number, closeFrom: CloseFrom, lanes: number, durationMs: number): Promise<number> {
-  const start = performance.now();
-  let count = 0;
-  const lane = async (): Promise<void> => {
-    while (performance.now() - start < durationMs) {
-      await once1(port, closeFrom);
-      count += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
-  return count / ((performance.now() - start) / 1000);
-}
-
-async function once1(port: number, closeFrom: CloseFrom): Promise<void> {
-  const socket = await open(port);
-  const closed = once(socket, 'close');
-  await exchange(socket, closeFrom === 'server' ? 'x' : 'e');
-  if (closeFrom === 'client') socket.end();
-  await closed;
-}
-
 export async function open(port: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
