@@ -82,12 +82,12 @@ export class FaultCheck {
     this.#shownAfterMs = performance.now() - this.#begun;
   }
 
-  /** Waits until it listens again, however long that is to take. */
+  /** Waits until it listens and nothing is wrong any more, however long that is to take. */
   async heals(): Promise<void> {
     let seen: Look | undefined;
     await eventually(async () => {
       seen = await this.#subject.look(this.#id);
-      return seen.state?.phase === 'listening';
+      return seen.state?.phase === 'listening' && failureOf(seen.state) === undefined;
     }, { deadlineMs: HEALED_WITHIN_MS, explain: () => JSON.stringify(seen) });
     this.#healedAfterMs = performance.now() - this.#begun;
   }
