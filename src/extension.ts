@@ -19,6 +19,7 @@ import { SECTION, SETTINGS } from './ui/contributions.ts';
 import { Diagnoser } from './ui/diagnoser.ts';
 import { DiagnosisView } from './ui/diagnosisView.ts';
 import { EditorLog } from './ui/editorLog.ts';
+import { FailureLog } from './ui/failureLog.ts';
 import { FailureNotifier } from './ui/failureNotifier.ts';
 import { ForwardPicker } from './ui/forwardPicker.ts';
 import { PlaneRunner, type Preparation, type RunLimits } from './ui/forwardRunner.ts';
@@ -76,6 +77,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   };
   const runner = owned.add(new PlaneRunner(host, preparation, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
+  owned.add(new FailureLog(model, log));
   const server = new WindowServer({ folder, clock: systemClock, report: () => runsOf(model) });
   const shared = owned.add(new SharedForwards({ model, windows, server, clock: systemClock, setWatching: (isIt) => { runner.setWatching(isIt, 'other-windows'); }, removeStaleSocket }));
   owned.add(new Comeback({ model, clock: systemClock, networkAddresses, probe: () => { runner.probe(); } }));

@@ -65,7 +65,7 @@ export class ConnectionLimit {
     const now = this.#services.clock.now();
     if (this.#loggedAt === undefined || now - this.#loggedAt >= LOG_INTERVAL_MS) {
       this.#loggedAt = now;
-      log(this.#services, 'warn', detail);
+      log(this.#services, 'debug', detail);
     }
     return { reason, error: new ForwardError(reason, detail, { context: { limit, ...(isOfServer === undefined ? {} : { isOfServer }) } }) };
   }

@@ -52,8 +52,6 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #runs = new Map<string, Run>();
-  /** Of the forwards whose last health check failed, why. */
-  readonly #unwell = new Map<string, FailureCode>();
   readonly #events = new EventEmitter<RunnerEvent>();
   readonly #traffic = new EventEmitter<RunnerTraffic>();
   readonly #owned = new DisposableStore();
@@ -82,7 +80,6 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   stop(id: string, generation: number, drainMs?: number): void {
     this.#runs.get(id)?.controller.abort();
     this.#runs.delete(id);
-    this.#unwell.delete(id);
     const onStopped = (): void => { this.#emit(id, { type: 'stopped', generation }); };
     if (!this.#host.isRunning) {
       onStopped();
@@ -98,7 +95,6 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const tell = (outcome: CheckOutcome): void => {
       const run = this.#runs.get(id);
       if (run?.generation !== generation) return;
-      this.#logHealth(run, outcome);
       this.#emit(id, { type: 'checked', generation, at: this.#clock.now(), check, outcome });
     };
     this.#host.request('check', { id, generation, check }).then(tell, (error: unknown) => {
@@ -152,19 +148,8 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const { definition, generation, controller } = run;
     void this.#preparation.explain(failure, definition).catch(() => failure).then((explained) => {
       if (controller.signal.aborted) return;
-      this.#log.write('warn', `${formatForward(definition.spec)}: ${explained.code}: ${explained.detail}`);
       this.#emit(definition.id, { type: 'lost', generation, at: this.#clock.now(), failure: explained, isUnbound });
     });
-  }
-
-  /** A line for each change, not for each check. */
-  #logHealth({ definition: { id, spec } }: Run, outcome: CheckOutcome): void {
-    const before = this.#unwell.get(id);
-    if (outcome.kind === 'failed' && outcome.failure.code !== before) {
-      this.#unwell.set(id, outcome.failure.code);
-      this.#log.write('warn', `${formatForward(spec)}: health check failed: ${outcome.failure.code}: ${outcome.failure.detail}`);
-    }
-    if (outcome.kind === 'passed' && this.#unwell.delete(id)) this.#log.write('info', `${formatForward(spec)}: health check passes again`);
   }
 
   #onCrash(reason: ForwardError): void {
@@ -214,6 +199,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
   #onDestination({ id, generation, failure }: PlaneEvents['destination']): void {
     const spec = this.#runs.get(id)?.definition.spec;
     const complaint = failure !== undefined && spec !== undefined && isProxy(spec) ? complaintOfProxy(failure, spec) : failure;
+    if (spec !== undefined && failure !== undefined && complaint === undefined) this.#log.write('debug', `${formatForward(spec)}: ${failure.code}: ${failure.detail}`);
     this.#emit(id, { type: 'destination', at: this.#clock.now(), generation, failure: complaint });
   }
 

@@ -101,7 +101,7 @@ export class PlaneHost implements Disposable {
     this.#running = undefined;
     const reason = new ForwardError('plane-crashed', `the plane ended with code ${String(code)}`);
     running.endpoint.close(reason);
-    this.#log.write('error', `The plane ended unexpectedly (code ${String(code)}); forwards that were up come back by themselves.`);
+    this.#log.write('info', `The plane ended unexpectedly (code ${String(code)}); forwards that were up come back by themselves.`);
     this.#exits.fire(reason);
   }
 }

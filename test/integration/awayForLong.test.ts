@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SshHop } from '../../src/core/sshTarget.ts';
 import { ControlSide } from '../support/controlSide.ts';
 import { eventually } from '../support/eventually.ts';
+import { FaultCheck } from '../support/faultCheck.ts';
 import { FakeClock } from '../support/fakeClock.ts';
 import { MeasuredTable } from '../support/measuredTable.ts';
 import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
@@ -22,14 +23,12 @@ let echo: TestServer;
 let sshd: Sshd;
 let clock: FakeClock;
 let control: ControlSide;
-let logged: string[];
 
 beforeEach(async () => {
   folder = await createTemporaryFolder('away');
   key = await createSshKey(folder.join('id'));
   echo = await serve((socket) => { socket.pipe(socket); });
   clock = new FakeClock();
-  logged = [];
 });
 
 afterEach(async () => {
@@ -44,7 +43,7 @@ async function open(way: Partial<SshHop> = {}, options: SshdOptions = {}): Promi
   control = await ControlSide.start({
     answers: { ...trusting(sshd), needSecret: async () => ({ isCancelled: false, answers: ['out of date'] }) },
     target: () => targetOf(hopTo(sshd, { identities: [identityOf(key)], ...way })),
-    clock, parkedMs: 200, log: { write: (level, text) => { if (level === 'warn' || level === 'error') logged.push(text); } },
+    clock, parkedMs: 200,
   });
 }
 
@@ -78,8 +77,9 @@ describe('a tunnel whose server is away for ten minutes', () => {
   it('is tried at most 20 times, keeps its port, resets who waited too long, and is up at once when it is told to try', async () => {
     await open();
     const port = await control.forward('a', echo);
+    const check = await FaultCheck.begin(control);
     await sshd.kill();
-    await control.until('a', 'retrying');
+    await check.shows({ phase: 'retrying', cause: 'connection-lost' });
     expect(await outcome(await dial(port))).toBe('reset');
     const tries = await tryFor(600_000);
     expect(tries).toBeGreaterThan(5);
@@ -89,15 +89,18 @@ describe('a tunnel whose server is away for ten minutes', () => {
     const begun = performance.now();
     control.model.retryNow();
     await control.until('a', 'listening');
-    table.add('the server is away for 10 minutes', `${String(tries)} tries; up ${(performance.now() - begun).toFixed(0)} ms after "retry now"`);
+    const upMs = performance.now() - begun;
     expect(await echoThrough(port)).toBe('hello');
     expect(new Set(control.phases.get('a')?.slice(2))).toEqual(new Set(['retrying', 'starting', 'listening']));
+    await check.ends(table, 'the server is away for 10 minutes', `${String(tries)} tries, up ${upMs.toFixed(0)} ms after "retry now"`);
   });
 
   it('comes back by itself with the next try', async () => {
     await open();
     const port = await control.forward('a', echo);
+    const check = await FaultCheck.begin(control);
     await sshd.kill();
+    await check.shows({ phase: 'retrying', cause: 'connection-lost' });
     await tryFor(600_000);
     await sshd.restart();
     const { retryAt } = await control.until('a', 'retrying');
@@ -105,6 +108,7 @@ describe('a tunnel whose server is away for ten minutes', () => {
     clock.advance(retryAt - clock.now());
     await control.until('a', 'listening');
     expect(await echoThrough(port)).toBe('hello');
+    await check.ends();
   });
 });
 
@@ -113,11 +117,9 @@ describe('a server that stands still for a minute', () => {
     await open({ keepaliveIntervalMs: 500, keepaliveCountMax: 3, connectTimeoutMs: 1_000 });
     const port = await control.forward('a', echo);
     const sessions = descendantsOf(sshd.pid).length;
+    const check = await FaultCheck.begin(control);
     sshd.freeze();
-    const begun = performance.now();
-    const { failure } = await control.until('a', 'retrying');
-    expect(failure.code).toBe('keepalive-timeout');
-    const noticedMs = performance.now() - begun;
+    await check.shows({ phase: 'retrying', cause: 'keepalive-timeout' });
     const tries = await tryFor(60_000);
     expect(control.phases.get('a')?.filter((phase) => phase === 'listening')).toHaveLength(1);
     sshd.thaw();
@@ -127,7 +129,7 @@ describe('a server that stands still for a minute', () => {
     expect(await echoThrough(port)).toBe('hello');
     // What was begun meanwhile the server finds closed.
     await eventually(() => descendantsOf(sshd.pid).length === sessions);
-    table.add('the server stands still for 60 s', `noticed after ${noticedMs.toFixed(0)} ms (keepalive 0.5 s × 3), ${String(tries)} tries, then up`);
+    await check.ends(table, 'the server stands still for 60 s (0.5 s × 3)', `${String(tries)} tries`);
     await control.stop('a');
     await eventually(() => descendantsOf(sshd.pid).length === 0);
   });
@@ -137,15 +139,18 @@ describe.runIf(canCreateTestUser())('a remembered password that is wrong', () =>
   it('is tried once, and not again by itself', async () => {
     const user = await createTestUser();
     await open({ user: user.name, authenticationMethods: ['password'], numberOfPasswordPrompts: 1 }, { allowsPasswords: true });
-    await control.tryOut({ kind: 'local', listen: { host: '127.0.0.1', port: 0 }, connect: { host: echo.host, port: echo.port }, target: { host: 'server' } }, 'a');
-    expect(control.stateOf('a')).toMatchObject({ phase: 'failed', failure: { code: 'auth-failed' } });
+    const check = await FaultCheck.begin(control);
+    const tried = control.tryOut({ kind: 'local', listen: { host: '127.0.0.1', port: 0 }, connect: { host: echo.host, port: echo.port }, target: { host: 'server' } }, 'a');
+    await eventually(() => sshd.logText().includes('Failed password'));
+    check.happens();
+    await tried;
+    await check.shows({ phase: 'failed', cause: 'auth-failed', names: 'test-server' });
     expect(clock.pending).toBe(0);
     clock.advance(300_000);
     control.model.retryNow();
     expect(control.stateOf('a')?.phase).toBe('failed');
     expect(sshd.logText().match(/Failed password/g)).toHaveLength(1);
-    expect(logged).toHaveLength(1);
-    table.add('a wrong password that was remembered', '1 line in the server\'s log, none more in 5 minutes');
+    await check.ends(table, 'a wrong password that was remembered', '1 line in the server\'s log, none more in 5 minutes');
     await user.remove();
   });
 });

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SshHop } from '../../src/core/sshTarget.ts';
 import { ControlSide } from '../support/controlSide.ts';
+import { FaultCheck } from '../support/faultCheck.ts';
 import { MeasuredTable } from '../support/measuredTable.ts';
 import { canCreateNetworkNamespace, NetworkNamespace } from '../support/netns.ts';
-import { PlaneClient } from '../support/planeClient.ts';
 import { Route } from '../support/planeRoutes.ts';
 import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
 import { run } from '../support/processes.ts';
@@ -18,7 +18,6 @@ import { createTemporaryFolder, type TemporaryFolder } from '../support/temporar
 const table = new MeasuredTable('bad lines and slow readers, and how long they took');
 
 const KiB = 1024;
-const NAMED_ADDRESSES = join(import.meta.dirname, '../support/namedAddresses.cjs');
 
 const secondsSince = (begun: number): string => `${((performance.now() - begun) / 1000).toFixed(1)} s`;
 
@@ -41,11 +40,16 @@ describe('a server', () => {
     await folder.remove();
   });
 
+  const over = (way: Partial<SshHop>): Promise<ControlSide> => ControlSide.start({
+    answers: trusting(sshd), target: () => targetOf(hopTo(sshd, { identities: [identityOf(key)], ...way })),
+  });
+
   it('behind 100 kB/s and 200 ± 50 ms is reached, and delivers every byte both ways', async () => {
     const line = await slowLine(sshd, { bytesPerSecond: 100_000, latencyMs: () => 150 + Math.random() * 100 });
-    const plane = await PlaneClient.start(trusting(sshd));
+    const control = await over({ port: line.port });
+    const check = await FaultCheck.begin(control);
     const begun = performance.now();
-    const { forward, port } = await plane.forward(echo, targetOf(hopTo(sshd, { identities: [identityOf(key)], port: line.port })));
+    const port = await control.forward('a', echo);
     const up = secondsSince(begun);
     const bytes = testBytes(150 * KiB);
     const sent = performance.now();
@@ -53,18 +57,19 @@ describe('a server', () => {
     client.end(bytes);
     expect(sha256(await readAll(client))).toBe(sha256(bytes));
     table.add('100 kB/s, 200 ± 50 ms', `up after ${up}, 150 KiB there and back after ${secondsSince(sent)}`);
-    expect(plane.of('lost', forward)).toEqual([]);
-    await plane.stop(forward);
-    await plane.close();
+    expect(control.phases.get('a')).not.toContain('retrying');
+    await control.stop('a');
+    await check.ends();
+    await control.close();
     await line.close();
   });
 
   it('whose name does not exist is said to have none, and is not tried again in silence', async () => {
-    const control = await ControlSide.start({ answers: trusting(sshd), target: () => targetOf(hopTo(sshd, { host: 'no-such-host.invalid' })) });
-    const begun = performance.now();
-    const id = await control.tryOut({ kind: 'local', listen: { host: '127.0.0.1', port: 0 }, connect: { host: echo.host, port: echo.port }, target: { host: 'server' } });
-    expect(control.stateOf(id)).toMatchObject({ phase: 'failed', failure: { code: 'host-not-found' } });
-    table.add('a name that does not exist', `said after ${secondsSince(begun)}`);
+    const control = await over({ host: 'no-such-host.invalid' });
+    const check = await FaultCheck.begin(control);
+    await control.tryOut({ kind: 'local', listen: { host: '127.0.0.1', port: 0 }, connect: { host: echo.host, port: echo.port }, target: { host: 'server' } }, 'a');
+    await check.shows({ phase: 'failed', cause: 'host-not-found', names: 'no-such-host.invalid' });
+    await check.ends(table, 'a name that does not exist');
     await control.close();
   });
 
@@ -74,16 +79,18 @@ describe('a server', () => {
     await namespace.exec('nft', 'add', 'table', 'inet', 'cut');
     await namespace.exec('nft', 'add', 'chain', 'inet', 'cut', 'in', '{ type filter hook input priority 0; policy drop; }');
     process.env['CULVERT_TEST_ADDRESSES'] = `fdc0:ffee::2 ${sshd.host}`;
-    const plane = await PlaneClient.start(trusting(sshd), NAMED_ADDRESSES);
+    const control = await over({ host: 'addresses.test' });
+    const check = await FaultCheck.begin(control);
     delete process.env['CULVERT_TEST_ADDRESSES'];
     const begun = performance.now();
-    const { forward, port } = await plane.forward(echo, targetOf(hopTo(sshd, { host: 'addresses.test', identities: [identityOf(key)] })));
+    const port = await control.forward('a', echo);
     table.add('a dead AAAA and a live A', `up after ${secondsSince(begun)}`);
     const client = await dial(port);
     client.end('hello');
     expect((await readAll(client)).toString()).toBe('hello');
-    await plane.stop(forward);
-    await plane.close();
+    await control.stop('a');
+    await check.ends();
+    await control.close();
     await namespace.remove();
   });
 });

@@ -3,9 +3,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Failure, FailureCode } from '../../src/core/failure.ts';
+import { failureOf } from '../../src/core/forwardState.ts';
 import { explain } from '../../src/ui/messages.ts';
 import { closesAfter, continuesWith, floods, hesitating, packet, says, through, type Behaviour } from '../support/badServers.ts';
+import { ControlSide } from '../support/controlSide.ts';
 import { eventually } from '../support/eventually.ts';
+import { FaultCheck } from '../support/faultCheck.ts';
+import { MeasuredTable } from '../support/measuredTable.ts';
+import { targetOf, trusting } from '../support/planeTargets.ts';
 import type { Sshd } from '../support/sshd.ts';
 import { pour, serve, testBytes } from '../support/tcpPeers.ts';
 import { Tunnels } from '../support/tunnels.ts';
@@ -15,24 +20,35 @@ const TIMEOUT_MS = 700;
 
 let tunnels: Tunnels;
 let sshd: Sshd;
+let control: ControlSide;
+let badPort: number;
 const shown: string[] = [];
+const table = new MeasuredTable('bad servers, and how long they took');
 
 beforeAll(async () => {
   tunnels = await Tunnels.open();
   sshd = await tunnels.startServer();
+  control = await ControlSide.start({
+    answers: trusting(sshd),
+    target: () => targetOf(tunnels.hop(sshd, { name: 'bad', host: 'localhost', port: badPort, connectTimeoutMs: TIMEOUT_MS })),
+  });
 });
 
 afterAll(async () => {
   console.log(`bad servers\n${shown.join('\n')}`);
+  await control.close();
   await tunnels.close();
 });
 
-/** The failure of the only run of a forward over a server at this port. */
-async function failureAt(name: string, port: number): Promise<Failure> {
-  const forward = await tunnels.begin([tunnels.hop(sshd, { name: 'bad', host: 'localhost', port, connectTimeoutMs: TIMEOUT_MS })]);
-  const { failure } = await tunnels.plane.untilLost(forward);
-  expect(tunnels.plane.of('lost', forward)).toHaveLength(1);
-  await tunnels.plane.stop(forward);
+/** The failure of the only run of a forward over a server at this port; in the end everything is as before. */
+async function failureAt(name: string, port: number, code: FailureCode): Promise<Failure> {
+  badPort = port;
+  const check = await FaultCheck.begin(control, name);
+  await control.tryOut({ kind: 'local', listen: { host: '127.0.0.1', port: 0 }, connect: { host: 'db', port: 5432 }, target: { host: 'server' } }, name);
+  await check.shows({ phase: 'failed', cause: code, names: 'bad' });
+  expect(control.phases.get(name)?.filter((phase) => phase === 'failed')).toHaveLength(1);
+  const failure = failureOf(control.stateOf(name)!)!;
+  await check.ends(table, name);
   shown.push(`  ${name.padEnd(48)} ${failure.code.padEnd(17)} ${explain(failure).sentence}`);
   return failure;
 }
@@ -92,8 +108,8 @@ describe('a server that', () => {
   it.each(BAD_SERVERS)('$name is one clear failure, and nothing of it stays', async ({ name, behaviour, code, sentence }) => {
     const server = await serve(behaviour());
     const memory = process.memoryUsage.rss();
-    const failure = await failureAt(name, server.port);
-    expect(failure).toMatchObject({ code, context: { hop: 'bad', port: server.port } });
+    const failure = await failureAt(name, server.port, code);
+    expect(failure).toMatchObject({ context: { hop: 'bad', port: server.port } });
     expect(explain(failure).sentence).toMatch(sentence);
     expect(explain(failure).sentence).not.toMatch(/[\p{Cc}\u202a-\u202e]/u);
     expect(explain(failure).sentence.length).toBeLessThan(500);
@@ -107,8 +123,8 @@ describe('a server that', () => {
     const server = createServer((_request, response) => { response.end(); });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const failure = await failureAt('speaks HTTP', (server.address() as AddressInfo).port);
-    expect(failure).toMatchObject({ code: 'not-ssh', context: { speaks: 'HTTP' } });
+    const failure = await failureAt('speaks HTTP', (server.address() as AddressInfo).port, 'not-ssh');
+    expect(failure).toMatchObject({ context: { speaks: 'HTTP' } });
     expect(explain(failure).sentence).toContain('is a web server (HTTP), not an SSH server');
     server.close();
   });

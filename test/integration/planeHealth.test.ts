@@ -1,5 +1,6 @@
 import { createServer, type RequestListener } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import { formatForward } from '../../src/core/forwardText.ts';
 import type { CheckOutcome, HealthCheck } from '../../src/core/healthCheck.ts';
 import { ControlSide } from '../support/controlSide.ts';
 import { eventually } from '../support/eventually.ts';
@@ -204,7 +205,8 @@ describe('a forward whose health is checked in the background', () => {
     await eventually(() => complaint() === undefined);
     const before = control.model.get('a')?.provedAt ?? Infinity;
     await eventually(() => (control.model.get('a')?.provedAt ?? 0) > before);
-    expect(lines.filter((line) => line.includes('health check')).map((line) => line.replace(/^(\w+) .* health check/, '$1'))).toEqual([expect.stringMatching(/^warn failed: destination-unhealthy: .*answered 503/), 'info passes again']);
+    const forward = formatForward(spec);
+    expect(lines.filter((line) => line.includes(forward))).toEqual([expect.stringMatching(/^warn .*: destination-unhealthy: .*answered 503/), `info ${forward}: the destination is well again`]);
     await control.stop('a');
     await eventually(() => server.sockets.size === 0);
     expect(control.model.get('a')).not.toHaveProperty('provedAt');

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SshHop } from '../../src/core/sshTarget.ts';
+import { ControlSide } from '../support/controlSide.ts';
 import { eventually } from '../support/eventually.ts';
+import { FaultCheck } from '../support/faultCheck.ts';
+import { MeasuredTable } from '../support/measuredTable.ts';
 import type { PlaneClient } from '../support/planeClient.ts';
-import { trusting } from '../support/planeTargets.ts';
+import { targetOf, trusting } from '../support/planeTargets.ts';
 import { descendantsOf } from '../support/processes.ts';
 import type { Sshd } from '../support/sshd.ts';
 import { dial, outcome } from '../support/tcpPeers.ts';
@@ -11,6 +14,8 @@ import { Tunnels } from '../support/tunnels.ts';
 
 const NAMES = ['bastion', 'middle', 'inner'] as const;
 const EACH = NAMES.map((name, index) => ({ name, index }));
+
+const table = new MeasuredTable('chains that break, and how long it took');
 
 let tunnels: Tunnels;
 let plane: PlaneClient;
@@ -116,6 +121,19 @@ describe('a chain of three servers', () => {
     await plane.untilUp(again);
     expect(await tunnels.echoThrough(port)).toBe('hello');
     await plane.stop(again);
+    await expectNoSessions();
+  });
+
+  it.each(EACH)('comes back by itself when the session at $name is killed, and says so once', async ({ index, name }) => {
+    const control = await ControlSide.start({ answers: trusting(...servers), target: () => targetOf(...chain()) });
+    const port = await control.forward('a', tunnels.echo);
+    const check = await FaultCheck.begin(control);
+    await servers[index]!.dropConnections();
+    await check.shows({ phase: 'retrying', cause: 'connection-lost', names: name });
+    await check.heals();
+    expect(await tunnels.echoThrough(port)).toBe('hello');
+    await check.ends(table, `in a chain the session at ${name} is killed`);
+    await control.close();
     await expectNoSessions();
   });
 

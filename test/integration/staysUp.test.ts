@@ -1,23 +1,22 @@
 import { once } from 'node:events';
 import { createServer, connect as connectTo, type Socket } from 'node:net';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HostPort } from '../../src/core/address.ts';
+import type { FailureCode } from '../../src/core/failure.ts';
 import type { SshHop } from '../../src/core/sshTarget.ts';
 import { through, type Behaviour } from '../support/badServers.ts';
 import { ControlSide } from '../support/controlSide.ts';
 import { eventually } from '../support/eventually.ts';
+import { FaultCheck } from '../support/faultCheck.ts';
+import { MeasuredTable } from '../support/measuredTable.ts';
 import { canCreateNetworkNamespace, NetworkNamespace } from '../support/netns.ts';
 import { hopTo, identityOf, targetOf, trusting } from '../support/planeTargets.ts';
-import { openDescriptors } from '../support/planeRoutes.ts';
 import { Sshd, type SshdOptions } from '../support/sshd.ts';
 import { createSshKey, type SshKeyFile } from '../support/sshKeys.ts';
 import { dial, outcome, readAll, serve, sha256, testBytes, type TestServer } from '../support/tcpPeers.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
 
-/** What was measured; printed, never asserted. */
-const table: string[] = [];
-
-afterAll(() => { console.log(`faults, and how long they took\n${table.map((line) => `  ${line}`).join('\n')}`); });
+const table = new MeasuredTable('faults, and how long they took');
 
 let folder: TemporaryFolder;
 let key: SshKeyFile;
@@ -55,23 +54,22 @@ async function echoThrough(port: number, text = 'hello'): Promise<string> {
   return (await readAll(client)).toString();
 }
 
-/** Takes the time from one state to the next. */
-async function measured(fault: string, begin: () => unknown, port: number): Promise<void> {
-  const begun = performance.now();
-  const noticed = control.until('a', 'retrying', 60_000).then(() => performance.now() - begun);
-  await begin();
-  const noticedMs = await noticed;
-  await control.until('a', 'listening', 60_000);
-  const backMs = performance.now() - begun;
+/** Takes the time from a fault to what comes of it, and lets a client through when it is over. */
+async function measured(what: string, cause: FailureCode, port: number, fault: () => unknown, mend?: () => unknown): Promise<void> {
+  const check = await FaultCheck.begin(control);
+  await fault();
+  await check.shows({ phase: 'retrying', cause });
+  await mend?.();
+  await check.heals();
   expect(await echoThrough(port)).toBe('hello');
-  table.push(`${fault.padEnd(46)} noticed after ${(noticedMs / 1000).toFixed(1).padStart(5)} s, back after ${(backMs / 1000).toFixed(1).padStart(5)} s`);
+  await check.ends(table, what);
 }
 
 describe('a tunnel comes back by itself', () => {
   it('when its session on the server is killed', async () => {
     await open();
     const port = await control.forward('a', echo);
-    await measured('the session is killed', () => sshd.dropConnections(), port);
+    await measured('the session is killed', 'connection-lost', port, () => sshd.dropConnections());
     const phases = control.phases.get('a') ?? [];
     expect(phases.filter((phase, index) => phase !== phases[index - 1])).toEqual(['starting', 'listening', 'retrying', 'starting', 'listening']);
   });
@@ -79,54 +77,56 @@ describe('a tunnel comes back by itself', () => {
   it('when the server is away for a while, and whoever connects meanwhile waits', async () => {
     await open();
     const port = await control.forward('a', echo);
-    await sshd.kill();
-    await control.until('a', 'retrying');
-    const waiting = await dial(port);
-    waiting.end('I waited');
-    const answer = readAll(waiting);
-    await measured('the server is away, and comes back', () => sshd.restart(), port);
-    expect((await answer).toString()).toBe('I waited');
+    let answer: Promise<Buffer> | undefined;
+    await measured('the server is away, and comes back', 'connection-lost', port, () => sshd.kill(), async () => {
+      const waiting = await dial(port);
+      waiting.end('I waited');
+      answer = readAll(waiting);
+      await sshd.restart();
+    });
+    expect((await answer)?.toString()).toBe('I waited');
   });
 
   it('when its server freezes and thaws', async () => {
     way = { keepaliveIntervalMs: 500, keepaliveCountMax: 2, connectTimeoutMs: 1_000 };
     await open();
     const port = await control.forward('a', echo);
-    await measured('the server stands still (keepalive 0.5 s × 2)', async () => {
-      sshd.freeze();
-      await control.until('a', 'retrying');
-      sshd.thaw();
-    }, port);
+    await measured('the server stands still (keepalive 0.5 s × 2)', 'keepalive-timeout', port, () => { sshd.freeze(); }, () => { sshd.thaw(); });
   });
 
   it('when the worker is killed', async () => {
     await open();
     const port = await control.forward('a', echo, { spec: { kind: 'local', listen: { host: '127.0.0.1', port: await freePort() }, connect: { host: echo.host, port: echo.port }, target: { host: 'server' } } });
-    await measured('the worker is killed', () => control.host.worker?.terminate(), port);
+    await measured('the worker is killed', 'plane-crashed', port, () => control.host.worker?.terminate());
   });
 
   it('at once when it is told to try now, however long it would wait', async () => {
     await open();
     const port = await control.forward('a', echo);
+    const check = await FaultCheck.begin(control);
     await sshd.kill();
+    await check.shows({ phase: 'retrying', cause: 'connection-lost' });
     await eventually(() => (control.stateOf('a') as { attempt?: number }).attempt === 4 && control.stateOf('a')?.phase === 'retrying', { deadlineMs: 30_000 });
     await sshd.restart();
     control.model.retryNow();
     await control.until('a', 'listening', 2_000);
     expect(await echoThrough(port)).toBe('hello');
+    await check.ends();
   });
 
   it('but not after it was stopped while it waited', async () => {
     await open();
     await control.forward('a', echo);
+    const check = await FaultCheck.begin(control);
     await sshd.kill();
-    await control.until('a', 'retrying');
+    await check.shows({ phase: 'retrying', cause: 'connection-lost' });
     control.model.stop('a');
     await control.until('a', 'stopped');
     await sshd.restart();
     control.model.retryNow();
     expect(control.stateOf('a')?.phase).toBe('stopped');
     expect(sshd.logText().match(/Accepted publickey/g)).toHaveLength(1);
+    await check.ends();
   });
 });
 
@@ -137,19 +137,18 @@ describe.runIf(canCreateNetworkNamespace())('a link that is cut', () => {
     await open({ namespace: namespace.name, host: namespace.thereAddress });
     const inside: HostPort = { host: namespace.thereAddress, port: sshd.port };
     const port = await control.forward('a', inside);
-    const begun = performance.now();
+    const check = await FaultCheck.begin(control);
     await namespace.exec('nft', 'add', 'table', 'inet', 'cut');
     await namespace.exec('nft', 'add', 'chain', 'inet', 'cut', 'in', '{ type filter hook input priority 0; policy drop; }');
     await namespace.exec('nft', 'add', 'chain', 'inet', 'cut', 'out', '{ type filter hook output priority 0; policy drop; }');
-    const { failure } = await control.until('a', 'retrying', 60_000);
-    const noticedMs = performance.now() - begun;
-    expect(failure.code).toBe('keepalive-timeout');
+    check.happens();
+    await check.shows({ phase: 'retrying', cause: 'keepalive-timeout' });
     await namespace.exec('nft', 'delete', 'table', 'inet', 'cut');
-    await control.until('a', 'listening', 60_000);
-    table.push(`${'packets are dropped (keepalive 1 s × 3)'.padEnd(46)} noticed after ${(noticedMs / 1000).toFixed(1).padStart(5)} s, back after ${((performance.now() - begun) / 1000).toFixed(1).padStart(5)} s`);
+    await check.heals();
     const client = await dial(port);
     expect(String((await once(client, 'data'))[0])).toMatch(/^SSH-2\.0-OpenSSH/);
     client.destroy();
+    await check.ends(table, 'packets are dropped (keepalive 1 s × 3)');
     await control.close();
     await namespace.remove();
   });
@@ -173,15 +172,21 @@ describe('a bad line to the server', () => {
     await behind((server) => through(server, flipAt(() => 9_000 + Math.floor(Math.random() * 30_000))));
     const sender = await serve((socket) => { socket.end(bytes); });
     let wrong = 0;
+    const check = await FaultCheck.begin(control);
     for (let run = 0; run < 100; run += 1) {
+      const told = control.look('a').log.length;
+      control.phases.clear();
       const port = await control.forward('a', sender);
       const client = await dial(port);
       const received = await receivedBy(client);
       if (!bytes.subarray(0, received.length).equals(received)) wrong += 1;
-      control.model.stop('a');
-      await control.until('a', 'stopped');
+      await control.stop('a');
+      // It may be stopped before it has noticed.
+      const lines = control.look('a').log.slice(told);
+      expect(lines).toEqual(control.phases.get('a')?.includes('retrying') === true ? [expect.stringMatching(/^warn 127\.0\.0\.1:0:127\.0\.0\.1:\d+ server: [\w-]+: test-server: ./)] : []);
     }
     expect(wrong).toBe(0);
+    await check.isBack();
     await sender.close();
   });
 
@@ -189,8 +194,13 @@ describe('a bad line to the server', () => {
     await behind((server) => slowly(server, (chunk) => Array.from(chunk, (byte) => Buffer.of(byte))));
     const bytes = testBytes(5_000);
     const sender = await serve((socket) => { socket.end(bytes); });
+    const check = await FaultCheck.begin(control);
     const port = await control.forward('a', sender);
-    expect(sha256(await readAll(await dial(port)))).toBe(sha256(bytes));
+    const client = await dial(port);
+    expect(sha256(await readAll(client))).toBe(sha256(bytes));
+    client.end();
+    await control.stop('a');
+    await check.ends(table, 'one byte at a time');
     await sender.close();
   });
 
@@ -205,12 +215,15 @@ describe('a bad line to the server', () => {
     const bytes = testBytes(1_000_000);
     const sender = await serve((socket) => { socket.end(bytes); });
     const port = await control.forward('a', sender);
+    const check = await FaultCheck.begin(control);
     const client = await dial(port);
     const seen = outcome(client);
     const received = await receivedBy(client);
     expect(await seen).toBe('reset');
     expect(bytes.subarray(0, received.length).equals(received)).toBe(true);
-    await control.until('a', 'retrying');
+    await check.shows({ phase: 'retrying', cause: 'connection-lost' });
+    await check.heals();
+    await check.ends(table, 'the line breaks after 12,345 bytes');
     await sender.close();
   });
 });
@@ -219,7 +232,7 @@ describe('many clients', () => {
   it('1,000 at once, 5,000 within seconds and 10,000 one after another leave nothing behind', { timeout: 240_000 }, async () => {
     await open();
     const port = await control.forward('a', echo);
-    const descriptors = openDescriptors();
+    const check = await FaultCheck.begin(control);
     const told: string[] = [];
     const inTime = async (what: string, run: () => Promise<void>): Promise<void> => {
       const begun = performance.now();
@@ -236,8 +249,7 @@ describe('many clients', () => {
     await inTime('10,000 one after another', async () => {
       for (let round = 0; round < 10_000; round += 1) if ((await echoThrough(port)) !== 'hello') throw new Error(`round ${String(round)}`);
     });
-    await eventually(() => openDescriptors() <= descriptors);
-    table.push(`connections: ${told.join(', ')}`);
+    await check.ends(table, told.join(', '));
   });
 });
 

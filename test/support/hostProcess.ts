@@ -7,8 +7,9 @@ import type { HostPort } from '../../src/core/address.ts';
 import type { ForwardSpec } from '../../src/core/forwardSpec.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { boundOf } from '../../src/core/forwardState.ts';
+import type { FaultSubject, Resources } from './faultCheck.ts';
 import type { HostAnswer, HostOrder } from './hostProgram.ts';
-import { planeBundle } from './planeBundle.ts';
+import { countedPlane } from './planeBundle.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -18,7 +19,7 @@ const PROGRAM = join(ROOT, 'test-results/host/hostProgram.mjs');
 let built: Promise<unknown> | undefined;
 
 /** The product, the editor left out, in a process of its own that can be starved and killed. */
-export class HostProcess {
+export class HostProcess implements FaultSubject {
   private constructor(private readonly child: ChildProcess) {}
 
   /** With `descriptors`, it may have that many open and no more. */
@@ -27,7 +28,7 @@ export class HostProcess {
       entryPoints: [join(ROOT, 'test/support/hostProgram.ts')], outfile: PROGRAM, bundle: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'warning',
     }));
     const starved = descriptors === undefined ? {} : { execPath: 'prlimit', execArgv: [`--nofile=${String(descriptors)}`, process.execPath] };
-    const child = fork(PROGRAM, [await planeBundle()], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], ...starved });
+    const child = fork(PROGRAM, [await countedPlane()], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], ...starved });
     await once(child, 'message');
     return new HostProcess(child);
   }
@@ -64,6 +65,11 @@ export class HostProcess {
 
   look(id = ''): Promise<HostAnswer> {
     return this.#ask({ kind: 'look', id });
+  }
+
+  async resources(): Promise<Resources> {
+    const { resources = {} } = await this.#ask({ kind: 'count' });
+    return resources;
   }
 
   /** Ends it as a crash would. Idempotent. */

@@ -14,6 +14,12 @@ export function planeBundle(): Promise<string> {
   return (bundle ??= isFresh() ? Promise.resolve(BUILT) : bundleNow());
 }
 
+/** The same with somebody in its worker who tells what it has open; for this process and those that it starts. */
+export async function countedPlane(): Promise<string> {
+  process.env['CULVERT_TEST_PLANE'] = await planeBundle();
+  return join(import.meta.dirname, 'countedPlane.cjs');
+}
+
 function isFresh(): boolean {
   if (!existsSync(BUILT)) return false;
   const builtAt = statSync(BUILT).mtimeMs;

@@ -8,11 +8,16 @@ import { dial } from './tcpPeers.ts';
 export async function dialSocks5(proxyPort: number, { host, port }: HostPort): Promise<Socket> {
   const socket = await dial(proxyPort);
   socket.write(socks5(host, port));
-  const [, method] = await readExactly(socket, 2);
-  if (method !== 0) throw new Error(`SOCKS method ${String(method)}`);
-  const [, reply] = await readExactly(socket, 10);
-  if (reply !== 0) throw new Error(`SOCKS reply ${String(reply)}`);
-  return socket;
+  try {
+    const [, method] = await readExactly(socket, 2);
+    if (method !== 0) throw new Error(`SOCKS method ${String(method)}`);
+    const [, reply] = await readExactly(socket, 10);
+    if (reply !== 0) throw new Error(`SOCKS reply ${String(reply)}`);
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 }
 
 /** The next bytes, however they are cut; what comes behind them stays in the socket. */

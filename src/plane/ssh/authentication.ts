@@ -65,7 +65,8 @@ class Login {
 
   /** Why nothing worked. */
   failure(): ForwardError {
-    const detail = `permission denied (${this.#methods.join(', ')})`;
+    // The log's one line is to tell of an agent that hung, too.
+    const detail = untrustedText([`permission denied (${this.#methods.join(', ')})`, ...this.#keys.unusable].join('; '));
     const methods = this.#methods.slice(0, METHODS_MAX).map((name) => untrustedText(name));
     return hopFailure(this.#session.hop, 'auth-failed', detail, { context: { methods, tried: this.#tried, unusable: this.#keys.unusable } });
   }

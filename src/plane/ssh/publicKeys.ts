@@ -63,7 +63,7 @@ export class KeyOffers {
   }
 
   #leaveOut(name: string, reason: string): void {
-    this.#session.log('warn', `the key ${name} cannot be used: ${reason}`);
+    this.#session.log('info', `the key ${name} cannot be used: ${reason}`);
     this.#unusable.push(`${name}: ${reason}`);
   }
 
@@ -88,7 +88,9 @@ export class KeyOffers {
     try {
       keys = await session.whileAsking(() => agent.list(session.signal));
     } catch (error) {
-      session.log('warn', `no agent: ${toFailure(error).detail}`);
+      const { detail } = toFailure(error);
+      session.log('info', `no agent: ${detail}`);
+      this.#unusable.push(detail);
       return [];
     }
     return keys.flatMap((key) => this.#usable(agent, key));

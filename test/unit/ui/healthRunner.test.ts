@@ -1,14 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { ForwardError } from '../../../src/core/failure.ts';
-import { formatForward } from '../../../src/core/forwardText.ts';
 import type { CheckOutcome, HealthCheck } from '../../../src/core/healthCheck.ts';
 import { setup, turn } from './runnerSetup.ts';
-import { define, failure, NOW, RELAY } from './samples.ts';
+import { define, NOW, RELAY } from './samples.ts';
 
 describe('a health check', () => {
   const CHECK: HealthCheck = { kind: 'connect' };
-  const refused: CheckOutcome = { kind: 'failed', failure: failure('destination-refused') };
-  const unhealthy: CheckOutcome = { kind: 'failed', failure: failure('destination-unhealthy') };
 
   /** A run that is checked, with these outcomes one after the other. */
   async function checked(...outcomes: readonly (CheckOutcome | ForwardError)[]) {
@@ -28,16 +25,6 @@ describe('a health check', () => {
     expect(host.requests.at(-1)).toEqual({ method: 'check', params: { id: 'a', generation: 1, check: CHECK } });
     expect(events).toEqual([{ id: 'a', event: { type: 'checked', generation: 1, at: NOW, check: CHECK, outcome: { kind: 'passed' } } }]);
     expect((events[0]?.event as { check: unknown }).check).toBe(CHECK);
-  });
-
-  it('has one line in the log for each change, and none for what changes nothing', async () => {
-    const passed: CheckOutcome = { kind: 'passed' };
-    const { log } = await checked(passed, refused, refused, { kind: 'unknown' }, refused, unhealthy, passed, passed, refused);
-    const lines = log.lines.filter((line) => line.includes('health check'));
-    expect(lines.map((line) => line.replace(/^.*health check /, ''))).toEqual([
-      expect.stringMatching(/^failed: destination-refused/), expect.stringMatching(/^failed: destination-unhealthy/), 'passes again', expect.stringMatching(/^failed: destination-refused/),
-    ]);
-    expect(lines[0]).toContain(formatForward(RELAY));
   });
 
   it('that the plane could not make is answered as unknown, and one of a run that is over not at all', async () => {
