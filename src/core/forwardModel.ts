@@ -177,7 +177,7 @@ export class ForwardModel implements Disposable {
     this.#owned.dispose();
     for (const entry of this.#entries.values()) {
       entry.retryTimer?.dispose();
-      entry.limit?.timer.dispose();
+      entry.limit.dispose();
       entry.claim.dispose();
     }
     this.#changes.dispose();
@@ -194,7 +194,7 @@ export class ForwardModel implements Disposable {
     const isCheckedAnew = !isSameCheck(entry.definition.healthCheck, definition.healthCheck);
     entry.definition = definition;
     if (isCheckedAnew) this.#checkAnew(definition.id, entry);
-    if (!isSameLimit && entry.limit !== undefined) endLimit(entry);
+    if (!isSameLimit) entry.limit.dispose();
     if (!isSameLimit && isListening(entry.state)) this.#limit(definition.id, entry);
     if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
   }
@@ -211,7 +211,7 @@ export class ForwardModel implements Disposable {
 
   #drop(id: string, entry: TrackedForward): void {
     entry.retryTimer?.dispose();
-    endLimit(entry);
+    entry.limit.dispose();
     entry.claim.dispose();
     this.#health.set(id, undefined);
     this.#entries.delete(id);
@@ -243,7 +243,7 @@ export class ForwardModel implements Disposable {
     // It was up, there: a server may hold its port for a connection that is dead.
     entry.wasUp = true;
     entry.retries = [];
-    if (stopsAt !== undefined) this.#limitTo(id, entry, stopsAt);
+    if (stopsAt !== undefined) entry.limit.set(stopsAt, () => { this.stop(id); });
     this.#run(id, entry);
   }
 
@@ -275,12 +275,8 @@ export class ForwardModel implements Disposable {
   /** From now on, or not at all. */
   #limit(id: string, entry: TrackedForward): void {
     const { stopAfterMinutes } = entry.definition;
-    if (stopAfterMinutes === undefined || entry.limit !== undefined) return;
-    this.#limitTo(id, entry, this.#clock.now() + Math.round(stopAfterMinutes * MINUTE_MS));
-  }
-
-  #limitTo(id: string, entry: TrackedForward, stopsAt: number): void {
-    entry.limit = { stopsAt, timer: this.#clock.after(Math.max(0, stopsAt - this.#clock.now()), () => { this.stop(id); }) };
+    if (stopAfterMinutes === undefined || entry.limit.stopsAt !== undefined) return;
+    entry.limit.set(this.#clock.now() + Math.round(stopAfterMinutes * MINUTE_MS), () => { this.stop(id); });
   }
 
   #onRunnerEvent(id: string, event: ForwardEvent): void {
@@ -373,7 +369,7 @@ export class ForwardModel implements Disposable {
       this.#limit(id, entry);
     }
     if (state.phase !== 'retrying') entry.retryTimer?.dispose();
-    if (!isRunning(state)) endLimit(entry);
+    if (!isRunning(state)) entry.limit.dispose();
     if (!isActive(state)) entry.traffic = trafficElsewhere(state.phase === 'elsewhere' ? entry.elsewhere : undefined);
     if (state.phase !== 'listening') entry.provedAt = undefined;
     this.#schedule(id, entry);
@@ -389,9 +385,4 @@ function mayHeal({ code }: Failure, wasUp: boolean): boolean {
 /** Active, and nobody has asked it to stop. */
 function isRunning(state: ForwardState): boolean {
   return isActive(state) && state.phase !== 'stopping';
-}
-
-function endLimit(entry: TrackedForward): void {
-  entry.limit?.timer.dispose();
-  entry.limit = undefined;
 }
