@@ -215,7 +215,8 @@ export class ForwardModel implements Disposable {
     entry.claim.dispose();
     this.#health.set(id, undefined);
     this.#entries.delete(id);
-    if (isRunning(entry.state)) this.#runner.stop(id, entry.generation);
+    // What waits for its connections still relays for them.
+    if (isRunning(entry.state) || isDraining(entry.state)) this.#runner.stop(id, entry.generation);
   }
 
   #reorder(ids: readonly string[]): void {
@@ -268,8 +269,8 @@ export class ForwardModel implements Disposable {
     this.#apply(id, entry, { type: 'stop', generation, at, ...(drainMs > 0 ? { drainUntil: at + drainMs } : {}) });
     if (entry.state === state) return;
     // One that was removed by whoever heard of the change still runs: what was removed while stopping is stopped here.
-    if (drainMs > 0) this.#runner.stop(id, generation, drainMs);
-    else this.#runner.stop(id, generation);
+    if (drainMs === 0) this.#runner.stop(id, generation);
+    else if (this.#isCurrent(id, entry, generation) && isDraining(entry.state)) this.#runner.stop(id, generation, drainMs);
   }
 
   /** From now on, or not at all. */

@@ -117,6 +117,30 @@ describe('a stop that lets connections finish', () => {
     expect(stateOf()).not.toHaveProperty('drainUntil');
     expect(runner.orders).toEqual(['start a 1', 'stop a 1 within 60000 ms', 'stop a 1']);
   });
+
+  it.each<[string, (model: ReturnType<typeof setup>['model']) => void]>([
+    ['is removed', (model) => { model.remove('a'); }],
+    ['is gone from the settings', (model) => { model.replaceUserForwards([]); }],
+  ])('waits for none once the forward %s', (_, takeAway) => {
+    const { model, comeUp, runner, phases } = setup();
+    model.start('a');
+    comeUp();
+    model.stop('a', { drainMs: 60_000 });
+    takeAway(model);
+    expect(runner.orders).toEqual(['start a 1', 'stop a 1 within 60000 ms', 'stop a 1']);
+    expect(phases('a')).toEqual(['gone']);
+  });
+
+  it('waits for none when whoever hears of it removes or stops the forward', () => {
+    for (const act of ['remove', 'stop'] as const) {
+      const { model, comeUp, runner } = setup();
+      model.start('a');
+      comeUp();
+      model.onDidChange(() => { if (model.get('a')?.state.phase === 'stopping') model[act]('a'); });
+      model.stop('a', { drainMs: 60_000 });
+      expect(runner.orders).toEqual(['start a 1', 'stop a 1']);
+    }
+  });
 });
 
 describe('trying again at once', () => {
