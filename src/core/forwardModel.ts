@@ -1,4 +1,3 @@
-import { backoffMs } from './backoff.ts';
 import type { ClaimKind } from './claim.ts';
 import { EventEmitter, type Event } from './event.ts';
 import { isTransient, type Failure } from './failure.ts';
@@ -30,10 +29,6 @@ const BY_HAND: StartOptions = { isPersistent: false };
 
 /** How soon what another window held is tried again. */
 const HEIR_RETRY_MS = 200;
-
-/** A forward that needed this many retries within the window has failed. */
-const MAX_RETRIES = 20;
-const RETRY_WINDOW_MS = 10 * 60_000;
 
 /** The one source of truth about forwards: intents in, immutable snapshots and one change event out. */
 export class ForwardModel implements Disposable {
@@ -109,17 +104,18 @@ export class ForwardModel implements Disposable {
       this.#claim(id, entry, entry.state.running.phase === 'stopping' ? 'when-free' : 'if-owner-goes');
       return;
     }
-    if (entry.state.phase !== 'retrying') {
+    if (entry.state.phase === 'retrying') entry.retries.hurry(this.#clock.now());
+    else {
       entry.isPersistent = options.isPersistent;
       entry.wasUp = false;
-      entry.retries = [];
+      entry.retries.reset();
     }
     this.#run(id, entry);
   }
 
-  /** Tries at once whatever waits for a retry: the machine woke up, or the network is back. */
+  /** Tries at once whatever waits for a retry and was not tried too often: the machine woke up, or the network is back. */
   retryNow(): void {
-    for (const [id, { state }] of [...this.#entries]) if (state.phase === 'retrying') this.start(id);
+    for (const [id, { state, retries }] of [...this.#entries]) if (state.phase === 'retrying' && retries.canHurry(this.#clock.now())) this.start(id);
   }
 
   stop(id: string, options: StopOptions = AT_ONCE): void {
@@ -243,7 +239,7 @@ export class ForwardModel implements Disposable {
     entry.isPersistent = true;
     // It was up, there: a server may hold its port for a connection that is dead.
     entry.wasUp = true;
-    entry.retries = [];
+    entry.retries.reset();
     if (stopsAt !== undefined) entry.limit.set(stopsAt, () => { this.stop(id); });
     this.#run(id, entry);
   }
@@ -303,7 +299,6 @@ export class ForwardModel implements Disposable {
       this.#apply(id, entry, { type, generation, at, failure });
       return;
     }
-    entry.retries.push(at);
     entry.retryTimer = this.#clock.after(delayMs, () => { this.#run(id, entry); });
     this.#apply(id, entry, { type, generation, at, failure, isUnbound, retryAt: at + delayMs });
   }
@@ -311,13 +306,8 @@ export class ForwardModel implements Disposable {
   /** How long to wait before the next try; undefined when this failure is final. */
   #retryDelayMs(entry: TrackedForward, failure: Failure): number | undefined {
     const isFromOther = (failure.code === 'running-elsewhere' && entry.elsewhere === undefined) || (failure.code === 'address-in-use' && entry.claim.isHeir);
-    if (!isFromOther && (!mayHeal(failure, entry.wasUp) || !entry.isPersistent)) return undefined;
-    const now = this.#clock.now();
-    entry.retries = entry.retries.filter((at) => now - at < RETRY_WINDOW_MS);
-    if (entry.retries.length >= MAX_RETRIES) return undefined;
-    if (isFromOther) return HEIR_RETRY_MS;
-    const attempt = 'attempt' in entry.state ? entry.state.attempt : 1;
-    return backoffMs(attempt, this.#chance());
+    if (isFromOther) return entry.retries.nextIn(this.#clock.now(), HEIR_RETRY_MS);
+    return mayHeal(failure, entry.wasUp) && entry.isPersistent ? entry.retries.next(this.#clock.now(), this.#chance()) : undefined;
   }
 
   #onChecked(id: string, entry: TrackedForward, event: Extract<ForwardEvent, { type: 'checked' }>): void {
@@ -364,6 +354,7 @@ export class ForwardModel implements Disposable {
     if (state === entry.state) return;
     const before = entry.state;
     entry.state = state;
+    if (state.phase === 'listening') entry.retries.succeeded();
     if (isListening(state)) {
       entry.isPersistent = true;
       entry.wasUp = true;

@@ -3,6 +3,7 @@ import { NO_TRAFFIC, type Forward, type ForwardDefinition, type RunElsewhere, ty
 import { STOPPED, type ForwardState } from './forwardState.ts';
 import type { Disposable } from './lifecycle.ts';
 import type { Clock } from './ports.ts';
+import { RetrySchedule } from './retrySchedule.ts';
 import { TimeLimit } from './timeLimit.ts';
 
 export interface StartOptions {
@@ -20,8 +21,7 @@ export interface TrackedForward {
   isPersistent: boolean;
   /** It listened once since it was started. */
   wasUp: boolean;
-  /** Times of the retries so far, to give up on what never holds. */
-  retries: number[];
+  readonly retries: RetrySchedule;
   retryTimer: Disposable | undefined;
   readonly limit: TimeLimit;
   /** When its health check passed last, while it listens. */
@@ -36,7 +36,7 @@ export interface TrackedForward {
 /** A forward that has not been started yet. */
 export function trackForward(definition: ForwardDefinition, clock: Clock): TrackedForward {
   return {
-    definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, limit: new TimeLimit(clock),
+    definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: new RetrySchedule(), retryTimer: undefined, limit: new TimeLimit(clock),
     provedAt: undefined, startAgain: undefined, elsewhere: undefined, claim: new Claim(clock),
   };
 }

@@ -29,6 +29,39 @@ describe('a forward on demand', () => {
     expect(stateOf().phase).toBe('starting');
   });
 
+  it('is tried less and less often while its server is away and clients come and go, at once for one that finds it at rest, and is never given up', () => {
+    const { model, say, bound, lose, clock, stateOf } = setup();
+    const rest = (): void => {
+      bound();
+      say({ type: 'idle' });
+    };
+    const tries: number[] = [];
+    const fail = (): void => {
+      tries.push(clock.now());
+      lose('connect-refused');
+    };
+    model.start('a');
+    rest();
+    let waitsUntil = 0;
+    for (let second = 0; second < 3_600; second += 1) {
+      if (second % 45 === 0) waitsUntil = clock.now() + 30_000;
+      if (second % 45 === 0 && stateOf().phase === 'idle') {
+        say({ type: 'waking' });
+        fail();
+      }
+      expect(['idle', 'retrying']).toContain(stateOf().phase);
+      clock.advance(1_000);
+      if (stateOf().phase !== 'starting') continue;
+      if (clock.now() < waitsUntil) fail();
+      else rest();
+    }
+    const [first = 0] = tries;
+    expect(tries.slice(0, 6).map((at) => (at - first) / 1_000)).toEqual([0, 1, 3, 7, 15, 45]);
+    const spans = (count: number): number[] => tries.slice(count).map((at, index) => at - (tries[index] ?? at));
+    expect(Math.min(...spans(20))).toBeGreaterThanOrEqual(600_000);
+    expect(Math.max(...spans(1))).toBeLessThanOrEqual(120_000);
+  });
+
   it('is not started once more while it rests', () => {
     const { model, say, bound, runner } = setup();
     model.start('a');
