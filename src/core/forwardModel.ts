@@ -115,7 +115,13 @@ export class ForwardModel implements Disposable {
 
   /** Tries at once whatever waits for a retry and was not tried too often: the machine woke up, or the network is back. */
   retryNow(): void {
+    this.stopOverdue();
     for (const [id, { state, retries }] of [...this.#entries]) if (state.phase === 'retrying' && retries.canHurry(this.#clock.now())) this.start(id);
+  }
+
+  /** Stops whatever had its time while the machine slept. */
+  stopOverdue(): void {
+    for (const [id, { limit }] of [...this.#entries]) if (limit.isOver) this.stop(id);
   }
 
   stop(id: string, options: StopOptions = AT_ONCE): void {
@@ -299,7 +305,10 @@ export class ForwardModel implements Disposable {
       this.#apply(id, entry, { type, generation, at, failure });
       return;
     }
-    entry.retryTimer = this.#clock.after(delayMs, () => { this.#run(id, entry); });
+    entry.retryTimer = this.#clock.after(delayMs, () => {
+      if (entry.limit.isOver) this.stop(id);
+      else this.#run(id, entry);
+    });
     this.#apply(id, entry, { type, generation, at, failure, isUnbound, retryAt: at + delayMs });
   }
 

@@ -16,6 +16,11 @@ export class TimeLimit implements Disposable {
     return this.#stopsAt;
   }
 
+  /** Whether that time has passed: a machine that slept has no timer that says so. */
+  get isOver(): boolean {
+    return this.#stopsAt !== undefined && this.#stopsAt <= this.#clock.now();
+  }
+
   /** Calls `onOver` once at that time, or in the next turn where it has passed. */
   set(stopsAt: number, onOver: () => void): void {
     this.dispose();
