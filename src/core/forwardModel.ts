@@ -165,13 +165,13 @@ export class ForwardModel implements Disposable {
     if (entry.state.phase === 'elsewhere' && !isSameTraffic(entry.traffic, traffic)) this.#setTraffic(id, entry, traffic);
   }
 
-  restart(id: string): void {
+  restart(id: string, options: StartOptions = BY_HAND): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     if (isActive(entry.state)) {
-      entry.startAgain = BY_HAND;
+      entry.startAgain = options;
       this.#stop(id, entry, AT_ONCE);
-    } else this.start(id);
+    } else this.start(id, options);
   }
 
   /** Ends timers and listening; does not stop the forwards, the runner's owner does. */
@@ -198,7 +198,8 @@ export class ForwardModel implements Disposable {
     if (isCheckedAnew) this.#checkAnew(definition.id, entry);
     if (!isSameLimit) entry.limit.dispose();
     if (!isSameLimit && isListening(entry.state)) this.#limit(definition.id, entry);
-    if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
+    // Whoever edits it still wants it up: also where there is no network just now.
+    if (!isSameForward && isRunning(entry.state)) this.restart(definition.id, { isPersistent: entry.isPersistent });
   }
 
   #replace(definitions: readonly ForwardDefinition[], isReplaced: (entry: TrackedForward) => boolean): void {

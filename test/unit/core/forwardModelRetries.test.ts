@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FailureCode } from '../../../src/core/failure.ts';
-import { BOUND, PERSISTENT, setup } from './modelSetup.ts';
+import { BOUND, definition, PERSISTENT, setup } from './modelSetup.ts';
 
 describe('what does not stay up', () => {
   it('fails at once when its first start by hand fails', () => {
@@ -197,6 +197,17 @@ describe('what does not stay up', () => {
     clock.advance(100_000);
     expect(runner.orders).toEqual(['start a 1', 'start a 2']);
     lose();
+    expect(stateOf().phase).toBe('retrying');
+  });
+
+  it('is still wanted up when it is edited while it waits', () => {
+    const { model, lose, say, stateOf } = setup();
+    model.start('a', PERSISTENT);
+    lose('host-not-found');
+    model.put(definition('a', 81));
+    say({ type: 'stopped' });
+    expect(stateOf()).toMatchObject({ phase: 'starting', attempt: 1 });
+    lose('host-not-found');
     expect(stateOf().phase).toBe('retrying');
   });
 
