@@ -1,4 +1,3 @@
-import { backoffMs } from './backoff.ts';
 import type { ClaimKind } from './claim.ts';
 import { EventEmitter, type Event } from './event.ts';
 import { isTransient, type Failure } from './failure.ts';
@@ -30,10 +29,6 @@ const BY_HAND: StartOptions = { isPersistent: false };
 
 /** How soon what another window held is tried again. */
 const HEIR_RETRY_MS = 200;
-
-/** A forward that needed this many retries within the window has failed. */
-const MAX_RETRIES = 20;
-const RETRY_WINDOW_MS = 10 * 60_000;
 
 /** The one source of truth about forwards: intents in, immutable snapshots and one change event out. */
 export class ForwardModel implements Disposable {
@@ -109,17 +104,24 @@ export class ForwardModel implements Disposable {
       this.#claim(id, entry, entry.state.running.phase === 'stopping' ? 'when-free' : 'if-owner-goes');
       return;
     }
-    if (entry.state.phase !== 'retrying') {
+    if (entry.state.phase === 'retrying') entry.retries.hurry(this.#clock.now());
+    else {
       entry.isPersistent = options.isPersistent;
       entry.wasUp = false;
-      entry.retries = [];
+      entry.retries.reset();
     }
     this.#run(id, entry);
   }
 
-  /** Tries at once whatever waits for a retry: the machine woke up, or the network is back. */
+  /** Tries at once whatever waits for a retry and was not tried too often: the machine woke up, or the network is back. */
   retryNow(): void {
-    for (const [id, { state }] of [...this.#entries]) if (state.phase === 'retrying') this.start(id);
+    this.stopOverdue();
+    for (const [id, { state, retries }] of [...this.#entries]) if (state.phase === 'retrying' && retries.canHurry(this.#clock.now())) this.start(id);
+  }
+
+  /** Stops whatever had its time while the machine slept. */
+  stopOverdue(): void {
+    for (const [id, { limit }] of [...this.#entries]) if (limit.isOver) this.stop(id);
   }
 
   stop(id: string, options: StopOptions = AT_ONCE): void {
@@ -163,13 +165,13 @@ export class ForwardModel implements Disposable {
     if (entry.state.phase === 'elsewhere' && !isSameTraffic(entry.traffic, traffic)) this.#setTraffic(id, entry, traffic);
   }
 
-  restart(id: string): void {
+  restart(id: string, options: StartOptions = BY_HAND): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     if (isActive(entry.state)) {
-      entry.startAgain = BY_HAND;
+      entry.startAgain = options;
       this.#stop(id, entry, AT_ONCE);
-    } else this.start(id);
+    } else this.start(id, options);
   }
 
   /** Ends timers and listening; does not stop the forwards, the runner's owner does. */
@@ -177,7 +179,7 @@ export class ForwardModel implements Disposable {
     this.#owned.dispose();
     for (const entry of this.#entries.values()) {
       entry.retryTimer?.dispose();
-      entry.limit?.timer.dispose();
+      entry.limit.dispose();
       entry.claim.dispose();
     }
     this.#changes.dispose();
@@ -194,9 +196,10 @@ export class ForwardModel implements Disposable {
     const isCheckedAnew = !isSameCheck(entry.definition.healthCheck, definition.healthCheck);
     entry.definition = definition;
     if (isCheckedAnew) this.#checkAnew(definition.id, entry);
-    if (!isSameLimit && entry.limit !== undefined) endLimit(entry);
+    if (!isSameLimit) entry.limit.dispose();
     if (!isSameLimit && isListening(entry.state)) this.#limit(definition.id, entry);
-    if (!isSameForward && isRunning(entry.state)) this.restart(definition.id);
+    // Whoever edits it still wants it up: also where there is no network just now.
+    if (!isSameForward && isRunning(entry.state)) this.restart(definition.id, { isPersistent: entry.isPersistent });
   }
 
   #replace(definitions: readonly ForwardDefinition[], isReplaced: (entry: TrackedForward) => boolean): void {
@@ -211,11 +214,12 @@ export class ForwardModel implements Disposable {
 
   #drop(id: string, entry: TrackedForward): void {
     entry.retryTimer?.dispose();
-    endLimit(entry);
+    entry.limit.dispose();
     entry.claim.dispose();
     this.#health.set(id, undefined);
     this.#entries.delete(id);
-    if (isRunning(entry.state)) this.#runner.stop(id, entry.generation);
+    // What waits for its connections still relays for them.
+    if (isRunning(entry.state) || isDraining(entry.state)) this.#runner.stop(id, entry.generation);
   }
 
   #reorder(ids: readonly string[]): void {
@@ -242,8 +246,8 @@ export class ForwardModel implements Disposable {
     entry.isPersistent = true;
     // It was up, there: a server may hold its port for a connection that is dead.
     entry.wasUp = true;
-    entry.retries = [];
-    if (stopsAt !== undefined) this.#limitTo(id, entry, stopsAt);
+    entry.retries.reset();
+    if (stopsAt !== undefined) entry.limit.set(stopsAt, () => { this.stop(id); });
     this.#run(id, entry);
   }
 
@@ -268,19 +272,15 @@ export class ForwardModel implements Disposable {
     this.#apply(id, entry, { type: 'stop', generation, at, ...(drainMs > 0 ? { drainUntil: at + drainMs } : {}) });
     if (entry.state === state) return;
     // One that was removed by whoever heard of the change still runs: what was removed while stopping is stopped here.
-    if (drainMs > 0) this.#runner.stop(id, generation, drainMs);
-    else this.#runner.stop(id, generation);
+    if (drainMs === 0) this.#runner.stop(id, generation);
+    else if (this.#isCurrent(id, entry, generation) && isDraining(entry.state)) this.#runner.stop(id, generation, drainMs);
   }
 
   /** From now on, or not at all. */
   #limit(id: string, entry: TrackedForward): void {
     const { stopAfterMinutes } = entry.definition;
-    if (stopAfterMinutes === undefined || entry.limit !== undefined) return;
-    this.#limitTo(id, entry, this.#clock.now() + Math.round(stopAfterMinutes * MINUTE_MS));
-  }
-
-  #limitTo(id: string, entry: TrackedForward, stopsAt: number): void {
-    entry.limit = { stopsAt, timer: this.#clock.after(Math.max(0, stopsAt - this.#clock.now()), () => { this.stop(id); }) };
+    if (stopAfterMinutes === undefined || entry.limit.stopsAt !== undefined) return;
+    entry.limit.set(this.#clock.now() + Math.round(stopAfterMinutes * MINUTE_MS), () => { this.stop(id); });
   }
 
   #onRunnerEvent(id: string, event: ForwardEvent): void {
@@ -306,21 +306,18 @@ export class ForwardModel implements Disposable {
       this.#apply(id, entry, { type, generation, at, failure });
       return;
     }
-    entry.retries.push(at);
-    entry.retryTimer = this.#clock.after(delayMs, () => { this.#run(id, entry); });
+    entry.retryTimer = this.#clock.after(delayMs, () => {
+      if (entry.limit.isOver) this.stop(id);
+      else this.#run(id, entry);
+    });
     this.#apply(id, entry, { type, generation, at, failure, isUnbound, retryAt: at + delayMs });
   }
 
   /** How long to wait before the next try; undefined when this failure is final. */
   #retryDelayMs(entry: TrackedForward, failure: Failure): number | undefined {
     const isFromOther = (failure.code === 'running-elsewhere' && entry.elsewhere === undefined) || (failure.code === 'address-in-use' && entry.claim.isHeir);
-    if (!isFromOther && (!mayHeal(failure, entry.wasUp) || !entry.isPersistent)) return undefined;
-    const now = this.#clock.now();
-    entry.retries = entry.retries.filter((at) => now - at < RETRY_WINDOW_MS);
-    if (entry.retries.length >= MAX_RETRIES) return undefined;
-    if (isFromOther) return HEIR_RETRY_MS;
-    const attempt = 'attempt' in entry.state ? entry.state.attempt : 1;
-    return backoffMs(attempt, this.#chance());
+    if (isFromOther) return entry.retries.nextIn(this.#clock.now(), HEIR_RETRY_MS);
+    return mayHeal(failure, entry.wasUp) && entry.isPersistent ? entry.retries.next(this.#clock.now(), this.#chance()) : undefined;
   }
 
   #onChecked(id: string, entry: TrackedForward, event: Extract<ForwardEvent, { type: 'checked' }>): void {
@@ -367,13 +364,14 @@ export class ForwardModel implements Disposable {
     if (state === entry.state) return;
     const before = entry.state;
     entry.state = state;
+    if (state.phase === 'listening') entry.retries.succeeded();
     if (isListening(state)) {
       entry.isPersistent = true;
       entry.wasUp = true;
       this.#limit(id, entry);
     }
     if (state.phase !== 'retrying') entry.retryTimer?.dispose();
-    if (!isRunning(state)) endLimit(entry);
+    if (!isRunning(state)) entry.limit.dispose();
     if (!isActive(state)) entry.traffic = trafficElsewhere(state.phase === 'elsewhere' ? entry.elsewhere : undefined);
     if (state.phase !== 'listening') entry.provedAt = undefined;
     this.#schedule(id, entry);
@@ -389,9 +387,4 @@ function mayHeal({ code }: Failure, wasUp: boolean): boolean {
 /** Active, and nobody has asked it to stop. */
 function isRunning(state: ForwardState): boolean {
   return isActive(state) && state.phase !== 'stopping';
-}
-
-function endLimit(entry: TrackedForward): void {
-  entry.limit?.timer.dispose();
-  entry.limit = undefined;
 }

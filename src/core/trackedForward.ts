@@ -3,6 +3,8 @@ import { NO_TRAFFIC, type Forward, type ForwardDefinition, type RunElsewhere, ty
 import { STOPPED, type ForwardState } from './forwardState.ts';
 import type { Disposable } from './lifecycle.ts';
 import type { Clock } from './ports.ts';
+import { RetrySchedule } from './retrySchedule.ts';
+import { TimeLimit } from './timeLimit.ts';
 
 export interface StartOptions {
   /** Retry even a first start that fails, as for forwards that start by themselves while the network may still be away. */
@@ -19,11 +21,9 @@ export interface TrackedForward {
   isPersistent: boolean;
   /** It listened once since it was started. */
   wasUp: boolean;
-  /** Times of the retries so far, to give up on what never holds. */
-  retries: number[];
+  readonly retries: RetrySchedule;
   retryTimer: Disposable | undefined;
-  /** When it stops by itself, and what sees to that. */
-  limit: { readonly stopsAt: number; readonly timer: Disposable } | undefined;
+  readonly limit: TimeLimit;
   /** When its health check passed last, while it listens. */
   provedAt: number | undefined;
   /** How to start again once it has stopped; undefined when it is to stay stopped. */
@@ -36,7 +36,7 @@ export interface TrackedForward {
 /** A forward that has not been started yet. */
 export function trackForward(definition: ForwardDefinition, clock: Clock): TrackedForward {
   return {
-    definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: [], retryTimer: undefined, limit: undefined,
+    definition, state: STOPPED, traffic: NO_TRAFFIC, generation: 0, isPersistent: false, wasUp: false, retries: new RetrySchedule(), retryTimer: undefined, limit: new TimeLimit(clock),
     provedAt: undefined, startAgain: undefined, elsewhere: undefined, claim: new Claim(clock),
   };
 }
@@ -52,6 +52,6 @@ export function isSameTraffic(left: TrafficTotals, right: TrafficTotals): boolea
 
 export function snapshotOf({ definition, state, traffic, limit, provedAt, elsewhere, claim }: TrackedForward): Forward {
   const isElsewhere = state.phase === 'elsewhere';
-  const stopsAt = isElsewhere ? elsewhere?.stopsAt : limit?.stopsAt;
+  const stopsAt = isElsewhere ? elsewhere?.stopsAt : limit.stopsAt;
   return { definition, state, traffic, ...(stopsAt === undefined ? {} : { stopsAt }), ...(provedAt === undefined ? {} : { provedAt }), ...(isElsewhere && claim.isMade ? { isClaimed: true } : {}) };
 }

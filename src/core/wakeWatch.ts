@@ -1,7 +1,7 @@
 import type { Disposable } from './lifecycle.ts';
 import type { Clock } from './ports.ts';
 
-const TICK_MS = 5_000;
+const TICK_MS = 1_000;
 
 /** A tick that is later than this was not only held up by a busy loop: the machine has slept. */
 const LATE_MS = 10_000;
@@ -12,7 +12,7 @@ export class WakeWatch implements Disposable {
   readonly #onWake: () => void;
   #tick: Disposable | undefined;
 
-  /** `onWake` is called within 5 s of waking, and once more for a clock that was set forward, which does no harm. */
+  /** `onWake` is called within a second of waking, and once more for a clock that was set forward, which does no harm. */
   constructor(clock: Clock, onWake: () => void) {
     this.#clock = clock;
     this.#onWake = onWake;

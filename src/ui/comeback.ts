@@ -16,8 +16,8 @@ export interface ComebackOptions {
 }
 
 /**
- * Brings back what waits for a retry as soon as that makes sense: when the machine has woken up, and when it has got a new
- * address. The network is looked at only while something waits.
+ * Brings back what waits for a retry as soon as that makes sense: when the machine has woken up, unless its time was over by
+ * then, and when it has got a new address. The network is looked at only while something waits.
  */
 export class Comeback implements Disposable {
   readonly #options: ComebackOptions;
@@ -29,6 +29,7 @@ export class Comeback implements Disposable {
     this.#options = options;
     const { model, clock, probe } = options;
     this.#owned.add(new WakeWatch(clock, () => {
+      model.stopOverdue();
       probe();
       model.retryNow();
     }));

@@ -10,6 +10,7 @@ interface Timer {
 export class FakeClock implements Clock {
   readonly #timers = new Set<Timer>();
   #now: number;
+  #sleptMs = 0;
 
   /** `now` is in milliseconds since the epoch. */
   constructor(now = 1_000_000) {
@@ -17,7 +18,7 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#sleptMs;
   }
 
   after(delayMs: number, action: () => void): Disposable {
@@ -46,6 +47,11 @@ export class FakeClock implements Clock {
       timer.action();
     }
     this.#now = end;
+  }
+
+  /** The machine sleeps: timers stand still, the time of day does not. */
+  sleep(durationMs: number): void {
+    this.#sleptMs += durationMs;
   }
 
   #next(): Timer | undefined {

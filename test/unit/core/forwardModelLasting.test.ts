@@ -29,6 +29,39 @@ describe('a forward on demand', () => {
     expect(stateOf().phase).toBe('starting');
   });
 
+  it('is tried less and less often while its server is away and clients come and go, at once for one that finds it at rest, and is never given up', () => {
+    const { model, say, bound, lose, clock, stateOf } = setup();
+    const rest = (): void => {
+      bound();
+      say({ type: 'idle' });
+    };
+    const tries: number[] = [];
+    const fail = (): void => {
+      tries.push(clock.now());
+      lose('connect-refused');
+    };
+    model.start('a');
+    rest();
+    let waitsUntil = 0;
+    for (let second = 0; second < 3_600; second += 1) {
+      if (second % 45 === 0) waitsUntil = clock.now() + 30_000;
+      if (second % 45 === 0 && stateOf().phase === 'idle') {
+        say({ type: 'waking' });
+        fail();
+      }
+      expect(['idle', 'retrying']).toContain(stateOf().phase);
+      clock.advance(1_000);
+      if (stateOf().phase !== 'starting') continue;
+      if (clock.now() < waitsUntil) fail();
+      else rest();
+    }
+    const [first = 0] = tries;
+    expect(tries.slice(0, 6).map((at) => (at - first) / 1_000)).toEqual([0, 1, 3, 7, 15, 45]);
+    const spans = (count: number): number[] => tries.slice(count).map((at, index) => at - (tries[index] ?? at));
+    expect(Math.min(...spans(20))).toBeGreaterThanOrEqual(600_000);
+    expect(Math.max(...spans(1))).toBeLessThanOrEqual(120_000);
+  });
+
   it('is not started once more while it rests', () => {
     const { model, say, bound, runner } = setup();
     model.start('a');
@@ -116,6 +149,30 @@ describe('a stop that lets connections finish', () => {
     model.stop('a');
     expect(stateOf()).not.toHaveProperty('drainUntil');
     expect(runner.orders).toEqual(['start a 1', 'stop a 1 within 60000 ms', 'stop a 1']);
+  });
+
+  it.each<[string, (model: ReturnType<typeof setup>['model']) => void]>([
+    ['is removed', (model) => { model.remove('a'); }],
+    ['is gone from the settings', (model) => { model.replaceUserForwards([]); }],
+  ])('waits for none once the forward %s', (_, takeAway) => {
+    const { model, comeUp, runner, phases } = setup();
+    model.start('a');
+    comeUp();
+    model.stop('a', { drainMs: 60_000 });
+    takeAway(model);
+    expect(runner.orders).toEqual(['start a 1', 'stop a 1 within 60000 ms', 'stop a 1']);
+    expect(phases('a')).toEqual(['gone']);
+  });
+
+  it('waits for none when whoever hears of it removes or stops the forward', () => {
+    for (const act of ['remove', 'stop'] as const) {
+      const { model, comeUp, runner } = setup();
+      model.start('a');
+      comeUp();
+      model.onDidChange(() => { if (model.get('a')?.state.phase === 'stopping') model[act]('a'); });
+      model.stop('a', { drainMs: 60_000 });
+      expect(runner.orders).toEqual(['start a 1', 'stop a 1']);
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FailureCode } from '../../../src/core/failure.ts';
-import { BOUND, PERSISTENT, setup } from './modelSetup.ts';
+import { BOUND, definition, PERSISTENT, setup } from './modelSetup.ts';
 
 describe('what does not stay up', () => {
   it('fails at once when its first start by hand fails', () => {
@@ -119,24 +119,49 @@ describe('what does not stay up', () => {
     expect(clock.nextInMs).toBe(750);
   });
 
-  it('has failed after 20 tries in 10 minutes', () => {
+  it('waits, after 20 tries in 10 minutes, until the first of them is 10 minutes old', () => {
     const { model, lose, clock, comeUp, stateOf, runner } = setup();
     model.start('a');
+    const begun = clock.now();
     for (let retry = 1; retry <= 20; retry += 1) {
       comeUp();
       lose();
-      expect(stateOf().phase).toBe('retrying');
       clock.advance(29_000);
     }
     comeUp();
     lose();
-    expect(stateOf().phase).toBe('failed');
-    expect(clock.pending).toBe(0);
-    expect(runner.orders.at(-1)).toBe('stop a 21');
-    // A person may start it anew, with all its tries.
-    model.start('a', PERSISTENT);
+    expect(stateOf()).toMatchObject({ phase: 'retrying', retryAt: begun + 1_000 + 600_000, bound: BOUND });
+    clock.advance(20_999);
+    expect(stateOf().phase).toBe('retrying');
+    clock.advance(1);
+    expect(stateOf().phase).toBe('starting');
+    expect(runner.orders).not.toContain('stop a 21');
+    // The second of them is the next to be as old.
+    lose();
+    expect(stateOf()).toMatchObject({ phase: 'retrying', retryAt: begun + 30_000 + 600_000 });
+  });
+
+  it('is never tried oftener than that of itself, however often the network comes and goes, and at once when a person says so', () => {
+    const { model, lose, clock, comeUp, stateOf, runner } = setup();
+    model.start('a');
+    comeUp();
+    lose();
+    const begun = clock.now();
+    const tries = (): number => runner.orders.filter((order) => order.startsWith('start')).length - 1;
+    while (clock.now() < begun + 598_000) {
+      model.retryNow();
+      if (stateOf().phase === 'starting') lose();
+      clock.advance(2_000);
+      if (stateOf().phase === 'starting') lose();
+    }
+    expect(tries()).toBe(20);
+    expect(stateOf().phase).toBe('retrying');
+    model.start('a');
+    expect(stateOf().phase).toBe('starting');
     lose();
     expect(stateOf().phase).toBe('retrying');
+    clock.advance(600_000);
+    expect(tries()).toBeGreaterThan(20);
   });
 
   it('is tried without end when it fails no oftener than that', () => {
@@ -172,6 +197,17 @@ describe('what does not stay up', () => {
     clock.advance(100_000);
     expect(runner.orders).toEqual(['start a 1', 'start a 2']);
     lose();
+    expect(stateOf().phase).toBe('retrying');
+  });
+
+  it('is still wanted up when it is edited while it waits', () => {
+    const { model, lose, say, stateOf } = setup();
+    model.start('a', PERSISTENT);
+    lose('host-not-found');
+    model.put(definition('a', 81));
+    say({ type: 'stopped' });
+    expect(stateOf()).toMatchObject({ phase: 'starting', attempt: 1 });
+    lose('host-not-found');
     expect(stateOf().phase).toBe('retrying');
   });
 

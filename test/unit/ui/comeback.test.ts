@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Comeback } from '../../../src/ui/comeback.ts';
-import { setup as setupModel } from '../core/modelSetup.ts';
+import { definition, setup as setupModel } from '../core/modelSetup.ts';
 
 function setup() {
   const fixture = setupModel();
@@ -27,6 +27,64 @@ function waitLong({ model, comeUp, lose, clock }: ReturnType<typeof setup>): voi
     clock.advance(times === 9 ? 0 : 60_000);
   }
 }
+
+describe('a machine that wakes up', () => {
+  it('asks the servers once, and tries what waits at once', () => {
+    const fixture = setup();
+    waitLong(fixture);
+    const { clock, phases, probes } = fixture;
+    clock.sleep(900_000);
+    clock.advance(1_000);
+    expect(phases('a')).toEqual(['starting']);
+    clock.advance(60_000);
+    expect(probes()).toBe(1);
+  });
+
+  it('tries again soon where the network is not there yet', () => {
+    const fixture = setup();
+    waitLong(fixture);
+    const { clock, lose } = fixture;
+    clock.sleep(20_000);
+    clock.advance(1_000);
+    lose('host-unreachable');
+    expect(fixture.stateOf()).toMatchObject({ phase: 'retrying', retryAt: clock.now() + 1_000 });
+  });
+
+  it('stops what had its time first, and tries none of that again', () => {
+    const { model, clock, comeUp, lose, runner, phases } = setup();
+    for (const [id, port] of [['a', 80], ['b', 81]] as const) {
+      model.put(definition(id, port, { stopAfterMinutes: 10 }));
+      model.start(id);
+      comeUp(id);
+    }
+    lose('connection-lost', false, 'b');
+    clock.sleep(600_000);
+    clock.advance(1_000);
+    expect(phases('a', 'b')).toEqual(['stopping', 'stopping']);
+    expect(runner.orders).toEqual(['start a 1', 'start b 2', 'stop a 1', 'stop b 2']);
+  });
+
+  it('stops what had its time when that is noticed by its next try', () => {
+    const { model, clock, comeUp, lose, runner } = setup();
+    model.put(definition('a', 80, { stopAfterMinutes: 10 }));
+    model.start('a');
+    comeUp();
+    lose();
+    clock.advance(500);
+    clock.sleep(600_000);
+    clock.advance(500);
+    expect(runner.orders).toEqual(['start a 1', 'stop a 1']);
+  });
+
+  it('is not looked for any more once nobody wants to know', () => {
+    const { clock, comeback, probes } = setup();
+    comeback.dispose();
+    clock.sleep(900_000);
+    clock.advance(60_000);
+    expect(probes()).toBe(0);
+    expect(clock.pending).toBe(0);
+  });
+});
 
 describe('what waits for a retry', () => {
   it('tries at once when the machine gets a new address', () => {
