@@ -58,6 +58,16 @@ export function pathOf({ path = '/' }: HttpCheck): string {
   return path;
 }
 
+/** The request, for people: a query may hold a secret, and is left out. */
+export function tellRequest(check: HttpCheck): string {
+  return `GET ${withoutQuery(pathOf(check))}`;
+}
+
+/** Nothing of a text from its first question mark on. */
+export function withoutQuery(text: string): string {
+  return text.replace(/\?.*$/s, '?…');
+}
+
 /** What the answer's status is expected to be, for people. */
 export function expectationOf({ status }: HttpCheck): string {
   return status === undefined ? '2xx or 3xx' : String(status);

@@ -1,6 +1,6 @@
 import { formatEndpoint, formatHostPort, isSocketPath, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
 import { ForwardError, toFailure, untrustedText, type FailureContext } from '../core/failure.ts';
-import { expectationOf, isExpected, pathOf, timeoutMsOf, UNKNOWN_OUTCOME, type CheckOutcome, type HealthCheck, type HttpCheck } from '../core/healthCheck.ts';
+import { expectationOf, isExpected, pathOf, tellRequest, timeoutMsOf, UNKNOWN_OUTCOME, withoutQuery, type CheckOutcome, type HealthCheck, type HttpCheck } from '../core/healthCheck.ts';
 import type { Clock } from '../core/ports.ts';
 import type { StartForward } from '../protocol/messages.ts';
 import type { Dialer } from './dialer.ts';
@@ -55,10 +55,10 @@ export class HealthChecker {
   }
 }
 
-/** Asks once, and gives the request; rejects with the `ForwardError` that says what is wrong, or with the signal's reason. */
+/** Asks once, and gives the request, for people; rejects with the `ForwardError` that says what is wrong, or with the signal's reason. */
 export async function askHealth(way: CheckedWay, check: HttpCheck, clock: Clock, signal: AbortSignal): Promise<string> {
   await new Attempt(way, check, clock).run(signal);
-  return `GET ${pathOf(check)}`;
+  return tellRequest(check);
 }
 
 /** One check. */
@@ -113,7 +113,9 @@ class Attempt {
         if (isExpected(answer.status, check)) return;
         throw this.#unhealthy(`answered ${String(answer.status)}`, { status: answer.status, expected: expectationOf(check) });
       case 'foreign': {
-        const said = untrustedText(answer.bytes.toString('utf8', 0, QUOTED_MAX_BYTES), QUOTED_MAX_LENGTH);
+        const text = answer.bytes.toString('utf8', 0, QUOTED_MAX_BYTES);
+        // It may say again what it was asked.
+        const said = untrustedText(pathOf(check).includes('?') ? withoutQuery(text) : text, QUOTED_MAX_LENGTH);
         throw this.#unhealthy(`did not answer in HTTP: ${JSON.stringify(said)}`, { said });
       }
       case 'silent':
@@ -129,9 +131,9 @@ class Attempt {
   }
 
   #unhealthy(what: string, context: FailureContext): ForwardError {
-    const path = this.#check.kind === 'http' ? pathOf(this.#check) : '';
+    const request = this.#check.kind === 'http' ? tellRequest(this.#check) : '';
     const destination = this.#destination();
-    return new ForwardError('destination-unhealthy', `${destination.name}: GET ${path}: ${what}`, { context: { ...destination.context, ...context, request: `GET ${path}` } });
+    return new ForwardError('destination-unhealthy', `${destination.name}: ${request}: ${what}`, { context: { ...destination.context, ...context, request } });
   }
 
   /** Which of several, as far as the connecting has come. */

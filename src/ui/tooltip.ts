@@ -3,7 +3,7 @@ import { NO_TRAFFIC, type Forward } from '../core/forward.ts';
 import { boundOf, failureOf, whereItRuns, type ForwardState } from '../core/forwardState.ts';
 import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
-import { expectationOf, intervalMsOf, pathOf, type HealthCheck } from '../core/healthCheck.ts';
+import { expectationOf, intervalMsOf, tellRequest, type HealthCheck } from '../core/healthCheck.ts';
 import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
 import { formatBytes, formatCount, formatDuration, formatRemaining } from './format.ts';
 import { explain } from './messages.ts';
@@ -64,7 +64,7 @@ function proofOf({ state, provedAt }: Forward, now: number): string {
 }
 
 function describeCheck(check: HealthCheck): string {
-  const asked = check.kind === 'connect' ? 'connects to the destination' : `GET ${pathOf(check)}, expecting ${expectationOf(check)}`;
+  const asked = check.kind === 'connect' ? 'connects to the destination' : `${tellRequest(check)}, expecting ${expectationOf(check)}`;
   return `${asked}, every ${formatDuration(intervalMsOf(check))} while it listens`;
 }
 

@@ -338,6 +338,21 @@ describe('a diagnosis that is stopped', () => {
 });
 
 describe('a report', () => {
+  it('holds nothing of the query of a health check, whether that passes or not', async () => {
+    let status = 200;
+    const http = createServer((_request, response) => { response.writeHead(status).end(); });
+    const server = await start((socket) => { http.emit('connection', socket); });
+    const climb = () => diagnose(plane, { kind: 'relay', listen: LISTEN, connect: { host: server.host, port: server.port } }, [], { healthCheck: { kind: 'http', path: '/health?token=canary' } });
+    const good = await climb();
+    status = 403;
+    const bad = await climb();
+    expect([good.diagnosis.outcome, bad.diagnosis.outcome]).toEqual(['passed', 'failed']);
+    for (const { report, changes } of [good, bad]) {
+      expect(report).toContain('GET /health?…');
+      expect(report + JSON.stringify(changes)).not.toContain('canary');
+    }
+  });
+
   it.runIf(canCreateTestUser())('holds no password and no key, whether they worked or not', async () => {
     const user = await createTestUser();
     try {

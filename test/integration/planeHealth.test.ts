@@ -189,7 +189,7 @@ describe('a forward whose health is checked in the background', () => {
     let status = 200;
     const server = owned(await serve(web((_request, response) => { response.writeHead(status).end('well'); })));
     const spec = { kind: 'relay', listen: ANY_PORT, connect: { host: server.host, port: server.port } } as const;
-    const port = await control.forward('a', server, { spec, healthCheck: { ...HTTP, intervalSeconds: 0.05 } });
+    const port = await control.forward('a', server, { spec, healthCheck: { ...HTTP, path: '/health?token=canary', intervalSeconds: 0.05 } });
     const complaint = (): string | undefined => {
       const state = control.stateOf('a');
       return state?.phase === 'listening' ? state.complaint?.failure.code : state?.phase;
@@ -207,6 +207,8 @@ describe('a forward whose health is checked in the background', () => {
     await eventually(() => (control.model.get('a')?.provedAt ?? 0) > before);
     const forward = formatForward(spec);
     expect(lines.filter((line) => line.includes(forward))).toEqual([expect.stringMatching(/^warn .*: destination-unhealthy: .*answered 503/), `info ${forward}: the destination is well again`]);
+    expect(lines.join('\n')).toContain('GET /health?…');
+    expect(lines.join('\n')).not.toContain('canary');
     await control.stop('a');
     await eventually(() => server.sockets.size === 0);
     expect(control.model.get('a')).not.toHaveProperty('provedAt');

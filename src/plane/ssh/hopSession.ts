@@ -37,7 +37,7 @@ const OVERRIDE = /overridden by server GatewayPorts/i;
 const ROUND_TRIPS_MEASURED = 3;
 
 /** How long a closing SSH connection may take to say goodbye. */
-const FAREWELL_MS = 500;
+const FAREWELL_MS = 400;
 
 /** How long one may take that was given up before it was open: nothing is lost with it. */
 const UNFINISHED_FAREWELL_MS = 100;

@@ -10,7 +10,7 @@ import type { ConnectionPool, Lease } from './connectionPool.ts';
 import type { ServerPort } from './serverPorts.ts';
 import { listenOnRange } from './serverRange.ts';
 
-/** How long the end of a run waits for the server to free the port. */
+/** How long the end of a run waits for the server to free the port, where others go on with the SSH connection. */
 const FREE_MS = 500;
 
 /** What one run holds. */
@@ -84,11 +84,11 @@ export class SshListener implements Listener {
     return this.endRun();
   }
 
-  /** The port is freed before the share in the SSH connection is given back, since others may go on with that. */
+  /** Where nobody shares the SSH connection, its end frees the port, too: the server hears of both in this order, and neither waits for the other. */
   async #end({ opening, listening }: Run): Promise<void> {
     const freed = listening?.then((port) => port.close()).catch(() => undefined);
-    if (freed !== undefined) await this.#atMost(freed, FREE_MS);
-    await opening.then((lease) => lease.release(), () => undefined);
+    const released = opening.then((lease) => lease.release(), () => undefined);
+    await Promise.all([freed === undefined ? undefined : this.#atMost(freed, FREE_MS), released]);
   }
 
   #atMost(promise: Promise<void>, ms: number): Promise<void> {

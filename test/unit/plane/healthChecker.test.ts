@@ -123,6 +123,19 @@ describe('a check over HTTP', () => {
     expect(await outcome).toMatchObject({ kind: 'failed', failure: { code: 'destination-unhealthy', context: { ...context, destination: 'web:8000', request: 'GET /health' } } });
   });
 
+  it.each(['HTTP/1.1 503 Service Unavailable\r\n\r\n', 'ECHO GET /health?token=canary HTTP/1.1\r\n', 'GET /health?token=canary', ''])('asks with a query, and tells nobody of it, whatever the answer: %j', async (answer) => {
+    const { check, ends } = setup();
+    const outcome = check({ kind: 'http', path: '/health?token=canary' });
+    await turn();
+    expect(ends[0]?.asked[0]).toContain('GET /health?token=canary HTTP/1.1');
+    if (answer !== '') ends[0]?.says(answer);
+    await turn();
+    ends[0]?.ends();
+    const told = await outcome;
+    expect(told).toMatchObject({ kind: 'failed', failure: { detail: expect.stringContaining('web:8000: GET /health?…: ') as string, context: { request: 'GET /health?…' } } });
+    expect(JSON.stringify(told)).not.toContain('canary');
+  });
+
   it.each(['ended', 'reset'] as const)('fails when the connection is %s without an answer', async (how) => {
     const { check, ends } = setup();
     const outcome = check();

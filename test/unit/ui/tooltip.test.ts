@@ -49,6 +49,7 @@ describe('a tooltip', () => {
     expect(text).not.toContain('proved');
     expect(text).toContain('State: listening, destination answers 503 (just now)');
     expect(text).toContain('db:5432 takes connections, but answered GET /health with HTTP status 503, where the health check expects 200.');
+    expect(linesOf({ healthCheck: { kind: 'http', path: '/health?token=canary' } })).toContain('Health check: GET /health?…, expecting 2xx or 3xx, every 30 s while it listens.');
     expect(linesOf({ healthCheck: { kind: 'connect', intervalSeconds: 60 } })).toContain('Health check: connects to the destination, every 1 min while it listens.');
   });
 
