@@ -77,7 +77,7 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   };
   const runner = owned.add(new PlaneRunner(host, preparation, systemClock, log));
   const model: ForwardModel = owned.add(new ForwardModel(runner, systemClock, Math.random));
-  owned.add(new FailureLog(model, log));
+  tellOfForwards(owned, model, log);
   const server = new WindowServer({ folder, clock: systemClock, report: () => runsOf(model) });
   const shared = owned.add(new SharedForwards({ model, windows, server, clock: systemClock, setWatching: (isIt) => { runner.setWatching(isIt, 'other-windows'); }, removeStaleSocket }));
   owned.add(new Comeback({ model, clock: systemClock, networkAddresses, probe: () => { runner.probe(); } }));
@@ -86,8 +86,6 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   const configForwards = owned.add(offerConfigForwards(model, hosts, log));
   const recent = owned.add(new RecentForwards(context.globalState, model));
   const view = owned.add(new ForwardsView({ model, store, clock: systemClock, setWatching: watching(runner, windows) }));
-  owned.add(new StatusBar(model, systemClock));
-  owned.add(new FailureNotifier(model, { removeStaleSocket }));
   owned.add(followSettings(hosts, configForwards));
   owned.add(registerCommands({
     model,
@@ -111,6 +109,13 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   // What runs in another window is not started a second time, so that has to be known first.
   void windows.start().then(() => { if (running?.owned === owned) startByItself(model); });
   return new PublicApi({ model, sshHosts: () => hosts.aliases(), connections: (id) => host.request('connections', { id }), stopElsewhere: (id) => shared.stop(id) });
+}
+
+/** Says how they stand: in the log, in the status bar, and in a message where one failed. */
+function tellOfForwards(owned: DisposableStore, model: ForwardModel, log: EditorLog): void {
+  owned.add(new FailureLog(model, log));
+  owned.add(new StatusBar(model, systemClock));
+  owned.add(new FailureNotifier(model, { removeStaleSocket }));
 }
 
 /** Those who answer the plane, who are told what came of it, too. */
