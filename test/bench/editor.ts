@@ -37,8 +37,8 @@ export function activationSample(extensionFolder: string, count: number): Sample
     const folder = await createTemporaryFolder('bench-editor');
     const editor = await EditorProcess.start();
     const forwards = Array.from({ length: count }, (_, index) => ({ forward: `${String(10_000 + index)}:db${String(index)}:5432`, target: `me@server${String(index % 10)}`, name: `db ${String(index)}` }));
-    const { loadMs = Number.NaN, activateMs = Number.NaN, hasWorker } = await editor.ask({ kind: 'activate', extensionFolder, storageFolder: folder.path, forwards });
-    const { delayMaxMs = Number.NaN } = await editor.ask({ kind: 'watch', ms: 500 });
+    const { loadMs = Number.NaN, activateMs = Number.NaN } = await editor.ask({ kind: 'activate', extensionFolder, storageFolder: folder.path, forwards });
+    const { delayMaxMs = Number.NaN, hasWorker } = await editor.ask({ kind: 'watch', ms: 500 });
     await editor.close();
     await folder.remove();
     if (hasWorker !== false) throw new Error('the plane was loaded before it was needed');
@@ -68,8 +68,8 @@ export function busyViewSample(extensionFolder: string, count: number, seconds: 
       await editor.ask({ kind: 'watch', ms: 2_000 });
       return { ...await editor.ask({ kind: 'watch', ms: seconds * 1000 }), ...drawn };
     };
-    const hidden = await watched(false);
     const shown = await watched(true);
+    const hidden = await watched(false);
     await end(clients);
     await editor.close();
     await echo.close();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client } from 'ssh2';
 import { readFile } from 'node:fs/promises';
 import { descendantsOf } from '../support/processes.ts';
+import type { Span } from './connections.ts';
 import { end, type Contestant, type Way } from './contestant.ts';
 import { CulvertProcess } from './culvert.ts';
 import { measureRoundTrips, open, percentile } from './roundTrips.ts';
@@ -12,9 +13,8 @@ import type { BenchServer } from './server.ts';
 import type { Sample } from './series.ts';
 import { measureThroughput, runningSecondsOf, startSink, type Direction } from './throughput.ts';
 
-export interface Scale {
+export interface Scale extends Span {
   readonly rounds: number;
-  readonly seconds: number;
   readonly streams: readonly number[];
 }
 
@@ -39,22 +39,6 @@ export function throughputSample(contestant: Contestant, direction: Direction, s
       await sink.close();
     }
   };
-}
-
-/** Round trips while nothing else goes on, and beside one bulk stream. */
-export function roundTripSample(contestant: Contestant, seconds: number): Sample {
-  return () => withEcho(contestant, async (way) => {
-    const idle = await measureRoundTrips(way.port, seconds * 1000);
-    const bulk = await open(way.port);
-    let received = 0;
-    bulk.on('data', (chunk: Buffer) => { received += chunk.length; });
-    bulk.write('s');
-    const start = performance.now();
-    const busy = await measureRoundTrips(way.port, seconds * 1000);
-    const bulkMBs = received / 1e3 / (performance.now() - start);
-    bulk.destroy();
-    return { idle: percentile(idle, 0.5), idle99: percentile(idle, 0.99), beside: percentile(busy, 0.5), beside99: percentile(busy, 0.99), bulk: bulkMBs };
-  });
 }
 
 /** Resident memory that an idle connection costs, in kB. */
@@ -184,14 +168,14 @@ async function withEcho<T>(contestant: Contestant, measure: (way: Way) => Promis
   }
 }
 
-/** Of the forwarding process and all that it started: some peers fork for each connection. */
+/** Of the forwarding process and all that it started: some peers fork for each connection. What they share counts once (proc(5), Pss), in units of 1,000 bytes. */
 function residentKB(pid: number): number {
   return [pid, ...descendantsOf(pid)].reduce((sum, each) => sum + residentOf(each), 0);
 }
 
 function residentOf(pid: number): number {
   try {
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1] ?? 0);
+    return Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * 1.024;
   } catch {
     return 0;
   }

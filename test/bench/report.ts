@@ -42,7 +42,8 @@ export function writeTable(file: string, text: string): void {
 function ratios(row: Row): string {
   const own = median(row.figures.find(({ contestant }) => contestant === 'culvert')?.values ?? []);
   const limit = row.atMost === undefined ? [] : [`≤ ${String(row.atMost)} ${row.unit}${own <= row.atMost ? '' : ', missed'}`];
-  return [...limit, ...row.targets.map((target) => {
+  const floor = row.atLeast === undefined ? [] : [`≥ ${String(row.atLeast)} ${row.unit}${own >= row.atLeast ? '' : ', missed'}`];
+  return [...limit, ...floor, ...row.targets.map((target) => {
     const ratio = ratioTo(row, target.against);
     const isMet = row.isMoreBetter ? ratio >= target.atLeast : ratio <= target.atLeast;
     return `${ratio.toFixed(2)}× ${target.against} (${row.isMoreBetter ? '≥' : '≤'} ${String(target.atLeast)}${isMet ? '' : ', missed'})`;

@@ -14,6 +14,8 @@ export interface Row {
   readonly targets: readonly Target[];
   /** What the product's own median may be at most. */
   readonly atMost?: number;
+  /** And at least. */
+  readonly atLeast?: number;
 }
 
 export interface Target {
@@ -27,12 +29,17 @@ export type Sample = () => Promise<Readonly<Record<string, number>>>;
  * Takes each contestant's sample in turn, in an order shuffled anew for each round, so that a noisy machine disturbs all of
  * them alike; a sample has one or several named figures.
  */
-export async function interleave(samples: Readonly<Record<string, Sample>>, rounds: number, onSample: (name: string) => void): Promise<Map<string, Figure[]>> {
+export async function interleave(samples: Readonly<Record<string, Sample>>, rounds: number, onSample: (name: string) => void, onFailure: (name: string, error: unknown) => void): Promise<Map<string, Figure[]>> {
   const collected = new Map<string, Map<string, number[]>>();
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, sample] of shuffled(Object.entries(samples))) {
       onSample(name);
-      for (const [figure, value] of Object.entries(await sample())) add(collected, figure, name, value);
+      try {
+        for (const [figure, value] of Object.entries(await sample())) add(collected, figure, name, value);
+      } catch (error) {
+        // The others' figures are worth having all the same.
+        onFailure(name, error);
+      }
     }
   }
   const names = Object.keys(samples);
