@@ -7,10 +7,15 @@ import { median, ratioTo, type Figure, type Row } from './series.ts';
 export function describeMachine(cipher: string): string[] {
   const [cpu] = cpus();
   return [
-    `${String(cpus().length)} × ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; Node.js ${process.versions.node}`,
+    `${String(cpus().length)} × ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback (${congestionControl()}); Node.js ${process.versions.node}`,
     `${firstLine('ssh', ['-V'])}; ssh2 ${SSH2_VERSION}; ${firstLine('socat', ['-V']).replace(/ on .*/, '')}; ${firstLine('iperf3', ['--version'])}`,
     `Cipher of the product and of the peer that has one in its name: ${cipher}. socat: 8 KiB buffer, or -b 262144; both without TCP_NODELAY.`,
   ];
+}
+
+/** The kernel's default for TCP, which test/tools/steadyLoopback.mjs may have changed. */
+function congestionControl(): string {
+  return readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim();
 }
 
 declare const SSH2_VERSION: string;

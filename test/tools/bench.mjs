@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { buildBenchPrograms } from './benchPrograms.mjs';
 import { runProgram } from './commands.mjs';
 import { installDependencies } from './install.mjs';
+import { onSteadyLoopback } from './steadyLoopback.mjs';
 import { installSystemPackages } from './systemPackages.mjs';
 
 await installDependencies();
@@ -11,4 +12,4 @@ await installSystemPackages([
 ]);
 // The benchmark, and what it runs in processes of their own.
 const { results, source } = await buildBenchPrograms(['main', 'culvertProcess', 'echoProcess', 'delayLink', 'editorProcess', 'changingClients']);
-process.exitCode = await runProgram(process.execPath, [join(results, 'main.mjs'), results, source, ...process.argv.slice(2)]);
+process.exitCode = await runProgram(...onSteadyLoopback(process.execPath, [join(results, 'main.mjs'), results, source, ...process.argv.slice(2)]));

@@ -33,12 +33,21 @@ export function acknowledge(channel: Channel): void {
   credit(channel, (window, unread) => Math.max(0, WINDOW_BYTES - window - unread));
 }
 
-/** Lets the server have this much on its way to us, once half of it is used up and taken; nothing where ssh2 is not as expected. */
+/** Small beside any window that is granted so: a server that gets much at once sends it at once, or reads ahead for it. */
+const GRANT_STEP_BYTES = 256 * 1024;
+
+/** Lets the server have this much on its way to us, as it is used up and taken; nothing where ssh2 is not as expected. */
 export function grantWindow(channel: Channel, sizeBytes: number): void {
   credit(channel, (window, unread) => {
     const due = sizeBytes - window - unread;
-    return due < sizeBytes / 2 ? undefined : due;
+    return due < GRANT_STEP_BYTES ? undefined : due;
   });
+}
+
+/** What the server may still send and what of it waits here unread; only the latter where ssh2 is not as expected. */
+export function outstandingBytes(channel: Channel): number {
+  const { window = 0 } = (channel as unknown as WindowInternals).incoming;
+  return window + channel.readableLength;
 }
 
 /** `bytesFor` says how much to add to the present window, of which what waits here unread is not free again; undefined sends nothing. */

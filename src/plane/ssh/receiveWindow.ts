@@ -1,20 +1,27 @@
 import type { Channel } from 'ssh2';
 import type { Clock } from '../../core/ports.ts';
-import { grantWindow, WINDOW_BYTES } from './internals.ts';
+import { grantWindow, outstandingBytes, WINDOW_BYTES } from './internals.ts';
 
 /*
  * A channel carries at most one window for each round trip (RFC 4254 section 5.2), and ssh2's is fixed: 2 MiB are 40 MB/s
- * over 50 ms, whatever the link. A large one for all would be worse: where the link is short, its bytes only wait in a queue.
- * So a window grows when it is what holds a transfer up, and only then.
+ * over 50 ms, whatever the link. A large one for all would be worse: what the link does not hold only waits, and in OpenSSH
+ * worse than that. sshd reads ahead as much as it may send, into a buffer that it copies as a whole for each 32 KiB that it
+ * grows (sshbuf_allocate() in sshbuf.c): with 10 MiB waiting in it, it comes down to 6 MB/s for seconds. So a window is what
+ * is delivered in a round trip and a little more, and it follows that.
  */
 
-const WINDOW_MAX_BYTES = 32 * 1024 * 1024;
+/** 480 MB/s over 50 ms. */
+const WINDOW_MAX_BYTES = 24 * 1024 * 1024;
 
 /** What all channels of one SSH connection may have beyond ssh2's own windows: it may come to wait in memory here. */
 const EXTRA_MAX_BYTES = 64 * 1024 * 1024;
 
-/** Part of the window that must have been delivered within a round trip before it is the window that is short. */
-const BUSY_PART = 0.6;
+/** How much more than was delivered in a round trip may be under way in the next: half as much, and at most so many bytes. */
+const HEADROOM_PART = 0.5;
+const HEADROOM_MAX_BYTES = 3 * 1024 * 1024;
+
+/** Part of what is too much that a window gives up in a round trip: a link that pauses for a moment is not a narrow one. */
+const SHRINK_PART = 1 / 8;
 
 /** The clock's steps are milliseconds. */
 const SPAN_MIN_MS = 20;
@@ -46,6 +53,8 @@ export class ReceiveWindow {
   readonly #channel: Channel;
   readonly #options: ReceiveWindowOptions;
   #sizeBytes = WINDOW_BYTES;
+  /** What the budget counts: the size, and after it has shrunk, what the server may still send by the larger one. */
+  #heldBytes = WINDOW_BYTES;
   #deliveredBytes = 0;
   #since: number;
 
@@ -53,7 +62,7 @@ export class ReceiveWindow {
     this.#channel = channel;
     this.#options = options;
     this.#since = options.clock.now();
-    channel.once('close', () => { options.budget.giveBack(this.#sizeBytes - WINDOW_BYTES); });
+    channel.once('close', () => { options.budget.giveBack(this.#heldBytes - WINDOW_BYTES); });
   }
 
   /** So many bytes have been handed on; those that wait are not credited. */
@@ -62,8 +71,7 @@ export class ReceiveWindow {
     const spanMs = this.#options.clock.now() - this.#since;
     const roundTripMs = this.#options.roundTripMs();
     if (roundTripMs !== undefined && spanMs >= Math.max(roundTripMs, SPAN_MIN_MS)) {
-      const inRoundTripBytes = (this.#deliveredBytes / spanMs) * roundTripMs;
-      if (inRoundTripBytes > this.#sizeBytes * BUSY_PART) this.#grow();
+      this.#follow((this.#deliveredBytes / spanMs) * roundTripMs);
       this.#since += spanMs;
       this.#deliveredBytes = 0;
     }
@@ -71,8 +79,19 @@ export class ReceiveWindow {
     if (this.#sizeBytes > WINDOW_BYTES) grantWindow(this.#channel, this.#sizeBytes);
   }
 
-  #grow(): void {
-    if (this.#sizeBytes >= WINDOW_MAX_BYTES || !this.#options.budget.take(this.#sizeBytes)) return;
-    this.#sizeBytes *= 2;
+  #follow(inRoundTripBytes: number): void {
+    const fittingBytes = inRoundTripBytes + Math.min(inRoundTripBytes * HEADROOM_PART, HEADROOM_MAX_BYTES);
+    const excessBytes = this.#sizeBytes - fittingBytes;
+    const wantedBytes = excessBytes > 0 ? this.#sizeBytes - excessBytes * SHRINK_PART : fittingBytes;
+    const sizeBytes = Math.min(Math.max(Math.floor(wantedBytes), WINDOW_BYTES), WINDOW_MAX_BYTES);
+    if (this.#hold(Math.max(sizeBytes, Math.min(outstandingBytes(this.#channel), this.#heldBytes)))) this.#sizeBytes = sizeBytes;
+  }
+
+  #hold(bytes: number): boolean {
+    const moreBytes = bytes - this.#heldBytes;
+    if (moreBytes <= 0) this.#options.budget.giveBack(-moreBytes);
+    else if (!this.#options.budget.take(moreBytes)) return false;
+    this.#heldBytes = bytes;
+    return true;
   }
 }

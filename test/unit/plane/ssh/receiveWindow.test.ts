@@ -36,7 +36,7 @@ function setup(roundTripMs: number | undefined, budget = new WindowBudget()) {
       channel.receive(window, bytesPerMs * 5);
     }
   };
-  return { channel, window, transfer };
+  return { clock, channel, window, transfer };
 }
 
 describe('the window of a channel', () => {
@@ -45,8 +45,36 @@ describe('the window of a channel', () => {
     transfer(2 * MiB / 50, 100);
     expect(channel.incoming.window).toBeGreaterThan(2 * MiB);
     transfer(32 * MiB / 50, 2_000);
-    expect(channel.incoming.window).toBeGreaterThan(12 * MiB);
-    expect(channel.incoming.window).toBeLessThanOrEqual(32 * MiB);
+    expect(channel.incoming.window).toBeGreaterThan(23 * MiB);
+    expect(channel.incoming.window).toBeLessThanOrEqual(24 * MiB);
+  });
+
+  it('is little more than what the link takes in a round trip, so that a server has little to read ahead', () => {
+    for (const inRoundTrip of [3 * MiB, 10 * MiB]) {
+      const { channel, transfer } = setup(50);
+      transfer(2 * inRoundTrip / 50, 1_000);
+      transfer(inRoundTrip / 50, 5_000);
+      expect(channel.incoming.window).toBeGreaterThan(inRoundTrip);
+      expect(channel.incoming.window).toBeLessThan(inRoundTrip + Math.min(inRoundTrip / 2, 3 * MiB) + MiB);
+    }
+  });
+
+  it('is granted in small steps, each as soon as so much has been taken', () => {
+    const { channel, transfer } = setup(50);
+    transfer(10 * MiB / 50, 1_000);
+    channel.credits.length = 0;
+    transfer(MiB / 50, 100);
+    transfer(10 * MiB / 50, 1_000);
+    expect(Math.max(...channel.credits)).toBeLessThan(4 * MiB);
+    expect(channel.credits.length).toBeGreaterThan(100);
+  });
+
+  it('survives a pause of the link', () => {
+    const { clock, channel, transfer } = setup(50);
+    transfer(20 * MiB / 50, 1_000);
+    clock.advance(100);
+    transfer(20 * MiB / 50, 45);
+    expect(channel.incoming.window).toBeGreaterThan(18 * MiB);
   });
 
   it('grants nothing for what waits here: a reader that becomes slow has one window of it before it', () => {
@@ -60,7 +88,7 @@ describe('the window of a channel', () => {
       // The server sends all that it may.
       channel.readableLength += channel.incoming.window;
       channel.incoming.window = 0;
-      expect(channel.readableLength).toBeLessThanOrEqual(32 * MiB);
+      expect(channel.readableLength).toBeLessThanOrEqual(24 * MiB);
     }
     channel.readableLength = 0;
     window.took(0);
@@ -102,6 +130,23 @@ describe('the window of a channel', () => {
     for (const { channel } of channels) channel.emit('close');
     expect(budget.take(64 * MiB)).toBe(true);
     expect(budget.take(1)).toBe(false);
+  });
+
+  it('counts as taken what the server may still send by a window that has shrunk since', () => {
+    const budget = new WindowBudget();
+    const { clock, channel, window, transfer } = setup(50, budget);
+    transfer(32 * MiB / 50, 2_000);
+    channel.readableLength = channel.incoming.window;
+    channel.incoming.window = 0;
+    for (let passed = 0; passed < 50; passed += 1) {
+      clock.advance(50);
+      window.took(1);
+    }
+    expect(budget.take(43 * MiB)).toBe(false);
+    channel.readableLength = 0;
+    clock.advance(50);
+    window.took(1);
+    expect(budget.take(43 * MiB)).toBe(true);
   });
 
   it('is ssh2\'s own where ssh2 is not as expected', () => {
