@@ -1,15 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, release, totalmem } from 'node:os';
+import type { Scale } from './measurements.ts';
 import { median, ratioTo, type Figure, type Row } from './series.ts';
 
-/** What the figures were taken on: programs, cipher, buffers, machine. */
-export function describeMachine(cipher: string): string[] {
+/** What the figures were taken on and how: programs, cipher, buffers, machine, and how often. */
+export function describeMachine(cipher: string, { rounds, seconds, warmSeconds }: Scale): string[] {
   const [cpu] = cpus();
   return [
-    `${String(cpus().length)} × ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback (${congestionControl()}); Node.js ${process.versions.node}`,
+    `${String(cpus().length)} × ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}, loopback (${congestionControl()}); Node.js ${process.versions.node}`,
     `${firstLine('ssh', ['-V'])}; ssh2 ${SSH2_VERSION}; ${firstLine('socat', ['-V']).replace(/ on .*/, '')}; ${firstLine('iperf3', ['--version'])}`,
-    `Cipher of the product and of the peer that has one in its name: ${cipher}. socat: 8 KiB buffer, or -b 262144; both without TCP_NODELAY.`,
+    `Cipher of the product and of the peer that has one in its name: ${cipher}; plain ssh -L has ${SSH_CIPHER}. The product reads 64 KiB to 1 MiB at once from TCP; socat 8 KiB, or with -b 256 KiB, both without TCP_NODELAY; the splice relay through pipes of 256 KiB.`,
+    `${String(rounds)} round${rounds === 1 ? '' : 's'} of ${String(seconds)} s for each figure after ${String(warmSeconds)} s that do not count; medians${rounds === 1 ? '' : ' (lowest–highest)'}. kB and MB are powers of ten.`,
   ];
 }
 
@@ -17,6 +19,9 @@ export function describeMachine(cipher: string): string[] {
 function congestionControl(): string {
   return readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'utf8').trim();
 }
+
+/** What OpenSSH's client proposes first, and its server takes (ssh_config(5), Ciphers). */
+const SSH_CIPHER = 'chacha20-poly1305@openssh.com';
 
 declare const SSH2_VERSION: string;
 

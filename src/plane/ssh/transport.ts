@@ -1,9 +1,9 @@
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import type { SshHop } from '../../core/sshTarget.ts';
 import { log, type PlaneServices } from '../services.ts';
 import { dialFirstHop } from './firstHop.ts';
+import { joinWrites } from './joinedWrites.ts';
 import { ProxyCommandStream } from './proxyCommand.ts';
 import { connectFailure } from './sshFailure.ts';
 import { borrowTransportReads } from './transportReads.ts';
@@ -15,6 +15,8 @@ export interface Transport {
   readonly channel?: ClientChannel;
   /** Whether chunks may be good only while they are being emitted, where the stream has that; at first they may not. */
   readonly mayBorrow?: (isAllowed: boolean) => void;
+  /** Whether what was written may be used again at once. */
+  readonly isCopying?: boolean;
   /** The address that was reached, where there is one. */
   readonly address?: string;
   /** Why the stream ended, where it can tell. */
@@ -30,25 +32,9 @@ export async function openTransport(hop: SshHop, services: PlaneServices, signal
   }
   try {
     const { socket, mayBorrow } = borrowTransportReads(await dialFirstHop(hop, services.clock, signal), services.clock);
-    const stream = collectWrites(socket);
-    return { stream, mayBorrow, ...(stream.remoteAddress === undefined ? {} : { address: stream.remoteAddress }) };
+    const stream = joinWrites(socket);
+    return { stream, mayBorrow, isCopying: true, ...(stream.remoteAddress === undefined ? {} : { address: stream.remoteAddress }) };
   } catch (error) {
     throw connectFailure(hop, error);
   }
-}
-
-/**
- * One system call for all that is written within one turn of the loop: ssh2 writes a packet in up to three pieces, and a
- * burst of packets one by one.
- */
-function collectWrites(socket: Socket): Socket {
-  const write = socket.write.bind(socket) as (...parameters: unknown[]) => boolean;
-  const collecting = (...parameters: unknown[]): boolean => {
-    if (socket.writableCorked === 0) {
-      socket.cork();
-      process.nextTick(() => { socket.uncork(); });
-    }
-    return write(...parameters);
-  };
-  return Object.assign(socket, { write: collecting });
 }
