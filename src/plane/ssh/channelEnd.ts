@@ -54,6 +54,13 @@ export class ChannelEnd implements End {
       close();
       this.#makeRoom();
     };
+    // Node's streams call it once both directions are over; ssh2's own would end once more, which Node answers with an error that nobody sees.
+    const destroy = channel.destroy.bind(channel);
+    channel.destroy = () => {
+      if (!channel.writableFinished) return destroy();
+      channel.close();
+      return channel;
+    };
   }
 
   get queuedBytes(): number {
