@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/system/clock.ts';
 import { joinWrites } from '../../src/plane/ssh/joinedWrites.ts';
 import { eventually } from '../support/eventually.ts';
 import { dial, readAll, serve, sha256, testBytes, type TestServer } from '../support/tcpPeers.ts';
@@ -14,7 +15,7 @@ describe('writes that are joined', () => {
 
   beforeEach(async () => {
     server = await serve(() => undefined);
-    socket = joinWrites(await dial(server.port));
+    socket = joinWrites(await dial(server.port), systemClock);
     peer = await eventually(() => [...server.sockets][0]);
   });
 

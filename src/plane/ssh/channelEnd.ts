@@ -1,6 +1,7 @@
 import type { ClientChannel } from 'ssh2';
 import type { End, EndClose, EndListener } from '../end.ts';
-import { acknowledge, boundUnread, withInternals, type ChannelInternals } from './internals.ts';
+import type { Acknowledging } from './acknowledging.ts';
+import { boundUnread, withInternals, type ChannelInternals } from './internals.ts';
 import { ReceiveWindow, type ReceiveWindowOptions } from './receiveWindow.ts';
 import type { WriteBudget } from './writeBudget.ts';
 
@@ -13,11 +14,19 @@ const UNREAD_MAX_BYTES = 256 * 1024;
 /** Less than this is no bulk transfer, and more may wait behind it. */
 const SMALL_BYTES = 16 * 1024;
 
+/** What the channels of one SSH connection have together. */
+export interface Shared {
+  readonly budget: WriteBudget;
+  readonly window: ReceiveWindowOptions;
+  readonly acknowledging: Acknowledging;
+}
+
 /** A forwarding channel of an SSH connection as an end of a relay. */
 export class ChannelEnd implements End {
   readonly #channel: ClientChannel & ChannelInternals;
   readonly #budget: WriteBudget;
   readonly #window: ReceiveWindow;
+  readonly #acknowledging: Acknowledging;
   #listener: EndListener | undefined;
   #isFull = false;
   #queuedMaxBytes = QUEUED_MAX_BYTES;
@@ -25,10 +34,11 @@ export class ChannelEnd implements End {
   #closedBy: EndClose | undefined;
 
   /** `onGone` is called once ssh2 has forgotten the channel. */
-  constructor(channel: ClientChannel, budget: WriteBudget, window: ReceiveWindowOptions, onGone: () => void) {
+  constructor(channel: ClientChannel, { budget, window, acknowledging }: Shared, onGone: () => void) {
     this.#channel = withInternals(channel);
     this.#window = new ReceiveWindow(channel, window);
     this.#budget = budget;
+    this.#acknowledging = acknowledging;
     boundUnread(channel, UNREAD_MAX_BYTES);
     channel.on('error', () => { this.#close('reset'); });
     // Before anybody else listens: ssh2 tells 'close' from its own listener for 'end'.
@@ -44,6 +54,13 @@ export class ChannelEnd implements End {
       close();
       this.#makeRoom();
     };
+    // Node's streams call it once both directions are over; ssh2's own would end once more, which Node answers with an error that nobody sees.
+    const destroy = channel.destroy.bind(channel);
+    channel.destroy = () => {
+      if (!channel.writableFinished) return destroy();
+      channel.close();
+      return channel;
+    };
   }
 
   get queuedBytes(): number {
@@ -58,7 +75,7 @@ export class ChannelEnd implements End {
     }
     this.#channel.on('data', (chunk: Buffer) => { this.#onData(listener, chunk); });
     this.#channel.resume();
-    acknowledge(this.#channel);
+    this.#acknowledging.expect(this.#channel);
   }
 
   pause(): void {
@@ -107,7 +124,7 @@ export class ChannelEnd implements End {
     if (this.#closedBy !== undefined) return;
     listener.onData(chunk);
     this.#window.took(chunk.length);
-    if (chunk.length < SMALL_BYTES) acknowledge(this.#channel);
+    if (chunk.length < SMALL_BYTES) this.#acknowledging.expect(this.#channel);
   }
 
   get #isOverfull(): boolean {

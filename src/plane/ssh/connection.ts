@@ -7,7 +7,8 @@ import type { End } from '../end.ts';
 import type { Arrival } from '../listener.ts';
 import { Backlog } from '../backlog.ts';
 import { log, type PlaneServices } from '../services.ts';
-import { ChannelEnd } from './channelEnd.ts';
+import { Acknowledging } from './acknowledging.ts';
+import { ChannelEnd, type Shared } from './channelEnd.ts';
 import { HopSession } from './hopSession.ts';
 import { ServerPorts, type ServerPort } from './serverPorts.ts';
 import { channelFailure, hopFailure, nextHopFailure } from './sshFailure.ts';
@@ -35,6 +36,7 @@ export class SshConnection {
   readonly #budget = new WriteBudget();
   readonly #windows = new WindowBudget();
   readonly #channels = new Set<ChannelEnd>();
+  readonly #acknowledging: Acknowledging;
   readonly #backlog: Backlog;
   #ports: ServerPorts | undefined;
   #failure: ForwardError | undefined;
@@ -44,6 +46,7 @@ export class SshConnection {
 
   private constructor(services: PlaneServices) {
     this.#services = services;
+    this.#acknowledging = new Acknowledging(services.clock);
     this.#backlog = new Backlog(services.clock, () => [...this.#channels].reduce((sum, { queuedBytes }) => sum + queuedBytes, this.unsentBytes));
   }
 
@@ -132,12 +135,16 @@ export class SshConnection {
   }
 
   #adopt(channel: ClientChannel): ChannelEnd {
-    const end: ChannelEnd = new ChannelEnd(channel, this.#budget, this.#windowOptions(this.#sessions.at(-1)), () => {
+    const end: ChannelEnd = new ChannelEnd(channel, this.#sharedOf(this.#sessions.at(-1)), () => {
       this.#channels.delete(end);
       this.#onChannelGone?.();
     });
     this.#channels.add(end);
     return end;
+  }
+
+  #sharedOf(session: HopSession | undefined): Shared {
+    return { budget: this.#budget, window: this.#windowOptions(session), acknowledging: this.#acknowledging };
   }
 
   #windowOptions(session: HopSession | undefined): ReceiveWindowOptions {
@@ -198,7 +205,7 @@ export class SshConnection {
     let isSettled = false;
     const settle = (error: ForwardError | undefined, channel?: ClientChannel): void => {
       if (isSettled) {
-        if (channel !== undefined) new ChannelEnd(channel, this.#budget, this.#windowOptions(session), () => undefined).reset();
+        if (channel !== undefined) new ChannelEnd(channel, this.#sharedOf(session), () => undefined).reset();
         return;
       }
       isSettled = true;

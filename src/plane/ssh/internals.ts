@@ -17,7 +17,7 @@ export interface ChannelInternals {
 interface WindowInternals {
   readonly incoming: { window?: number };
   readonly outgoing: { readonly id?: number; readonly state: DirectionState };
-  readonly _client?: { readonly _protocol?: { channelWindowAdjust?: (channel: number, bytes: number) => void } };
+  readonly _client?: { readonly _protocol?: { channelWindowAdjust?: (channel: number, bytes: number) => void; readonly _cipher?: { readonly outSeqno?: unknown } } };
 }
 
 /** The window that ssh2 grants for a channel (MAX_WINDOW of its Channel.js). */
@@ -31,6 +31,12 @@ export const WINDOW_BYTES = 2 * 1024 * 1024;
  */
 export function acknowledge(channel: Channel): void {
   credit(channel, (window, unread) => Math.max(0, WINDOW_BYTES - window - unread));
+}
+
+/** A number that is another one once a packet has gone to the server of this channel; undefined where ssh2 is not as expected. */
+export function packetsSent(channel: Channel): number | undefined {
+  const sent = (channel as unknown as Partial<WindowInternals>)._client?._protocol?._cipher?.outSeqno;
+  return typeof sent === 'number' ? sent : undefined;
 }
 
 /** Small beside any window that is granted so: a server that gets much at once sends it at once, or reads ahead for it. */

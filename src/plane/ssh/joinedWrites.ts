@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../../core/ports.ts';
 
 /** Eight packets of the size that bulk transfers have, and more. */
 const BOX_BYTES = 256 * 1024;
@@ -7,11 +8,12 @@ const FIRST_BYTES = 4 * 1024;
 
 /**
  * Copies all that is written within one turn of the loop into one box and writes that: ssh2 writes a packet in three pieces,
- * and what Node does for each of them costs more than to copy it, 0.07 s of processor time for a GB. So what was written may
- * be used again at once, but for pieces that are larger than a box. A box that the system takes as a whole is filled again;
+ * and what Node does for each of them costs more than to copy it, 0.07 s of processor time for a GB; and each connection that
+ * something has come on within that turn writes its own, so that eight that come and go take 1.2 system calls each instead of 5.
+ * What was written may be used again at once, but for pieces that are larger than a box. A box that the system takes as a whole is filled again;
  * one that has to wait is replaced meanwhile, and what is written behind it waits in memory of its own length.
  */
-export function joinWrites(socket: Socket): Socket {
+export function joinWrites(socket: Socket, clock: Clock): Socket {
   const write = socket.write.bind(socket) as (...parameters: unknown[]) => boolean;
   const end = socket.end.bind(socket) as (...parameters: unknown[]) => Socket;
   let box: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
@@ -49,7 +51,7 @@ export function joinWrites(socket: Socket): Socket {
     filledBytes += piece.length;
     if (!isDue) {
       isDue = true;
-      process.nextTick(() => {
+      clock.after(0, () => {
         isDue = false;
         flush();
       });

@@ -32,7 +32,7 @@ export async function openTransport(hop: SshHop, services: PlaneServices, signal
   }
   try {
     const { socket, mayBorrow } = borrowTransportReads(await dialFirstHop(hop, services.clock, signal), services.clock);
-    const stream = joinWrites(socket);
+    const stream = joinWrites(socket, services.clock);
     return { stream, mayBorrow, isCopying: true, ...(stream.remoteAddress === undefined ? {} : { address: stream.remoteAddress }) };
   } catch (error) {
     throw connectFailure(hop, error);
