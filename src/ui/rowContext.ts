@@ -16,14 +16,14 @@ export function canOpen(spec: ForwardSpec): spec is (LocalSpec | RelaySpec) & { 
 
 /**
  * `forward.<kind>.<phase>`, with `draining` for a stop that waits for connections; then `.http` for what a browser can probably
- * show, `.socket` for what listens on no port, `.complaint` for what listens and could not reach its destination, and `.readonly`
- * for what is not Culvert's to change. The manifest's menus match on it.
+ * show, `.socket` for what listens on no port, `.complaint` for what is up or on its way there and
+ * has a failure to tell of, and `.readonly` for what is not Culvert's to change. The manifest's menus match on it.
  */
 export function contextOf({ definition, state }: Forward): string {
   const { spec } = definition;
   const isWeb = canOpen(spec) && !isSocketPath(spec.connect) && looksLikeHttp(spec.connect.port);
   const phase = isDraining(state) ? 'draining' : state.phase;
-  const hasComplaint = (state.phase === 'listening' || state.phase === 'elsewhere') && failureOf(state) !== undefined;
+  const hasComplaint = state.phase !== 'failed' && state.phase !== 'retrying' && failureOf(state) !== undefined;
   return [
     `forward.${spec.kind}.${phase}`, isWeb ? '.http' : '', isSocketPath(spec.listen) ? '.socket' : '', hasComplaint ? '.complaint' : '', isReadOnly(definition) ? '.readonly' : '',
   ].join('');

@@ -109,7 +109,7 @@ describe('a tunnel comes back by itself', () => {
     await open();
     const port = await control.forward('a', echo);
     await sshd.kill();
-    await eventually(() => (control.stateOf('a') as { attempt?: number }).attempt === 4 && control.stateOf('a')?.phase === 'retrying', { deadlineMs: 30_000 });
+    await eventually(() => (control.stateOf('a') as { attempt?: number }).attempt === 3 && control.stateOf('a')?.phase === 'retrying', { deadlineMs: 30_000 });
     await sshd.restart();
     control.model.retryNow();
     await control.until('a', 'listening', 2_000);

@@ -152,6 +152,8 @@ describe('the menu of a forward\'s row', () => {
   it('explains what went wrong', () => {
     const listening = { ...STATES.listening, complaint: { failure: failure('destination-refused'), at: NOW } } as ForwardState;
     for (const port of [80, 23]) expect(offers(contextOf(forwardOf(listening, { spec: { ...LOCAL, connect: { host: 'far', port } } })), COMMANDS.explain, 'inline')).toBe(true);
+    const outage = { failure: failure('connection-lost'), at: NOW, since: NOW };
+    for (const state of [{ ...STATES.starting, outage }, { ...STATES.idle, complaint: outage }] as ForwardState[]) expect(offers(contextOf(forwardOf(state)), COMMANDS.explain, 'inline')).toBe(true);
     for (const phase of ['failed', 'retrying'] as const) for (const kind of kinds) expect(offers(context(phase, 23, kind), COMMANDS.explain, 'inline')).toBe(true);
     for (const phase of ['stopped', 'starting', 'listening', 'idle', 'stopping'] as const) expect(offeredOn(context(phase)).map(({ command }) => command)).not.toContain(COMMANDS.explain);
   });
