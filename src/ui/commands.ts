@@ -56,8 +56,9 @@ export function registerCommands(options: CommandOptions): Disposable {
 /** One that waits for its connections can still be stopped at once. */
 const isStoppable = ({ state }: Forward): boolean => isActive(state) && (state.phase !== 'stopping' || isDraining(state));
 const isUp = ({ state }: Forward): boolean => state.phase === 'listening';
+const isRetrying = ({ state }: Forward): boolean => state.phase === 'retrying';
 const isElsewhere = ({ state }: Forward): boolean => state.phase === 'elsewhere';
-const isStartable = (forward: Forward): boolean => isElsewhere(forward) || forward.state.phase === 'stopped' || forward.state.phase === 'failed' || forward.state.phase === 'retrying';
+const isStartable = (forward: Forward): boolean => isElsewhere(forward) || forward.state.phase === 'stopped' || forward.state.phase === 'failed' || isRetrying(forward);
 /** How long what is connected may take to finish. */
 const DRAIN_MS = 60_000;
 
@@ -94,6 +95,9 @@ function lifecycleActions({ model, clock, picker, windows, flowContext, reveal }
     },
     [COMMANDS.start]: async (...args) => {
       startVisibly(idsOf(await picker.resolve(args, isStartable, 'Start')));
+    },
+    [COMMANDS.tryAgain]: async (...args) => {
+      startVisibly(idsOf((await picker.resolve(args, isRetrying, 'Try Again Now')).filter(isRetrying)));
     },
     [COMMANDS.stop]: async (...args) => {
       const forwards = await picker.resolve(args, (forward) => isStoppable(forward) || isElsewhere(forward), 'Stop');

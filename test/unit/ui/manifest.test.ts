@@ -103,11 +103,12 @@ describe('the menu of a forward\'s row', () => {
   const kinds = Object.keys(SPECS) as ForwardKind[];
 
   it.each<[ForwardState['phase'], boolean, boolean]>([
-    ['stopped', true, false], ['failed', true, false], ['retrying', true, true], ['starting', false, true], ['listening', false, true], ['idle', false, true], ['stopping', false, false], ['elsewhere', false, true],
+    ['stopped', true, false], ['failed', true, false], ['retrying', false, true], ['starting', false, true], ['listening', false, true], ['idle', false, true], ['stopping', false, false], ['elsewhere', false, true],
   ])('when it is %s offers start: %s, stop: %s, as an icon and in the menu', (phase, isStartable, isStoppable) => {
     for (const kind of kinds) {
       for (const place of ['inline', 'menu'] as const) {
         expect(offers(context(phase, 23, kind), COMMANDS.start, place)).toBe(isStartable);
+        expect(offers(context(phase, 23, kind), COMMANDS.tryAgain, place)).toBe(phase === 'retrying');
         expect(offers(context(phase, 23, kind), COMMANDS.stop, place)).toBe(isStoppable);
       }
       expect(offers(context(phase, 23, kind), COMMANDS.restart, 'menu')).toBe(isStoppable);
