@@ -26,17 +26,22 @@ export interface Complaint {
   readonly at: number;
 }
 
+/** Why it is not up: the last failure to be so, and since when it has not been. */
+export interface Outage extends Complaint {
+  readonly since: number;
+}
+
 /**
  * Where a forward stands. Times are milliseconds since the epoch; `generation` is the run, and grows with each of them.
- * `attempt` counts the runs since the last one that came up, that one included.
+ * `attempt` counts the runs since one that came up; that one was none.
  */
 export type ForwardState =
   | { readonly phase: 'stopped' }
-  | { readonly phase: 'starting'; readonly generation: number; readonly attempt: number; readonly since: number; readonly progress: Progress; readonly bound: Bound | undefined }
+  | { readonly phase: 'starting'; readonly generation: number; readonly attempt: number; readonly since: number; readonly progress: Progress; readonly bound: Bound | undefined; readonly outage?: Outage }
   | { readonly phase: 'listening'; readonly generation: number; readonly since: number; readonly bound: Bound; readonly complaint: Complaint | undefined }
-  /** Listens without a tunnel, which the first connection opens. */
-  | { readonly phase: 'idle'; readonly generation: number; readonly since: number; readonly bound: Bound }
-  | { readonly phase: 'retrying'; readonly generation: number; readonly attempt: number; readonly since: number; readonly retryAt: number; readonly failure: Failure; readonly bound: Bound | undefined }
+  /** Listens without a tunnel, which the first connection opens; one before that may not have got it. */
+  | { readonly phase: 'idle'; readonly generation: number; readonly since: number; readonly bound: Bound; readonly complaint?: Outage }
+  | { readonly phase: 'retrying'; readonly generation: number; readonly attempt: number; readonly since: number; readonly downSince: number; readonly retryAt: number; readonly failure: Failure; readonly bound: Bound | undefined }
   /** With `drainUntil`, open connections may finish until then. */
   | { readonly phase: 'stopping'; readonly generation: number; readonly since: number; readonly drainUntil?: number }
   | { readonly phase: 'failed'; readonly since: number; readonly failure: Failure }
@@ -141,13 +146,26 @@ export function isDraining(state: ForwardState): boolean {
 export function failureOf(of: ForwardState): Failure | undefined {
   const state = whereItRuns(of);
   if (state.phase === 'failed' || state.phase === 'retrying') return state.failure;
-  return state.phase === 'listening' ? state.complaint?.failure : undefined;
+  return state.phase === 'listening' ? state.complaint?.failure : outageOf(state)?.failure;
+}
+
+/** Since when it has been down, here or in another window, while it comes back. */
+export function downSinceOf(of: ForwardState): number | undefined {
+  const state = whereItRuns(of);
+  if (state.phase === 'retrying') return state.downSince;
+  return state.phase === 'starting' ? state.outage?.since : undefined;
 }
 
 /** What the forward listens on in this state, here or in another window, if anything. */
 export function boundOf(of: ForwardState): Bound | undefined {
   const state = whereItRuns(of);
   return 'bound' in state ? state.bound : undefined;
+}
+
+/** What came of the tries before, in a state that has no failure of its own. */
+function outageOf(state: ForwardState): Outage | undefined {
+  if (state.phase === 'starting') return state.outage;
+  return state.phase === 'idle' ? state.complaint : undefined;
 }
 
 type EventOf<T extends ForwardEvent['type']> = Extract<ForwardEvent, { type: T }>;
@@ -161,7 +179,7 @@ function started(state: ForwardState, event: EventOf<'start'>): ForwardState {
     case 'elsewhere':
       return { ...common, attempt: 1, bound: undefined };
     case 'retrying':
-      return { ...common, attempt: state.attempt + 1, bound: state.bound };
+      return { ...common, attempt: state.attempt + 1, bound: state.bound, outage: { failure: state.failure, at: state.since, since: state.downSince } };
     case 'starting':
     case 'listening':
     case 'idle':
@@ -178,12 +196,14 @@ function stopped(state: ActiveState, { at, drainUntil }: EventOf<'stop'>): Forwa
 
 function idle(state: ActiveState, at: number): ForwardState {
   if ((state.phase !== 'starting' && state.phase !== 'listening') || state.bound === undefined) return state;
-  return { phase: 'idle', generation: state.generation, since: at, bound: state.bound };
+  const complaint = outageOf(state);
+  return { phase: 'idle', generation: state.generation, since: at, bound: state.bound, ...(complaint === undefined ? {} : { complaint }) };
 }
 
 function waking(state: ActiveState, at: number): ForwardState {
   if (state.phase !== 'idle') return state;
-  return { phase: 'starting', generation: state.generation, attempt: 1, since: at, progress: { step: 'connecting' }, bound: state.bound };
+  const outage = outageOf(state);
+  return { phase: 'starting', generation: state.generation, attempt: 1, since: at, progress: { step: 'connecting' }, bound: state.bound, ...(outage === undefined ? {} : { outage }) };
 }
 
 function up(state: ForwardState, at: number): ForwardState {
@@ -209,7 +229,8 @@ function lost(state: ForwardState, event: EventOf<'lost'>): ForwardState {
   if (state.phase === 'stopping' || !isActive(state)) return state;
   if (state.phase === 'retrying') return event.isUnbound === true && state.bound !== undefined ? { ...state, bound: undefined } : state;
   if (event.retryAt === undefined) return { phase: 'failed', since: event.at, failure: event.failure };
-  const attempt = 'attempt' in state ? state.attempt : 1;
+  const attempt = 'attempt' in state ? state.attempt : 0;
   const bound = event.isUnbound === true ? undefined : state.bound;
-  return { phase: 'retrying', generation: state.generation, attempt, since: event.at, retryAt: event.retryAt, failure: event.failure, bound };
+  const downSince = outageOf(state)?.since ?? event.at;
+  return { phase: 'retrying', generation: state.generation, attempt, since: event.at, downSince, retryAt: event.retryAt, failure: event.failure, bound };
 }

@@ -56,8 +56,9 @@ export function registerCommands(options: CommandOptions): Disposable {
 /** One that waits for its connections can still be stopped at once. */
 const isStoppable = ({ state }: Forward): boolean => isActive(state) && (state.phase !== 'stopping' || isDraining(state));
 const isUp = ({ state }: Forward): boolean => state.phase === 'listening';
+const isRetrying = ({ state }: Forward): boolean => state.phase === 'retrying';
 const isElsewhere = ({ state }: Forward): boolean => runsElsewhere(state);
-const isStartable = ({ state: { phase } }: Forward): boolean => phase === 'elsewhere' || phase === 'stopped' || phase === 'failed' || phase === 'retrying';
+const isStartable = (forward: Forward): boolean => ['elsewhere', 'stopped', 'failed'].includes(forward.state.phase) || isRetrying(forward);
 /** How long what is connected may take to finish. */
 const DRAIN_MS = 60_000;
 
@@ -94,6 +95,9 @@ function lifecycleActions({ model, clock, picker, windows, flowContext, reveal }
     },
     [COMMANDS.start]: async (...args) => {
       startVisibly(idsOf(await picker.resolve(args, isStartable, 'Start')));
+    },
+    [COMMANDS.tryAgain]: async (...args) => {
+      startVisibly(idsOf((await picker.resolve(args, isRetrying, 'Try Again Now')).filter(isRetrying)));
     },
     [COMMANDS.stop]: async (...args) => {
       const forwards = await picker.resolve(args, (forward) => isStoppable(forward) || isElsewhere(forward), 'Stop');

@@ -2,6 +2,7 @@
 export const COMMANDS = {
   forwardPort: 'culvert.forwardPort',
   start: 'culvert.start',
+  tryAgain: 'culvert.tryAgain',
   stop: 'culvert.stop',
   drain: 'culvert.drain',
   restart: 'culvert.restart',

@@ -123,7 +123,7 @@ export class DiagnosisView implements vscode.TextDocumentContentProvider, vscode
     const remedies = diagnosis.failure === undefined ? [] : remediesFor(definition, explain(diagnosis.failure).remedies);
     const isIdle = state.phase === 'stopped' || state.phase === 'failed';
     return [
-      ...remedies.map((remedy) => ({ title: titleOfRemedy(remedy), command: APPLY_REMEDY, arguments: [definition.id, remedy] })),
+      ...remedies.map((remedy) => ({ title: titleOfRemedy(remedy, state), command: APPLY_REMEDY, arguments: [definition.id, remedy] })),
       ...(diagnosis.outcome === 'passed' && isIdle ? [{ title: 'Start', command: COMMANDS.start, arguments: [definition.id] }] : []),
       { title: 'Look Again', command: COMMANDS.diagnose, arguments: [definition.id] },
       { title: 'Copy Report', command: COMMANDS.copyReport, arguments: [uri] },

@@ -35,6 +35,12 @@ function twoParts(first: number, unit: string, second: number, smallerUnit: stri
   return second === 0 ? `${String(first)} ${unit}` : `${String(first)} ${unit} ${String(second)} ${smallerUnit}`;
 }
 
+/** `1st`, `2nd`, `3rd`, `4th`. */
+export function formatOrdinal(number: number): string {
+  const isTeen = number % 100 > 10 && number % 100 < 20;
+  return `${String(number)}${(isTeen ? undefined : [undefined, 'st', 'nd', 'rd'][number % 10]) ?? 'th'}`;
+}
+
 /** `1 connection`, `2 connections`. */
 export function formatCount(count: number, noun: string): string {
   return `${String(count)} ${noun}${count === 1 ? '' : 's'}`;

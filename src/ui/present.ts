@@ -1,11 +1,12 @@
 import { bracketed, dialableHost, formatEndpoint, formatHostPort, isLoopback, isSocketPath, isWildcard, LOOPBACK_HOST, type Endpoint, type HostPort } from '../core/address.ts';
 import { isReadOnly, NO_TRAFFIC, type CloseReason, type Connection, type Forward, type ForwardDefinition } from '../core/forward.ts';
+import type { Failure } from '../core/failure.ts';
 import { isProxy, isThroughSsh, listensOnServer, portCountOf, type ForwardSpec } from '../core/forwardSpec.ts';
 import { boundOf, failureOf, isDraining, isUsable, whereItRuns, type ForwardState, type Progress, type StartStep } from '../core/forwardState.ts';
 import { formatDestination } from '../core/forwardText.ts';
 import { formatEndpoints } from '../core/portRange.ts';
 import { describeReach, fallbacksOf, speakSpec } from './describeSpec.ts';
-import { formatBytes, formatCount, formatDuration } from './format.ts';
+import { formatBytes, formatCount, formatDuration, formatOrdinal } from './format.ts';
 import { listenOf } from './listenPorts.ts';
 import { explain } from './messages.ts';
 import { formatShortPoles } from './shortPoles.ts';
@@ -102,14 +103,15 @@ export function describeState({ definition, state, traffic }: Forward, now: numb
     case 'stopped':
       return 'stopped';
     case 'starting':
-      return describeProgress(state.progress);
+      if (state.outage === undefined) return describeProgress(state.progress);
+      return `${describeProgress(state.progress)}${state.attempt > 1 ? `, ${formatOrdinal(state.attempt)} try` : ''}, ${describeOutage(state.outage.failure, now - state.outage.since)}`;
     case 'listening':
       if (state.complaint !== undefined) return `listening, ${explain(state.complaint.failure).summary} (${ago(now - state.complaint.at)})`;
       return traffic.openConnections === 0 ? 'listening' : formatCount(traffic.openConnections, connectionNoun(spec));
     case 'retrying':
-      return `retrying in ${formatDuration(state.retryAt - now)}, ${explain(state.failure).summary}`;
+      return `retrying in ${formatDuration(state.retryAt - now)}, ${describeOutage(state.failure, now - state.downSince)}`;
     case 'idle':
-      return 'listening, connects on demand';
+      return `listening, connects on demand${state.complaint === undefined ? '' : `, ${explain(state.complaint.failure).summary} (${ago(now - state.complaint.at)})`}`;
     case 'stopping':
       return !isDraining(state) || traffic.openConnections === 0 ? 'stopping' : `stopping, ${formatCount(traffic.openConnections, connectionNoun(spec))} left`;
     case 'failed':
@@ -117,6 +119,12 @@ export function describeState({ definition, state, traffic }: Forward, now: numb
     case 'elsewhere':
       return `${IN_ANOTHER_WINDOW}${describeState({ definition, state: state.running, traffic }, now)}`;
   }
+}
+
+/** Why it is down, and for how long where that is no moment any more. */
+function describeOutage(failure: Failure, downMs: number): string {
+  const { summary } = explain(failure);
+  return downMs < AGE_STEP_MS ? summary : `down for ${steadyAge(downMs)}: ${summary}`;
 }
 
 /** Before what that window says of it itself. */
@@ -132,7 +140,10 @@ function describeSteadily({ definition, state }: Named): string {
   if (state.phase === 'retrying') return `retrying, ${explain(state.failure).summary}`;
   if (state.phase === 'elsewhere') return `${IN_ANOTHER_WINDOW}${describeSteadily({ definition, state: state.running })}`;
   if (state.phase === 'listening') return state.complaint === undefined ? 'listening' : `listening, ${explain(state.complaint.failure).summary}`;
-  return state.phase === 'starting' ? 'starting' : describeState({ definition, state, traffic: NO_TRAFFIC }, 0);
+  const failure = failureOf(state);
+  if (state.phase === 'starting') return failure === undefined ? 'starting' : `starting, ${explain(failure).summary}`;
+  if (state.phase === 'idle' && failure !== undefined) return `listening, connects on demand, ${explain(failure).summary}`;
+  return describeState({ definition, state, traffic: NO_TRAFFIC }, 0);
 }
 
 /**
@@ -148,7 +159,8 @@ function ago(spanMs: number): string {
   return spanMs < AGE_STEP_MS ? 'just now' : `${steadyAge(spanMs)} ago`;
 }
 
-const AGE_STEP_MS = 10_000;
+/** Until then an age is that of a moment. */
+export const AGE_STEP_MS = 10_000;
 
 const STEPS: Readonly<Record<StartStep, string>> = {
   resolving: 'reading ssh_config',
@@ -172,7 +184,7 @@ function iconOf(state: ForwardState): Icon {
     case 'stopping':
       return { id: 'loading~spin' };
     case 'idle':
-      return { id: 'debug-pause', color: 'charts.green' };
+      return state.complaint === undefined ? { id: 'debug-pause', color: 'charts.green' } : { id: 'warning', color: 'charts.yellow' };
     case 'listening':
       return state.complaint === undefined ? { id: 'pass-filled', color: 'charts.green' } : { id: 'warning', color: 'charts.yellow' };
     case 'retrying':

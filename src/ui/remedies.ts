@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import { isSocketPath } from '../core/address.ts';
+import type { ForwardState } from '../core/forwardState.ts';
 import type { ForwardModel } from '../core/forwardModel.ts';
 import { toFailure, type Failure, type FailureCode } from '../core/failure.ts';
 import { formatPorts } from '../core/portRange.ts';
@@ -26,8 +27,9 @@ export async function showFailure(model: ForwardModel, forwardId: string, failur
   const forward = model.get(forwardId);
   if (forward === undefined) return;
   const { sentence, remedies } = explain(failure);
-  const offered: readonly Remedy[] = PLAIN.has(failure.code) ? remedies : [...remedies, { kind: 'diagnose' }];
-  const buttons = remediesFor(forward.definition, offered).map((remedy) => ({ title: titleOfRemedy(remedy), remedy }));
+  const { definition, state } = forward;
+  const offered = [...remedies, ...(PLAIN.has(failure.code) ? [] : [{ kind: 'diagnose' } as const])].filter(({ kind }) => kind !== 'retry' || !isOnItsWay(state));
+  const buttons = remediesFor(definition, offered).map((remedy) => ({ title: titleOfRemedy(remedy, state), remedy }));
   try {
     const chosen = await vscode.window.showErrorMessage(withoutLinks(`${titleOf(forward)}: ${sentence}`), ...buttons);
     if (chosen !== undefined) await applyRemedy(model, forwardId, chosen.remedy, actions);
@@ -36,11 +38,16 @@ export async function showFailure(model: ForwardModel, forwardId: string, failur
   }
 }
 
-/** The title of its button. */
-export function titleOfRemedy(remedy: Remedy): string {
+/** There is nothing to start: it is being tried, or is by the next client. */
+function isOnItsWay({ phase }: ForwardState): boolean {
+  return phase === 'starting' || phase === 'idle';
+}
+
+/** The title of its button, for a forward that stands so. */
+export function titleOfRemedy(remedy: Remedy, { phase }: ForwardState): string {
   switch (remedy.kind) {
     case 'retry':
-      return 'Start Again';
+      return phase === 'retrying' ? 'Try Again Now' : 'Start Again';
     case 'edit':
       return 'Edit…';
     case 'listen-on':

@@ -16,15 +16,16 @@ export function canOpen(spec: ForwardSpec): spec is (LocalSpec | RelaySpec) & { 
 
 /**
  * `forward.<kind>.<phase>`, with `draining` for a stop that waits for connections; then `.http` for what a browser can probably
- * show, `.socket` for what listens on no port, `.complaint` for what listens and could not reach its destination, and `.readonly`
- * for what is not Culvert's to change. The manifest's menus match on it.
+ * show, `.socket` for what listens on no port, `.complaint` for what is up or on its way there and
+ * has a failure to tell of, and `.readonly` for what is not Culvert's to change. The manifest's menus match on it.
  */
 export function contextOf({ definition, state }: Forward): string {
   const { spec } = definition;
   const isWeb = canOpen(spec) && !isSocketPath(spec.connect) && looksLikeHttp(spec.connect.port);
-  const hasComplaint = (state.phase === 'listening' || runsElsewhere(state)) && failureOf(state) !== undefined;
+  const phase = phaseOf(state);
+  const hasComplaint = phase !== 'failed' && phase !== 'retrying' && failureOf(state) !== undefined;
   return [
-    `forward.${spec.kind}.${phaseOf(state)}`, isWeb ? '.http' : '', isSocketPath(spec.listen) ? '.socket' : '', hasComplaint ? '.complaint' : '', isReadOnly(definition) ? '.readonly' : '',
+    `forward.${spec.kind}.${phase}`, isWeb ? '.http' : '', isSocketPath(spec.listen) ? '.socket' : '', hasComplaint ? '.complaint' : '', isReadOnly(definition) ? '.readonly' : '',
   ].join('');
 }
 

@@ -1,13 +1,13 @@
 import * as vscode from 'vscode';
 import { NO_TRAFFIC, type Forward } from '../core/forward.ts';
-import { boundOf, failureOf, whereItRuns, type ForwardState } from '../core/forwardState.ts';
+import { boundOf, downSinceOf, failureOf, whereItRuns, type ForwardState } from '../core/forwardState.ts';
 import { isProxy } from '../core/forwardSpec.ts';
 import { formatForward } from '../core/forwardText.ts';
 import { expectationOf, intervalMsOf, tellRequest, type HealthCheck } from '../core/healthCheck.ts';
 import { describeBound, describeReach, describeSpec } from './describeSpec.ts';
 import { formatBytes, formatCount, formatDuration, formatRemaining } from './format.ts';
 import { explain } from './messages.ts';
-import { connectionNoun, describeState, titleOf } from './present.ts';
+import { AGE_STEP_MS, connectionNoun, describeState, titleOf } from './present.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -55,6 +55,9 @@ function appendWords(tooltip: vscode.MarkdownString, text: string): void {
 }
 
 function ageOf(state: ForwardState, now: number): string {
+  const downSince = downSinceOf(state);
+  // For how long it has not been up says more than since when it has been at this try.
+  if (downSince !== undefined) return now - downSince < AGE_STEP_MS ? `, down for ${formatDuration(now - downSince)}` : '';
   return 'since' in state ? `, for ${formatDuration(now - state.since)}` : '';
 }
 

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../core/address.ts';
 import { FAILURE_CODES, untrustedText, type Failure, type FailureContext } from '../core/failure.ts';
-import { START_STEPS, type Bound, type Complaint, type Progress, type ToldState } from '../core/forwardState.ts';
+import { START_STEPS, type Bound, type Complaint, type Outage, type Progress, type ToldState } from '../core/forwardState.ts';
 
 /** Far more than there are: of what one forward listens on, and of the facts of a failure. */
 const MAX_ITEMS = 20;
@@ -23,13 +23,13 @@ export function readState(value: unknown): ToldState | undefined {
   const attempt = readTime(fields.attempt) ?? 1;
   switch (fields.phase) {
     case 'starting':
-      return { phase: 'starting', ...run, attempt, bound, progress: readProgress(fields.progress) };
+      return { phase: 'starting', ...run, attempt, bound, progress: readProgress(fields.progress), ...named('outage', readOutage(fields.outage)) };
     case 'listening':
       return bound && { phase: 'listening', ...run, bound, complaint: readComplaint(fields.complaint) };
     case 'idle':
-      return bound && { phase: 'idle', ...run, bound };
+      return bound && { phase: 'idle', ...run, bound, ...named('complaint', readOutage(fields.complaint)) };
     case 'retrying':
-      return failure && { phase: 'retrying', ...run, attempt, bound, failure, retryAt: readTime(fields.retryAt) ?? since };
+      return failure && { phase: 'retrying', ...run, attempt, bound, failure, retryAt: readTime(fields.retryAt) ?? since, downSince: readTime(fields.downSince) ?? since };
     case 'stopping': {
       const drainUntil = readTime(fields.drainUntil);
       return { phase: 'stopping', ...run, ...(drainUntil === undefined ? {} : { drainUntil }) };
@@ -55,6 +55,16 @@ function readComplaint(value: unknown): Complaint | undefined {
   const failure = readFailure(fields.failure);
   const at = readTime(fields.at);
   return failure === undefined || at === undefined ? undefined : { failure, at };
+}
+
+function readOutage(value: unknown): Outage | undefined {
+  const complaint = readComplaint(value);
+  return complaint && { ...complaint, since: readTime(fieldsOf(value).since) ?? complaint.at };
+}
+
+/** A field for a spread, which is not there without a value. */
+function named<K extends string>(name: K, outage: Outage | undefined): Partial<Record<K, Outage>> {
+  return outage === undefined ? {} : { [name]: outage } as Record<K, Outage>;
 }
 
 function readBound(value: unknown): Bound | undefined {

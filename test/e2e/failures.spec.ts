@@ -238,7 +238,7 @@ test('sshd dies in mid-transfer and comes back: clients are cut, the port stays,
 
   await sshd.kill();
   // What it says is the latest: lost, or after the first try that the server refuses.
-  await workbench.forwards.waitForRow((row) => isForward(row) && /retrying in \d+ s, (?:connection lost|server refuses connections)/.test(row.description) && row.icon === 'sync', PROMPTLY_MS);
+  await workbench.forwards.waitForRow((row) => isForward(row) && /retrying in \d+ s, (?:down for \d+ s: )?(?:connection lost|server refuses connections)/.test(row.description) && row.icon === 'sync', PROMPTLY_MS);
   expect((await ended).isReset).toBe(true);
   expect((await workbench.statusBar.waitForCulvert('1 on the way')).hasErrorBackground).toBe(false);
   await workbench.forwards.waitForRow((row) => row.label === 'CLOSED' && row.description.includes('the SSH connection was lost'));

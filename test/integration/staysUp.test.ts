@@ -106,7 +106,7 @@ describe('a tunnel comes back by itself', () => {
     const check = await FaultCheck.begin(control);
     await sshd.kill();
     await check.shows({ phase: 'retrying', cause: 'connection-lost' });
-    await eventually(() => (control.stateOf('a') as { attempt?: number }).attempt === 4 && control.stateOf('a')?.phase === 'retrying', { deadlineMs: 30_000 });
+    await eventually(() => (control.stateOf('a') as { attempt?: number }).attempt === 3 && control.stateOf('a')?.phase === 'retrying', { deadlineMs: 30_000 });
     await sshd.restart();
     control.model.retryNow();
     await control.until('a', 'listening', 2_000);

@@ -53,7 +53,7 @@ describe('what does not stay up', () => {
     lose('connection-lost', true);
     clock.advance(clock.nextInMs!);
     lose('remote-bind-refused', true);
-    expect(stateOf()).toMatchObject({ phase: 'retrying', attempt: 2 });
+    expect(stateOf()).toMatchObject({ phase: 'retrying', attempt: 1 });
     clock.advance(clock.nextInMs!);
     comeUp();
     expect(stateOf().phase).toBe('listening');

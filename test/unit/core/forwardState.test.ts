@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../../../src/core/failure.ts';
-import { boundOf, failureOf, heardOf, isActive, isListening, isUsable, runsElsewhere, STOPPED, transition, type ActiveState, type Bound, type ForwardEvent, type ForwardState, type Phase, type ToldState } from '../../../src/core/forwardState.ts';
+import { boundOf, downSinceOf, failureOf, heardOf, isActive, isListening, isUsable, runsElsewhere, STOPPED, transition, type ActiveState, type Bound, type ForwardEvent, type ForwardState, type Phase, type ToldState } from '../../../src/core/forwardState.ts';
 
 const NOW = 5_000;
 const failure: Failure = { code: 'connection-lost', detail: 'reset', context: {} };
@@ -15,9 +15,11 @@ const STATES: Readonly<Record<string, ForwardState>> = {
   startingBound: { phase: 'starting', generation: 7, attempt: 3, since: 1, progress: { step: 'binding' }, bound },
   listening: { phase: 'listening', generation: 7, since: 1, bound, complaint: undefined },
   complaining: { phase: 'listening', generation: 7, since: 1, bound, complaint: { failure: other, at: 2 } },
+  startingAgain: { phase: 'starting', generation: 7, attempt: 2, since: 1, progress: { step: 'binding' }, bound, outage: { failure, at: 1, since: 0 } },
   idle: { phase: 'idle', generation: 7, since: 1, bound },
-  retrying: { phase: 'retrying', generation: 7, attempt: 3, since: 1, retryAt: 9_000, failure, bound: undefined },
-  retryingBound: { phase: 'retrying', generation: 7, attempt: 3, since: 1, retryAt: 9_000, failure, bound },
+  idleInVain: { phase: 'idle', generation: 7, since: 1, bound, complaint: { failure, at: 1, since: 0 } },
+  retrying: { phase: 'retrying', generation: 7, attempt: 3, since: 1, downSince: 0, retryAt: 9_000, failure, bound: undefined },
+  retryingBound: { phase: 'retrying', generation: 7, attempt: 3, since: 1, downSince: 0, retryAt: 9_000, failure, bound },
   stopping: { phase: 'stopping', generation: 7, since: 1 },
   draining: { phase: 'stopping', generation: 7, since: 1, drainUntil: 61_000 },
   elsewhere: { phase: 'elsewhere', since: 1, running: { phase: 'listening', generation: 3, since: 1, bound, complaint: undefined } },
@@ -45,7 +47,8 @@ const stopping = { phase: 'stopping', generation: 7, since: NOW } as const;
 const draining = { ...stopping, drainUntil: NOW + 60_000 } as const;
 const idle = { phase: 'idle', generation: 7, since: NOW, bound } as const;
 const failed = { phase: 'failed', since: NOW, failure: other } as const;
-const retrying = { phase: 'retrying', generation: 7, since: NOW, retryAt: NOW + 1_000, failure: other } as const;
+const retrying = { phase: 'retrying', generation: 7, since: NOW, downSince: NOW, retryAt: NOW + 1_000, failure: other } as const;
+const outage = { failure, at: 1, since: 0 } as const;
 
 /** Every pair that changes something; all others answer the same object. */
 const CHANGES: Readonly<Record<string, Readonly<Record<string, ForwardState>>>> = {
@@ -75,8 +78,8 @@ const CHANGES: Readonly<Record<string, Readonly<Record<string, ForwardState>>>> 
     idle,
     refused: { ...STATES.listening!, complaint: { failure: other, at: NOW } } as ForwardState,
     lost: failed,
-    lostForNow: { ...retrying, attempt: 1, bound },
-    lostWithPort: { ...retrying, attempt: 1, bound: undefined },
+    lostForNow: { ...retrying, attempt: 0, bound },
+    lostWithPort: { ...retrying, attempt: 0, bound: undefined },
     stop: stopping,
     drain: draining,
   },
@@ -85,27 +88,46 @@ const CHANGES: Readonly<Record<string, Readonly<Record<string, ForwardState>>>> 
     refused: { ...STATES.complaining!, complaint: { failure: other, at: NOW } } as ForwardState,
     reached: STATES.listening!,
     lost: failed,
-    lostForNow: { ...retrying, attempt: 1, bound },
-    lostWithPort: { ...retrying, attempt: 1, bound: undefined },
+    lostForNow: { ...retrying, attempt: 0, bound },
+    lostWithPort: { ...retrying, attempt: 0, bound: undefined },
     stop: stopping,
     drain: draining,
   },
   idle: {
     waking: { phase: 'starting', generation: 7, attempt: 1, since: NOW, progress: { step: 'connecting' }, bound },
     lost: failed,
-    lostForNow: { ...retrying, attempt: 1, bound },
-    lostWithPort: { ...retrying, attempt: 1, bound: undefined },
+    lostForNow: { ...retrying, attempt: 0, bound },
+    lostWithPort: { ...retrying, attempt: 0, bound: undefined },
+    stop: stopping,
+    drain: draining,
+  },
+  startingAgain: {
+    progress: { ...STATES.startingAgain!, progress: { step: 'logging-in', host: 'bastion' } } as ForwardState,
+    bound: { ...STATES.startingAgain!, bound: rebound } as ForwardState,
+    up: { phase: 'listening', generation: 7, since: NOW, bound, complaint: undefined },
+    idle: { ...idle, complaint: outage },
+    lost: failed,
+    lostForNow: { ...retrying, downSince: 0, attempt: 2, bound },
+    lostWithPort: { ...retrying, downSince: 0, attempt: 2, bound: undefined },
+    stop: stopping,
+    drain: draining,
+  },
+  idleInVain: {
+    waking: { phase: 'starting', generation: 7, attempt: 1, since: NOW, progress: { step: 'connecting' }, bound, outage },
+    lost: failed,
+    lostForNow: { ...retrying, downSince: 0, attempt: 0, bound },
+    lostWithPort: { ...retrying, downSince: 0, attempt: 0, bound: undefined },
     stop: stopping,
     drain: draining,
   },
   retrying: {
-    start: { ...freshStart, attempt: 4 },
+    start: { ...freshStart, attempt: 4, outage },
     bound: { ...STATES.retrying!, bound: rebound } as ForwardState,
     stop: stopping,
     drain: draining,
   },
   retryingBound: {
-    start: { ...freshStart, attempt: 4, bound },
+    start: { ...freshStart, attempt: 4, bound, outage },
     bound: { ...STATES.retryingBound!, bound: rebound } as ForwardState,
     lostWithPort: STATES.retrying!,
     stop: stopping,
@@ -180,6 +202,8 @@ describe('what another window says', () => {
     const { complaining, idle, retrying } = STATES as Record<string, ActiveState>;
     expect([boundOf(elsewhere(said)), failureOf(elsewhere(said)), isUsable(elsewhere(said)), isListening(elsewhere(said))]).toEqual([bound, undefined, true, false]);
     expect([failureOf(elsewhere(complaining!)), isUsable(elsewhere(idle!))]).toEqual([other, true]);
+    const { startingAgain, idleInVain } = STATES as Record<string, ActiveState>;
+    expect([startingAgain!, idleInVain!, retrying!, idle!].map((state) => [failureOf(elsewhere(state)), downSinceOf(elsewhere(state))])).toEqual([[failure, 0], [failure, undefined], [failure, 0], [undefined, undefined]]);
     expect([boundOf(elsewhere(retrying!)), failureOf(elsewhere(retrying!)), isUsable(elsewhere(retrying!))]).toEqual([undefined, failure, false]);
   });
 });
@@ -224,11 +248,11 @@ function expectPromises(state: ForwardState, event: ForwardEvent, next: ForwardS
 describe('what a state holds', () => {
   it('is active while there is something to free', () => {
     const active = Object.keys(STATES).filter((name) => isActive(STATES[name]!));
-    expect(active).toEqual(['starting', 'startingBound', 'listening', 'complaining', 'idle', 'retrying', 'retryingBound', 'stopping', 'draining']);
+    expect(active).toEqual(['starting', 'startingBound', 'listening', 'complaining', 'startingAgain', 'idle', 'idleInVain', 'retrying', 'retryingBound', 'stopping', 'draining']);
   });
 
   it('is bound where it listens, also between two tries, and also in another window', () => {
     const held = Object.keys(STATES).filter((name) => boundOf(STATES[name]!) !== undefined);
-    expect(held).toEqual(['startingBound', 'listening', 'complaining', 'idle', 'retryingBound', 'elsewhere']);
+    expect(held).toEqual(['startingBound', 'listening', 'complaining', 'startingAgain', 'idle', 'idleInVain', 'retryingBound', 'elsewhere']);
   });
 });

@@ -4,7 +4,7 @@ import type { ForwardSpec } from '../../../src/core/forwardSpec.ts';
 import { COMMANDS } from '../../../src/ui/contributions.ts';
 import { REPORT, run, setup, turn } from './commandSetup.ts';
 import { editor } from './fakeCommandEditor.ts';
-import { define, DYNAMIC, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, RUN_ELSEWHERE, SOCKETS, UDP, type createModel } from './samples.ts';
+import { define, DYNAMIC, failure, LOCAL, NOW, RANGE, RELAY, REMOTE, REMOTE_DYNAMIC, RUN_ELSEWHERE, SOCKETS, UDP, type createModel } from './samples.ts';
 
 vi.mock('vscode', async () => (await import('./fakeCommandEditor.ts')).fakeVscode);
 
@@ -37,6 +37,19 @@ describe('Forward Port', () => {
     await run(COMMANDS.forwardPort, [], '-R 9000:localhost:3000 me@bastion');
     expect(texts()).toHaveLength(1);
     expect(editor.said).toEqual([expect.stringContaining('without end')]);
+  });
+});
+
+describe('trying again now', () => {
+  it('is for what waits for it, and for nothing else', async () => {
+    const { model, runner, say, comeUp } = setup();
+    for (const [id, spec] of [['a', LOCAL], ['b', REMOTE]] as const) model.put(define(id, { spec }));
+    model.start('a');
+    comeUp('a');
+    say('a', { type: 'lost', failure: failure('connection-lost') });
+    await run(COMMANDS.tryAgain, ['a', 'b']);
+    expect(['a', 'b'].map((id) => model.get(id)?.state.phase)).toEqual(['starting', 'stopped']);
+    expect(runner.orders).toHaveLength(2);
   });
 });
 

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatCount, formatDuration, formatList, formatRemaining, withoutLinks } from '../../../src/ui/format.ts';
+import { formatBytes, formatCount, formatDuration, formatList, formatOrdinal, formatRemaining, withoutLinks } from '../../../src/ui/format.ts';
+
+describe('the number of a try', () => {
+  it.each<[number, string]>([[1, '1st'], [2, '2nd'], [3, '3rd'], [4, '4th'], [10, '10th'], [11, '11th'], [12, '12th'], [13, '13th'], [21, '21st'], [102, '102nd'], [112, '112th']])('%d reads %s', (number, text) => {
+    expect(formatOrdinal(number)).toBe(text);
+  });
+});
 
 describe('a number of bytes', () => {
   it.each<[number, string]>([

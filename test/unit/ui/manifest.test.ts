@@ -103,11 +103,12 @@ describe('the menu of a forward\'s row', () => {
   const kinds = Object.keys(SPECS) as ForwardKind[];
 
   it.each<[ForwardState['phase'], boolean, boolean]>([
-    ['stopped', true, false], ['failed', true, false], ['retrying', true, true], ['starting', false, true], ['listening', false, true], ['idle', false, true], ['stopping', false, false], ['elsewhere', false, true],
+    ['stopped', true, false], ['failed', true, false], ['retrying', false, true], ['starting', false, true], ['listening', false, true], ['idle', false, true], ['stopping', false, false], ['elsewhere', false, true],
   ])('when it is %s offers start: %s, stop: %s, as an icon and in the menu', (phase, isStartable, isStoppable) => {
     for (const kind of kinds) {
       for (const place of ['inline', 'menu'] as const) {
         expect(offers(context(phase, 23, kind), COMMANDS.start, place)).toBe(isStartable);
+        expect(offers(context(phase, 23, kind), COMMANDS.tryAgain, place)).toBe(phase === 'retrying');
         expect(offers(context(phase, 23, kind), COMMANDS.stop, place)).toBe(isStoppable);
       }
       expect(offers(context(phase, 23, kind), COMMANDS.restart, 'menu')).toBe(isStoppable);
@@ -152,6 +153,8 @@ describe('the menu of a forward\'s row', () => {
   it('explains what went wrong', () => {
     const listening = { ...STATES.listening, complaint: { failure: failure('destination-refused'), at: NOW } } as ForwardState;
     for (const port of [80, 23]) expect(offers(contextOf(forwardOf(listening, { spec: { ...LOCAL, connect: { host: 'far', port } } })), COMMANDS.explain, 'inline')).toBe(true);
+    const outage = { failure: failure('connection-lost'), at: NOW, since: NOW };
+    for (const state of [{ ...STATES.starting, outage }, { ...STATES.idle, complaint: outage }] as ForwardState[]) expect(offers(contextOf(forwardOf(state)), COMMANDS.explain, 'inline')).toBe(true);
     for (const phase of ['failed', 'retrying'] as const) for (const kind of kinds) expect(offers(context(phase, 23, kind), COMMANDS.explain, 'inline')).toBe(true);
     for (const phase of ['stopped', 'starting', 'listening', 'idle', 'stopping'] as const) expect(offeredOn(context(phase)).map(({ command }) => command)).not.toContain(COMMANDS.explain);
   });

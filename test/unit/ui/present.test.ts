@@ -79,6 +79,13 @@ describe('what will happen, in words', () => {
     });
 });
 
+/** Not up for so long; the last failure was a minute ago. */
+function downSince(state: ForwardState, downMs: number): ForwardState {
+  const outage = { failure: failure('connection-lost'), at: NOW - 60_000, since: NOW - downMs };
+  if (state.phase === 'retrying') return { ...state, downSince: outage.since };
+  return state.phase === 'idle' ? { ...state, complaint: outage } : { ...state, outage } as ForwardState;
+}
+
 describe('the state, in words', () => {
   it.each<[ForwardState, string]>([
     [STATES.stopped, 'stopped'],
@@ -86,6 +93,12 @@ describe('the state, in words', () => {
     [STATES.listening, 'listening'],
     [listening({ complaint: { failure: failure('destination-refused'), at: NOW - 10_000 } }), 'listening, destination refuses (10 s ago)'],
     [STATES.retrying, 'retrying in 4 s, server does not answer'],
+    [downSince(STATES.retrying, 9_999), 'retrying in 4 s, server does not answer'],
+    [downSince(STATES.retrying, 565_000), 'retrying in 4 s, down for 9 min: server does not answer'],
+    [downSince(STATES.starting, 3_000), 'connecting, connection lost'],
+    [{ ...downSince(STATES.starting, 565_000), attempt: 3 } as ForwardState, 'connecting, 3rd try, down for 9 min: connection lost'],
+    [STATES.idle, 'listening, connects on demand'],
+    [downSince(STATES.idle, 565_000), 'listening, connects on demand, connection lost (1 min ago)'],
     [STATES.stopping, 'stopping'],
     [STATES.failed, 'login failed'],
     [STATES.elsewhere, 'in another window · listening'],
@@ -104,7 +117,7 @@ describe('the state, in words', () => {
   });
 
   it('never counts down below zero', () => {
-    expect(describeState(forwardOf(STATES.retrying), NOW + 60_000)).toBe('retrying in 0 s, server does not answer');
+    expect(describeState(forwardOf(STATES.retrying), NOW + 60_000)).toBe('retrying in 0 s, down for 1 min: server does not answer');
   });
 
   it.each<[StartStep, string]>([
@@ -169,6 +182,11 @@ describe('the row of a forward', () => {
     const row = presentForward(forwardOf(STATES.elsewhere, { name: 'db' }), NOW, true);
     expect(row).toMatchObject({ description: 'in another window · listening  ·  5432 → db:5432', icon: { id: 'multiple-windows', color: 'charts.green' } });
     expect(presentForward(forwardOf(elsewhere(STATES.retrying)), NOW, true).icon).toEqual({ id: 'multiple-windows', color: 'charts.yellow' });
+  });
+
+  it('begins with what is wrong while it comes back, and is no well one where the last client did not get through', () => {
+    expect(presentForward(forwardOf(downSince(STATES.starting, 20_000), { name: 'db' }), NOW, true).description).toBe('connecting, down for 20 s: connection lost  ·  5432 → db:5432');
+    expect(presentForward(forwardOf(downSince(STATES.idle, 20_000)), NOW, true).icon).toEqual({ id: 'warning', color: 'charts.yellow' });
   });
 
   it('has a shape of its own for each state that matters, colour or not', () => {

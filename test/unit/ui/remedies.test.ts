@@ -32,6 +32,25 @@ function setup(spec = SOCKETS) {
 
 const STALE = { path: '/home/me/a.sock', isStale: true };
 
+describe('the button that tries again', () => {
+  it.each<[string, string | undefined]>([['failed', 'Start Again'], ['retrying', 'Try Again Now'], ['starting', undefined], ['idle', undefined]])('of one that is %s: %s', async (phase, title) => {
+    const { model, say } = createModel();
+    model.put(define('a'));
+    model.start('a', { isPersistent: phase !== 'failed' });
+    const lost = failure('connect-refused');
+    if (phase === 'idle') {
+      say('a', { type: 'bound', bound: { addresses: [{ host: '127.0.0.1', port: 80 }] } });
+      say('a', { type: 'idle' });
+    } else if (phase !== 'starting') say('a', { type: 'lost', failure: lost });
+    expect(model.get('a')?.state.phase).toBe(phase);
+    editor.choice = title ?? '';
+    await showFailure(model, 'a', lost, { removeStaleSocket: async () => undefined });
+    const buttons = editor.shown[0]?.split(' | ').slice(1) ?? [];
+    expect(buttons.filter((button) => button.includes('Again'))).toEqual(title === undefined ? [] : [title]);
+    expect(editor.ran).toEqual(title === undefined ? [] : ['culvert.start a']);
+  });
+});
+
 describe('a socket that was left behind', () => {
   it('is removed when the user says so, and the forward starts', async () => {
     const { removed, show } = setup();

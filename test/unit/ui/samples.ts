@@ -54,7 +54,7 @@ export const STATES: Readonly<Record<ForwardState['phase'], ForwardState>> = {
   starting: { phase: 'starting', generation: 1, attempt: 1, since: NOW, progress: { step: 'connecting' }, bound: undefined },
   listening: { phase: 'listening', generation: 1, since: NOW, bound: BOTH_LOOPBACKS, complaint: undefined },
   idle: { phase: 'idle', generation: 1, since: 0, bound: { addresses: [{ host: '127.0.0.1', port: 2323 }, { host: '::1', port: 2323 }] } },
-  retrying: { phase: 'retrying', generation: 1, attempt: 1, since: NOW, retryAt: NOW + 4_000, failure: failure('connect-timeout'), bound: undefined },
+  retrying: { phase: 'retrying', generation: 1, attempt: 1, since: NOW, downSince: NOW, retryAt: NOW + 4_000, failure: failure('connect-timeout'), bound: undefined },
   stopping: { phase: 'stopping', generation: 1, since: NOW },
   failed: { phase: 'failed', since: NOW, failure: failure('auth-failed') },
   elsewhere: { phase: 'elsewhere', since: NOW, running: { phase: 'listening', generation: 1, since: NOW, bound: BOTH_LOOPBACKS, complaint: undefined } },

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Forward, ForwardDefinition } from '../../../src/core/forward.ts';
+import { explain } from '../../../src/ui/messages.ts';
 import { tooltipOf } from '../../../src/ui/tooltip.ts';
 import { failure, forwardOf, NOW, RUN_ELSEWHERE, STATES } from './samples.ts';
 
@@ -51,6 +52,15 @@ describe('a tooltip', () => {
     expect(text).toContain('db:5432 takes connections, but answered GET /health with HTTP status 503, where the health check expects 200.');
     expect(linesOf({ healthCheck: { kind: 'http', path: '/health?token=canary' } })).toContain('Health check: GET /health?…, expecting 2xx or 3xx, every 30 s while it listens.');
     expect(linesOf({ healthCheck: { kind: 'connect', intervalSeconds: 60 } })).toContain('Health check: connects to the destination, every 1 min while it listens.');
+  });
+
+  it('says since when it is down, and why, through every try', () => {
+    const outage = { failure: failure('connect-timeout'), at: NOW - 12_000, since: NOW - 565_000 };
+    const starting = forwardOf({ ...STATES.starting, attempt: 3, outage } as Forward['state']);
+    expect(linesOfForward(starting)).toContain('State: connecting, 3rd try, down for 9 min: server does not answer');
+    expect(linesOfForward(starting)).toContain(explain(outage.failure).sentence);
+    expect(linesOfForward(forwardOf({ ...STATES.retrying, downSince: outage.since } as Forward['state']))).toContain('State: retrying in 4 s, down for 9 min: server does not answer');
+    expect(linesOfForward(forwardOf({ ...STATES.retrying, downSince: NOW - 3_000 } as Forward['state']))).toContain('State: retrying in 4 s, server does not answer, down for 3 s');
   });
 
   it('says once when the tunnel opens and when the forward ends', () => {

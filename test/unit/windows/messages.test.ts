@@ -16,10 +16,12 @@ const STATES: readonly ToldState[] = [
   { phase: 'starting', generation: 1, since: 2, attempt: 3, progress: { step: 'logging-in', host: 'bastion' }, bound: undefined },
   { phase: 'listening', generation: 1, since: 2, bound: BOUND, complaint: { failure: FAILURE, at: 7 } },
   { phase: 'idle', generation: 1, since: 2, bound: BOUND },
-  { phase: 'retrying', generation: 1, since: 2, attempt: 3, retryAt: 9, failure: FAILURE, bound: BOUND },
+  { phase: 'retrying', generation: 1, since: 2, attempt: 3, retryAt: 9, downSince: 1, failure: FAILURE, bound: BOUND },
   { phase: 'stopping', generation: 1, since: 2 },
   { phase: 'stopping', generation: 1, since: 2, drainUntil: 5 },
   { phase: 'failed', since: 2, failure: FAILURE },
+  { phase: 'starting', generation: 1, since: 2, attempt: 3, progress: { step: 'binding' }, bound: BOUND, outage: { failure: FAILURE, at: 7, since: 1 } },
+  { phase: 'idle', generation: 1, since: 2, bound: BOUND, complaint: { failure: FAILURE, at: 7, since: 1 } },
 ];
 
 describe('a report', () => {
