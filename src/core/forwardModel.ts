@@ -113,15 +113,11 @@ export class ForwardModel implements Disposable {
     this.#run(id, entry);
   }
 
-  /** Tries at once whatever waits for a retry and was not tried too often: the machine woke up, or the network is back. */
+  /** The machine woke up, or the network is back: stops whatever had its time, then tries at once whatever waits for a retry and was not tried too often. */
   retryNow(): void {
-    this.stopOverdue();
-    for (const [id, { state, retries }] of [...this.#entries]) if (state.phase === 'retrying' && retries.canHurry(this.#clock.now())) this.start(id);
-  }
-
-  /** Stops whatever had its time while the machine slept. */
-  stopOverdue(): void {
+    // While the machine slept, no timer said so.
     for (const [id, { limit }] of [...this.#entries]) if (limit.isOver) this.stop(id);
+    for (const [id, { state, retries }] of [...this.#entries]) if (state.phase === 'retrying' && retries.canHurry(this.#clock.now())) this.start(id);
   }
 
   stop(id: string, options: StopOptions = AT_ONCE): void {

@@ -29,7 +29,6 @@ export class Comeback implements Disposable {
     this.#options = options;
     const { model, clock, probe } = options;
     this.#owned.add(new WakeWatch(clock, () => {
-      model.stopOverdue();
       probe();
       model.retryNow();
     }));

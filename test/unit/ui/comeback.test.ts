@@ -67,12 +67,13 @@ describe('a machine that wakes up', () => {
   it('stops what had its time when that is noticed by its next try', () => {
     const { model, clock, comeUp, lose, runner } = setup();
     model.put(definition('a', 80, { stopAfterMinutes: 10 }));
+    clock.advance(500);
     model.start('a');
     comeUp();
     lose();
-    clock.advance(500);
+    clock.advance(700);
     clock.sleep(600_000);
-    clock.advance(500);
+    clock.advance(300);
     expect(runner.orders).toEqual(['start a 1', 'stop a 1']);
   });
 
