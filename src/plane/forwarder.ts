@@ -72,7 +72,7 @@ export class Forwarder {
     this.#services = services;
     this.#parts = parts;
     this.#table = new ConnectionTable(services.clock);
-    this.#untaken = new UntakenWatch(services, this.#open, request.listen.side === 'here');
+    this.#untaken = new UntakenWatch(services, this.#open, request);
     this.#limit = new ConnectionLimit(services);
     this.#news = new DestinationNews(services);
     this.#checker = new HealthChecker(services.clock);
