@@ -332,7 +332,7 @@ export class Forwarder {
       if (run.dialer.isProvedByAnswers !== true && !this.#limit.isReached(this.#load)) this.#tellDestination(run, undefined);
       row.phase = 'established';
       accepted.relay = relay(caller.join(), far, row, (reason) => { this.#finish(accepted, reason); });
-      (this.#untaken ??= new UntakenWatch(this.#services, this.#open, run.request.listen.side === 'here')).begin();
+      (this.#untaken ??= new UntakenWatch(this.#services, this.#open, run.request)).begin();
     } catch (error) {
       delete accepted.dialing;
       if (dialing.signal.aborted) return;

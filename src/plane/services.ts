@@ -20,7 +20,7 @@ export interface PlaneServices {
   readonly trace?: (hop: SshHop, fact: HopFact) => void;
 }
 
-/** Writes a line to the log of the control side; the text must not hold secrets and is one line. */
-export function log(services: PlaneServices, level: LogLevel, text: string): void {
-  services.control.emit('log', { level, text });
+/** Writes a line to the log of the control side, about the forward with that id if it is about one; the text must not hold secrets and is one line. */
+export function log(services: PlaneServices, level: LogLevel, text: string, id?: string): void {
+  services.control.emit('log', { level, text, ...(id === undefined ? {} : { id }) });
 }

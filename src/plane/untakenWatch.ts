@@ -1,5 +1,6 @@
 import { formatEndpoint, isSocketPath } from '../core/address.ts';
 import type { Disposable } from '../core/lifecycle.ts';
+import type { StartForward } from '../protocol/messages.ts';
 import type { ConnectionRow } from './connectionTable.ts';
 import type { Relay } from './relay.ts';
 import { log, type PlaneServices } from './services.ts';
@@ -13,6 +14,9 @@ const LOOK_INTERVAL_MS = 5_000;
 
 /** How long a destination may take nothing of what a client has left behind. */
 const PATIENCE_MS = 40_000;
+
+/** How soon that is worth another line in the log. */
+const SAME_AGAIN_MS = 60_000;
 
 /** One connection, relayed or on its way there. */
 export interface Watched {
@@ -30,13 +34,16 @@ interface Standstill {
 export class UntakenWatch {
   readonly #services: PlaneServices;
   readonly #open: ReadonlySet<Watched>;
+  readonly #id: string;
   readonly #isHere: boolean;
   #standstills = new Map<Watched, Standstill>();
   #looking: Disposable | undefined;
+  #toldAt: number | undefined;
 
-  /** `open` is looked at as it is then; `isHere`: its connections come to this computer. */
-  constructor(services: PlaneServices, open: ReadonlySet<Watched>, isHere: boolean) {
-    this.#isHere = isHere;
+  /** `open` are a forward's connections, which come to this computer or to the server, and are looked at as they are then. */
+  constructor(services: PlaneServices, open: ReadonlySet<Watched>, { id, listen }: Pick<StartForward, 'id' | 'listen'>) {
+    this.#id = id;
+    this.#isHere = listen.side === 'here';
     this.#services = services;
     this.#open = open;
   }
@@ -68,6 +75,7 @@ export class UntakenWatch {
   async #judge(still: readonly Watched[]): Promise<void> {
     const gone = await this.#goneOf(still);
     const now = this.#services.clock.now();
+    const given: Watched[] = [];
     for (const watched of still) {
       const standstill = this.#standstills.get(watched);
       if (standstill === undefined || !this.#open.has(watched)) continue;
@@ -75,10 +83,19 @@ export class UntakenWatch {
       this.#standstills.set(watched, { mark: standstill.mark, ...(goneAt === undefined ? {} : { goneAt }) });
       if (goneAt === undefined || now - goneAt < PATIENCE_MS) continue;
       this.#standstills.delete(watched);
-      const { origin, accepted } = watched.row;
-      log(this.#services, 'info', `${formatEndpoint(accepted)}: ${formatEndpoint(origin)} is gone and its destination has taken nothing for ${String(PATIENCE_MS / 1_000)} s`);
-      watched.relay?.abort('not-taken');
+      given.push(watched);
     }
+    this.#tell(given.map(({ row }) => row), now);
+    for (const { relay } of given) relay?.abort('not-taken');
+  }
+
+  /** Those that die together are one line, though they may be given up in several rounds. */
+  #tell([first, ...more]: readonly ConnectionRow[], now: number): void {
+    if (first === undefined) return;
+    const isFirst = this.#toldAt === undefined || now - this.#toldAt >= SAME_AGAIN_MS;
+    if (isFirst) this.#toldAt = now;
+    const gone = more.length === 0 ? `${formatEndpoint(first.origin)} is gone and its` : `${formatEndpoint(first.origin)} and ${String(more.length)} more are gone and their`;
+    log(this.#services, isFirst ? 'warn' : 'debug', `${formatEndpoint(first.accepted)}: ${gone} destination has taken nothing for ${String(PATIENCE_MS / 1_000)} s`, this.#id);
   }
 
   async #goneOf(still: readonly Watched[]): Promise<ReadonlySet<Watched>> {

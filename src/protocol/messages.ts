@@ -74,7 +74,8 @@ export interface PlaneEvents {
   hostKeys: HostKeyAnnouncement;
   /** What came of a password that was asked for, once for each; `unknown` when the SSH connection ended before the server said. */
   passwordAnswered: Login & { readonly outcome: 'accepted' | 'refused' | 'unknown' };
-  log: { level: LogLevel; text: string };
+  /** With `id`, about that forward. */
+  log: { level: LogLevel; text: string; id?: string };
 }
 
 /** Who logs in where. The hop's name belongs to it: one address can be another server behind another jump host. */

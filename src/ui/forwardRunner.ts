@@ -186,7 +186,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
         this.#traffic.fire(event.payload);
         return;
       case 'log':
-        this.#log.write(event.payload.level, event.payload.text);
+        this.#onLog(event.payload);
         return;
       case 'loggedIn':
       case 'hostKeys':
@@ -194,6 +194,11 @@ export class PlaneRunner implements ForwardRunner, Disposable {
       case 'diagnosis':
         return;
     }
+  }
+
+  #onLog({ level, text, id }: PlaneEvents['log']): void {
+    const run = id === undefined ? undefined : this.#runs.get(id);
+    this.#log.write(level, run === undefined ? text : `${formatForward(run.definition.spec)}: ${text}`);
   }
 
   #onDestination({ id, generation, failure }: PlaneEvents['destination']): void {

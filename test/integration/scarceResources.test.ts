@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ForwardSpec } from '../../src/core/forwardSpec.ts';
+import { formatForward } from '../../src/core/forwardText.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import { eventually } from '../support/eventually.ts';
+import { FaultCheck } from '../support/faultCheck.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { HostProcess } from '../support/hostProcess.ts';
 import { listenersOn } from '../support/listeners.ts';
@@ -67,14 +69,15 @@ describe('64 descriptors', () => {
   it('are used up without a crash: what has no room is refused and said, and all works again afterwards', async () => {
     host = await HostProcess.start({ descriptors: 64 });
     const port = await host.portOf('relay', specOf('relay', echo));
-    const { descriptors } = host;
+    const check = await FaultCheck.begin(host, 'relay');
     const seen = await Promise.all(Array.from({ length: 60 }, () => answerThrough(port)));
     expect(seen).toContain('answered');
     expect(seen.filter((each) => each !== 'answered').length).toBeGreaterThan(0);
     expect((await host.look('relay')).state).toMatchObject({ phase: 'listening', complaint: { failure: { code: 'too-many-open-files' } } });
+    expect((await host.look()).log).toEqual([expect.stringMatching(new RegExp(`^warn ${formatForward(specOf('relay', echo))}: too-many-open-files: `))]);
     const tunnel = await host.start('tunnel', specOf('local', echo), target);
     expect(tunnel).toMatchObject({ state: { phase: 'failed', failure: { code: 'too-many-open-files' } } });
-    expect(tunnel.log).toEqual([expect.stringMatching(/^warn .*: too-many-open-files: .*EMFILE/)]);
+    expect(tunnel.log.slice(1)).toEqual([expect.stringMatching(/^warn .*: too-many-open-files: .*EMFILE/)]);
     // A listener takes one alone, for which there may be room.
     const listeners: unknown[] = [];
     for (const id of ['b', 'c', 'd']) {
@@ -83,7 +86,8 @@ describe('64 descriptors', () => {
     }
     expect(listeners).toContain('too-many-open-files');
     for (const client of held) client.destroy();
-    await eventually(() => host.descriptors <= descriptors + listeners.length);
+    for (const id of ['b', 'c', 'd']) await host.stop(id);
+    await check.isBack();
     expect(await answerThrough(port)).toBe('answered');
     expect(await answerThrough(await host.portOf('local again', specOf('local', echo), target))).toBe('answered');
   });
@@ -118,6 +122,7 @@ describe('40 clients that are killed while they write to a destination which nev
     const deaf = await serve((socket) => { socket.pause(); });
     host = await HostProcess.start();
     const ports = [await host.portOf('relay', specOf('relay', deaf)), await host.portOf('local', specOf('local', deaf), target)];
+    const check = await FaultCheck.begin(host, 'relay');
     const [alive, ...killed] = await Promise.all(Array.from({ length: 41 }, (_, index) => dial(ports[index % ports.length]!)));
     held = [alive!];
     for (const writer of [alive!, ...killed]) pour(writer);
@@ -130,6 +135,11 @@ describe('40 clients that are killed while they write to a destination which nev
     await eventually(() => host.descriptors <= descriptors - 60, { deadlineMs: 100_000, explain: () => `${String(descriptors - host.descriptors)} of 60 freed` });
     table.add('40 killed writers to one that never reads', `freed ${((performance.now() - begun) / 1_000).toFixed(0)} s after they were killed`);
     expect(alive!.destroyed).toBe(false);
+    const { log } = await host.look();
+    for (const kind of ['relay', 'local'] as const) expect(log.filter((line) => line.startsWith(`warn ${formatForward(specOf(kind, deaf))}: `))).toEqual([expect.stringMatching(/gone and (?:its|their) destination has taken nothing for 40 s/)]);
+    expect(log).toHaveLength(2);
+    for (const kind of ['relay', 'local']) await host.stop(kind);
+    await check.isBack();
     await deaf.close();
   });
 });
@@ -148,6 +158,7 @@ describe.each(['relay', 'local'] as const)('40 connections of a %s', (kind) => {
     for (let round = 0; round < 40; round += 1) await answerThrough(port);
     for (const client of held) client.destroy();
     await eventually(() => pouring.sockets.size === 0);
+    const check = await FaultCheck.begin(host);
     const before = host.residentBytes;
     const deaf = await Promise.all(Array.from({ length: 40 }, () => dial(port)));
     held = deaf;
@@ -168,14 +179,19 @@ describe.each(['relay', 'local'] as const)('40 connections of a %s', (kind) => {
     tookMs.sort((one, other) => one - other);
     table.add(`${kind}, 40 clients that never read`, `${(each / MB).toFixed(2)} MB each; the echo beside them ${tookMs[100]!.toFixed(1)} ms (p50), ${tookMs[198]!.toFixed(1)} ms (p99)`);
     expect(each).toBeLessThan((kind === 'relay' ? 1.5 : 5) * MB);
+    for (const client of deaf) client.destroy();
+    await check.ends();
     await pouring.close();
   });
+});
 
+describe.each(['relay', 'local', 'remote'] as const)('40 connections of a %s', (kind) => {
   it('that write to a destination which never reads, and are killed, are freed at a stop', async () => {
     const deaf = await serve((socket) => { socket.pause(); });
     host = await HostProcess.start();
     const port = await host.portOf('a', specOf(kind, deaf), target);
     const { descriptors } = host;
+    const check = await FaultCheck.begin(host);
     const writers = await Promise.all(Array.from({ length: 40 }, () => dial(port)));
     for (const writer of writers) pour(writer);
     await eventually(() => deaf.sockets.size === 40);
@@ -184,9 +200,11 @@ describe.each(['relay', 'local'] as const)('40 connections of a %s', (kind) => {
     const begun = performance.now();
     const destinations = [...deaf.sockets].map(outcome);
     await host.stop('a');
+    // Of what it had without them the listener or the SSH connection is gone, too.
     expect(host.descriptors).toBeLessThan(descriptors);
     table.add(`${kind}, 40 killed writers to one that never reads`, `freed ${(performance.now() - begun).toFixed(0)} ms after the stop`);
     await Promise.all(destinations);
+    await check.ends();
     await eventually(() => descendantsOf(sshd.pid).length === 0);
     await deaf.close();
   });

@@ -8,6 +8,7 @@ import { says } from '../support/badServers.ts';
 import { blockLookups } from '../support/blockedLookups.ts';
 import { ControlSide } from '../support/controlSide.ts';
 import { eventually } from '../support/eventually.ts';
+import { FaultCheck, type ShownFault } from '../support/faultCheck.ts';
 import { findFreePort } from '../support/freePort.ts';
 import { MeasuredTable } from '../support/measuredTable.ts';
 import { canCreateNetworkNamespace, NetworkNamespace } from '../support/netns.ts';
@@ -30,6 +31,8 @@ interface Halt {
   /** The forward listens on the server, in place of here. */
   readonly isRemote?: true;
   isReached(): boolean | Promise<boolean>;
+  /** What the tree says of it, where something has failed. */
+  readonly shows?: ShownFault;
   /** Whether the server has still something of it. */
   isLeft?(): boolean;
   /** Lets go on what stood still, now that nobody wants it any more. */
@@ -154,6 +157,7 @@ const HALTS: readonly { readonly name: string; readonly needsRoot?: true; halt()
       if (control.stateOf('a')?.phase === 'listening') await sshd.kill();
       return control.stateOf('a')?.phase === 'retrying';
     },
+    shows: { phase: 'retrying', cause: 'connection-lost' },
     release: () => sshd.restart(),
   }) },
 ];
@@ -161,11 +165,13 @@ const HALTS: readonly { readonly name: string; readonly needsRoot?: true; halt()
 describe('a forward that is stopped on its way up leaves nothing, and nothing revives it', () => {
   for (const { name, needsRoot, halt } of HALTS) {
     it.skipIf(needsRoot === true && !canCreateNetworkNamespace())(name, async () => {
-      const { way: different = {}, isRemote, isReached, isLeft, release, end } = await halt();
+      const check = await FaultCheck.begin(control);
+      const { way: different = {}, isRemote, isReached, shows, isLeft, release, end } = await halt();
       way = different;
       control.model.put({ id: 'a', name: '', autoStart: false, origin: 'user', spec: specOf(isRemote) });
       control.model.start('a');
       await eventually(isReached, { deadlineMs: 15_000, explain: () => JSON.stringify(control.stateOf('a')) });
+      if (shows !== undefined) await check.shows(shows);
       const begun = performance.now();
       await control.stop('a');
       table.add(name, `${(performance.now() - begun).toFixed(0)} ms`);
@@ -179,6 +185,7 @@ describe('a forward that is stopped on its way up leaves nothing, and nothing re
       expect(control.phases.get('a')).toHaveLength(phases ?? 0);
       expect(control.stateOf('a')).toEqual({ phase: 'stopped' });
       await expectFree();
+      await check.ends();
     });
   }
 
@@ -229,6 +236,7 @@ describe.each(['relay', 'local', 'remote', 'dynamic'] as const)('a %s with 200 r
       else await eventually(() => openDescriptors() <= descriptors);
     }
     table.addLongest(`${kind}, 200 running transfers`, tookMs);
+    expect(route.plane.log()).not.toMatch(/^(?:warn|error) /m);
     await route.close();
     await destination.close();
   });

@@ -6,6 +6,7 @@ import type { Control } from '../../../src/plane/services.ts';
 import { UntakenWatch, type Watched } from '../../../src/plane/untakenWatch.ts';
 import { FakeClock } from '../../support/fakeClock.ts';
 import { FakeEnd } from '../../support/fakeEnd.ts';
+import { here, onServer } from '../../support/poles.ts';
 
 describe('a connection whose destination takes nothing', () => {
   let clock: FakeClock;
@@ -31,12 +32,12 @@ describe('a connection whose destination takes nothing', () => {
   function watch(isHere = true): void {
     const control = {
       request: () => { asked += 1; return Promise.resolve([isGone]); },
-      emit: (_event: string, { text }: { text: string }) => { logged.push(text); },
+      emit: (_event: string, { level, text, id }: { level: string; text: string; id: string }) => { logged.push(`${level} ${id} ${text}`); },
     } as unknown as Control;
     const open = new Set<Watched>();
     const watched = { row, relay: relay(origin, destination, row, (reason) => { outcomes.push(reason); open.delete(watched); }) };
     open.add(watched);
-    new UntakenWatch({ control, clock }, open, isHere).begin();
+    new UntakenWatch({ control, clock }, open, { id: 'a', listen: isHere ? here() : onServer({ host: '127.0.0.1', port: 5432 }) }).begin();
     destination.isFull = true;
     destination.queuedBytes = 1_000;
     origin.says('more than it takes');
@@ -60,7 +61,7 @@ describe('a connection whose destination takes nothing', () => {
     origin.closes('ended');
     destination.closes('ended');
     expect(outcomes).toEqual(['not-taken']);
-    expect(logged).toEqual(['127.0.0.1:5432: 127.0.0.1:4000 is gone and its destination has taken nothing for 40 s']);
+    expect(logged).toEqual(['warn a 127.0.0.1:5432: 127.0.0.1:4000 is gone and its destination has taken nothing for 40 s']);
     await pass(5);
     expect(clock.pending).toBe(0);
   });

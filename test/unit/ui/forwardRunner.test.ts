@@ -270,6 +270,8 @@ describe('the plane\'s events', () => {
     host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1 } });
     host.events.fire({ name: 'loggedIn', payload: { hop: 'h', user: 'me', host: 'h', port: 22 } });
     host.events.fire({ name: 'log', payload: { level: 'debug', text: 'hello' } });
+    host.events.fire({ name: 'log', payload: { level: 'warn', text: 'of a', id: 'a' } });
+    host.events.fire({ name: 'log', payload: { level: 'warn', text: 'of one that is gone', id: 'gone' } });
     expect(events.map(({ event }) => event)).toMatchObject([
       { type: 'progress', generation: 1, progress: { step: 'handshake', host: 'jump' } },
       { type: 'bound', generation: 1, bound },
@@ -277,7 +279,7 @@ describe('the plane\'s events', () => {
       { type: 'destination', generation: 1, at: NOW, failure: complaint },
       { type: 'destination', generation: 1, failure: undefined },
     ] satisfies Partial<ForwardEvent>[]);
-    expect(log.lines).toEqual(['debug hello']);
+    expect(log.lines).toEqual(['debug hello', 'warn 5432:db:5432 me@bastion: of a', 'warn of one that is gone']);
   });
 
   it('of traffic go their own way', () => {
