@@ -11,8 +11,8 @@ const BLOCKS = 200;
 
 describe('carries 200 MB, each way at the same time, over a key exchange for every MB', () => {
   it.each<{ readonly how: string; readonly kind: RouteKind }>([
-    { how: 'with borrowed reads', kind: 'local' },
-    { how: 'on a Node that has none', kind: 'plain local' },
+    { how: 'with borrowed reads and one buffer for the packets', kind: 'local' },
+    { how: 'on a Node and an ssh2 that have neither', kind: 'plain local' },
   ])('$how', async ({ kind }) => {
     const route = await Route.open(kind, ['RekeyLimit 1M']);
     let arrived: Promise<string> | undefined;

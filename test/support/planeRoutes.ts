@@ -15,9 +15,9 @@ import { createTemporaryFolder, type TemporaryFolder } from './temporaryFolder.t
 
 const ANY_PORT: HostPort = { host: '127.0.0.1', port: 0 };
 
-const WITHOUT_BORROWED_READS = join(import.meta.dirname, 'withoutUserBuffer.cjs');
+const WITHOUT_FAST_PATHS = join(import.meta.dirname, 'withoutFastPaths.cjs');
 
-/** `plain` is on a Node that has no borrowed reads; `socket` has a Unix socket at both poles. */
+/** `plain` is on a Node and an ssh2 that have no fast paths; `socket` has a Unix socket at both poles. */
 export type RouteKind = 'relay' | 'plain relay' | 'local' | 'plain local' | 'remote' | 'dynamic' | 'remote dynamic' | 'socket relay' | 'plain socket relay' | 'socket local' | 'socket remote';
 
 /** A forward that is up, and a client of it that connects to its destination. */
@@ -44,7 +44,7 @@ export class Route {
 
   static async open(kind: RouteKind, extraConfig: readonly string[] = []): Promise<Route> {
     const folder = await createTemporaryFolder('route');
-    const preload = kind.startsWith('plain') ? WITHOUT_BORROWED_READS : undefined;
+    const preload = kind.startsWith('plain') ? WITHOUT_FAST_PATHS : undefined;
     if (kind.endsWith('relay')) {
       const plane = await PlaneClient.start({}, preload);
       return new Route(kind, plane, folder, undefined, undefined);

@@ -13,6 +13,7 @@ import { fingerprintOf, hostVerifier } from './hostKey.ts';
 import { Identification, identificationIn } from './identification.ts';
 import { negotiatedBy, onServerRemark, ping, watchProtocol } from './internals.ts';
 import { answersOf, PasswordWatch, type LoginSession } from './loginSession.ts';
+import { reusePacketBuffer } from './packetBuffer.ts';
 import { PhaseTimer } from './phaseTimer.ts';
 import { listenForSilence, SILENCE_MS } from './silence.ts';
 import { clientFailure, closedFailure, hopFailure, isGoodbye, silentFailure, type ClientError, type SshPhase } from './sshFailure.ts';
@@ -206,7 +207,10 @@ export class HopSession implements LoginSession {
       this.fail(hopFailure(this.hop, 'auth-failed', 'the server wants the password to be changed first'));
     });
     // At every key exchange. With some other ciphers ssh2 keeps what it was given until it has the whole packet.
-    client.on('handshake', ({ sc }) => { this.#transport.mayBorrow?.(sc.cipher.includes('gcm')); });
+    client.on('handshake', ({ sc }) => {
+      this.#transport.mayBorrow?.(sc.cipher.includes('gcm'));
+      if (this.#transport.isCopying === true) reusePacketBuffer(client);
+    });
     client.once('handshake', ({ kex, serverHostKey, cs, sc }) => {
       this.log('debug', `key exchange ${kex}, host key ${serverHostKey}, ciphers ${cs.cipher} and ${sc.cipher}`);
       this.#phase = 'authentication';

@@ -123,6 +123,21 @@ export function ping(client: Client, onAnswer: () => void): boolean {
   return true;
 }
 
+/** What ssh2 builds a packet with, and then encrypts and writes it. */
+export interface PacketCipher {
+  /** Gives a packet with its lengths and its padding, in which the payload is to be filled in. */
+  allocPacket(payloadBytes: number): Buffer;
+  encrypt(packet: Buffer): void;
+}
+
+/** What is sent goes through it until the next key exchange; undefined where that is not AES-GCM or this ssh2 is not as expected. */
+export function gcmCipherOf(client: Client): PacketCipher | undefined {
+  const cipher = (client as unknown as { readonly _protocol?: { readonly _cipher?: Partial<PacketCipher> } })._protocol?._cipher;
+  if (typeof cipher?.allocPacket !== 'function' || typeof cipher.encrypt !== 'function') return undefined;
+  const name: unknown = Object.getOwnPropertyDescriptor(cipher, '_encSSLName')?.value;
+  return typeof name === 'string' && name.endsWith('-gcm') ? (cipher as PacketCipher) : undefined;
+}
+
 /** The part of ssh2's client that parses what the server sends. */
 interface ProtocolInternals {
   parse(chunk: Buffer, start: number, end: number): void;
