@@ -1,5 +1,6 @@
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,10 +9,23 @@ const BUILT = join(ROOT, 'dist/plane.js');
 const SOURCES = ['core', 'protocol', 'system', 'plane'].map((room) => join(ROOT, 'src', room));
 
 let bundle: Promise<string> | undefined;
+let otherBundle: Promise<string> | undefined;
 
 /** The plane as it ships: `dist/plane.js`, or a bundle of its own when that is missing or older than a source. */
 export function planeBundle(): Promise<string> {
   return (bundle ??= isFresh() ? Promise.resolve(BUILT) : bundleNow());
+}
+
+/** The same with an ssh2 that has no such function as receive windows and early acknowledgements are granted with. */
+export function planeBundleOfOtherSsh2(): Promise<string> {
+  return (otherBundle ??= bundleNow([{
+    name: 'other-ssh2',
+    setup: ({ onLoad }) => {
+      onLoad({ filter: /[\\/]ssh2[\\/]lib[\\/].*\.js$/ }, async ({ path }) => ({
+        contents: (await readFile(path, 'utf8')).replaceAll('channelWindowAdjust', 'adjustChannelWindow'), loader: 'js',
+      }));
+    },
+  }]));
 }
 
 /** The same with somebody in its worker who tells what it has open; for this process and those that it starts. */
@@ -32,7 +46,7 @@ function filesOf(folder: string): string[] {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-async function bundleNow(): Promise<string> {
+async function bundleNow(plugins: Plugin[] = []): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'culvert-plane-'));
   process.once('exit', () => { rmSync(folder, { recursive: true, force: true }); });
   const outfile = join(folder, 'plane.js');
@@ -44,6 +58,7 @@ async function bundleNow(): Promise<string> {
     platform: 'node',
     target: 'node20',
     logLevel: 'warning',
+    plugins,
     external: ['cpu-features', '*.node'],
   });
   return outfile;

@@ -67,9 +67,9 @@ export class PlaneClient {
     });
   }
 
-  /** `preload` is a script that runs in the worker before the plane. */
-  static async start(answers: Answers = {}, preload?: string): Promise<PlaneClient> {
-    const worker = new Worker(await planeBundle(), { resourceLimits: PLANE_LIMITS, ...(preload === undefined ? {} : { execArgv: ['--no-deprecation', '--require', preload] }) });
+  /** `preload` is a script that runs in the worker before the plane, which is the one that ships unless another is given. */
+  static async start(answers: Answers = {}, { bundle, preload }: { readonly bundle?: string; readonly preload?: string } = {}): Promise<PlaneClient> {
+    const worker = new Worker(bundle ?? await planeBundle(), { resourceLimits: PLANE_LIMITS, ...(preload === undefined ? {} : { execArgv: ['--no-deprecation', '--require', preload] }) });
     await once(worker, 'online');
     return new PlaneClient(worker, answers);
   }

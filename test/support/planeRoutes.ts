@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isSocketPath, type Endpoint, type HostPort } from '../../src/core/address.ts';
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import type { ListenPole, StartForward } from '../../src/protocol/messages.ts';
+import { planeBundleOfOtherSsh2 } from './planeBundle.ts';
 import { PlaneClient, type StartedForward } from './planeClient.ts';
 import { hopTo, identityOf, targetOf, trusting } from './planeTargets.ts';
 import { asked, fixed, here, hereAt, onServer } from './poles.ts';
@@ -44,14 +45,14 @@ export class Route {
 
   static async open(kind: RouteKind, extraConfig: readonly string[] = []): Promise<Route> {
     const folder = await createTemporaryFolder('route');
-    const preload = kind.startsWith('plain') ? WITHOUT_FAST_PATHS : undefined;
+    const plainly = kind.startsWith('plain') ? { bundle: await planeBundleOfOtherSsh2(), preload: WITHOUT_FAST_PATHS } : {};
     if (kind.endsWith('relay')) {
-      const plane = await PlaneClient.start({}, preload);
+      const plane = await PlaneClient.start({}, plainly);
       return new Route(kind, plane, folder, undefined, undefined);
     }
     const key = await createSshKey(folder.join('id'));
     const sshd = await Sshd.start({ authorizedKeys: [key.publicKey], extraConfig });
-    return new Route(kind, await PlaneClient.start(trusting(sshd), preload), folder, sshd, key);
+    return new Route(kind, await PlaneClient.start(trusting(sshd), plainly), folder, sshd, key);
   }
 
   get sshd(): Sshd {

@@ -20,9 +20,15 @@ export class FlowTable {
   readonly #clock: Clock;
   /** The one that has been quiet for longest comes first. */
   readonly #entries = new Map<string, Entry>();
+  #max = FLOWS_MAX;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** For what comes after: at most so many, and never more than 1,024. */
+  limit(max: number): void {
+    this.#max = Math.min(FLOWS_MAX, max);
   }
 
   /** The flow of this key, which is in use now. */
@@ -37,7 +43,7 @@ export class FlowTable {
 
   /** Makes room for one more; false when every flow is in use. */
   makeRoom(): boolean {
-    if (this.#entries.size < FLOWS_MAX) return true;
+    if (this.#entries.size < this.#max) return true;
     const [quietest] = this.#entries.values();
     if (quietest === undefined || this.#clock.now() - quietest.usedAt < QUIET_MS) return false;
     quietest.flow.displace();

@@ -28,7 +28,8 @@ export class UdpListener implements Listener {
   }
 
   /** Binds at the first call; rejects as `bindAll` does, and then holds nothing. */
-  open(_request: StartForward, onProgress: (progress: Progress) => void): Promise<Bound> {
+  open({ maxConnections = Infinity }: StartForward, onProgress: (progress: Progress) => void): Promise<Bound> {
+    this.#flows.limit(maxConnections);
     onProgress({ step: 'binding' });
     return this.#binding ??= bindAll({ addresses: this.#addresses }, (address) => this.#bindOne(address));
   }

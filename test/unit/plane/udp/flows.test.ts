@@ -216,6 +216,16 @@ describe('the table of flows', () => {
     expect(gone).toEqual([]);
   });
 
+  it('has room for fewer where the user wants fewer, and never for more', () => {
+    table.delete('0');
+    expect(table.makeRoom()).toBe(true);
+    table.limit(1_023);
+    expect(table.makeRoom()).toBe(false);
+    table.limit(100_000);
+    add('0');
+    expect(table.makeRoom()).toBe(false);
+  });
+
   it('gives up the one that has been quiet for longest', () => {
     clock.advance(5_000);
     expect(table.use('0')).toBeDefined();
