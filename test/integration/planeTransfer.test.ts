@@ -10,7 +10,7 @@ import { TRANSFERS, type Through } from '../support/transfers.ts';
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-describe.each<RouteKind>(['relay', 'plain relay', 'local', 'plain local', 'remote', 'dynamic', 'remote dynamic', 'socket relay', 'plain socket relay', 'socket local', 'socket remote'])('%s', (kind) => {
+describe.each<RouteKind>(['relay', 'plain relay', 'local', 'plain local', 'remote', 'plain remote', 'dynamic', 'plain dynamic', 'remote dynamic', 'socket relay', 'plain socket relay', 'socket local', 'socket remote'])('%s', (kind) => {
   let route: Route;
   beforeAll(async () => { route = await Route.open(kind); });
   afterAll(() => route.close());

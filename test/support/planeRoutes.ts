@@ -19,7 +19,7 @@ const ANY_PORT: HostPort = { host: '127.0.0.1', port: 0 };
 const WITHOUT_FAST_PATHS = join(import.meta.dirname, 'withoutFastPaths.cjs');
 
 /** `plain` is on a Node and an ssh2 that have no fast paths; `socket` has a Unix socket at both poles. */
-export type RouteKind = 'relay' | 'plain relay' | 'local' | 'plain local' | 'remote' | 'dynamic' | 'remote dynamic' | 'socket relay' | 'plain socket relay' | 'socket local' | 'socket remote';
+export type RouteKind = 'relay' | 'plain relay' | 'local' | 'plain local' | 'remote' | 'plain remote' | 'dynamic' | 'plain dynamic' | 'remote dynamic' | 'socket relay' | 'plain socket relay' | 'socket local' | 'socket remote';
 
 /** A forward that is up, and a client of it that connects to its destination. */
 export interface RoutedForward {
