@@ -25,6 +25,16 @@ export class Parking<T> {
     return this.#items.size === 0;
   }
 
+  /** True when as many are parked as may be, and any may be. */
+  get isFull(): boolean {
+    return !this.isEmpty && this.#items.size >= this.#limits.maxCount;
+  }
+
+  /** The oldest first. */
+  get items(): readonly T[] {
+    return [...this.#items.keys()];
+  }
+
   /** False when there is no room. */
   park(item: T): boolean {
     const { maxCount, maxMs } = this.#limits;
@@ -34,6 +44,12 @@ export class Parking<T> {
       this.#onExpired(item);
     }));
     return true;
+  }
+
+  /** Gives up one, if it is parked. */
+  take(item: T): void {
+    this.#items.get(item)?.dispose();
+    this.#items.delete(item);
   }
 
   /** Gives up everything that is parked, the oldest first. */

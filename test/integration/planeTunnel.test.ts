@@ -67,6 +67,30 @@ describe('a tunnel whose SSH connection breaks', () => {
     await plane.stop(forward);
   });
 
+  it('lets go of clients that gave up while they waited, and serves those that have only ended their direction', async () => {
+    const sshd = await tunnels.startServer();
+    const { forward, port } = await tunnels.forward([tunnels.hop(sshd)]);
+    await sshd.dropConnections();
+    await plane.untilLost(forward);
+    const [reset, closed, waiting] = [await dial(port), await dial(port), await dial(port)];
+    waiting.end('hello');
+    const answer = readAll(waiting);
+    const parked = async (): Promise<number> => (await plane.connections(forward)).filter(({ phase }) => phase === 'parked').length;
+    await eventually(async () => await parked() === 3);
+    reset.resetAndDestroy();
+    closed.destroy();
+    await eventually(async () => await parked() === 1, { deadlineMs: 20_000 });
+    expect((await plane.connections(forward)).map(({ closeReason }) => closeReason).filter((reason) => reason !== undefined).sort()).toEqual(['client-ended', 'client-reset']);
+    const late = await dial(port);
+    await eventually(async () => await parked() === 2);
+    late.resetAndDestroy();
+    const again = await tunnels.begin([tunnels.hop(sshd)], forward);
+    await plane.untilUp(again);
+    expect((await answer).toString()).toBe('hello');
+    expect(tunnels.echo.accepted()).toBe(1);
+    await plane.stop(again);
+  });
+
   it('parks at most 64 clients, and resets the others', async () => {
     const sshd = await tunnels.startServer();
     const { forward, port } = await tunnels.forward([tunnels.hop(sshd)]);
@@ -75,7 +99,7 @@ describe('a tunnel whose SSH connection breaks', () => {
     const clients = await Promise.all(Array.from({ length: 64 }, () => dial(port)));
     await eventually(async () => (await plane.connections(forward)).filter(({ phase }) => phase === 'parked').length === 64);
     expect(await outcomeOfDialling(port)).toBe('reset');
-    expect((await plane.connections(forward)).at(-1)).toMatchObject({ phase: 'closed', closeReason: 'not-served' });
+    expect((await plane.connections(forward)).at(-1)).toMatchObject({ phase: 'closed', closeReason: 'too-many-parked' });
     const outcomes = clients.map((client) => outcome(client));
     await plane.stop(forward);
     expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['reset']));
