@@ -77,7 +77,7 @@ export interface ForwardInfo {
   readonly state: 'stopped' | 'starting' | 'listening' | 'idle' | 'retrying' | 'stopping' | 'failed' | 'elsewhere';
   /** What it really listens on, here or on the server as its kind says; empty unless it listens. */
   readonly bound: readonly ApiEndpoint[];
-  /** When its health check passed last, in milliseconds since the epoch, if it has one and listens. */
+  /** When a connection last reached its destination, to within 10 s, or its health check passed, in milliseconds since the epoch, while it listens. */
   readonly provedAt?: number;
   /** Why it failed, waits for a retry, could not reach its destination the last time, or what its health check found. */
   readonly error?: { readonly code: string; readonly message: string };

@@ -102,6 +102,11 @@ export function isTransient(code: FailureCode): boolean {
   return TRANSIENT.has(code);
 }
 
+/** True for what is worth another try. A server that has not noticed yet that the connection is lost holds the port of a -R for it, and lets go in time. */
+export function mayHeal({ code }: Failure, wasUp: boolean): boolean {
+  return isTransient(code) || (code === 'remote-bind-refused' && wasUp);
+}
+
 /** Bounds a text from outside and strips what could forge a display: control characters, line separators and bidirectional marks. */
 export function untrustedText(text: string, maxLength = 300): string {
   const clean = text.replace(/[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+/gu, ' ').trim();

@@ -59,6 +59,7 @@ export type CloseReason =
   | 'login-refused'
   | 'tunnel-lost'
   | 'not-served'
+  | 'too-many-parked'
   | 'not-taken'
   | 'too-many-connections'
   | 'too-much-queued'
@@ -120,6 +121,6 @@ export interface Forward {
   readonly stopsAt?: number;
   /** It runs in another window, and here when that goes. */
   readonly isClaimed?: true;
-  /** When its health check passed last, in this run. */
+  /** When its destination was last known to be reached, by a connection or a health check, in this run. */
   readonly provedAt?: number;
 }

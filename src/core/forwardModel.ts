@@ -1,8 +1,8 @@
 import type { ClaimKind } from './claim.ts';
 import { EventEmitter, type Event } from './event.ts';
-import { isTransient, type Failure } from './failure.ts';
+import { mayHeal, type Failure } from './failure.ts';
 import type { Forward, ForwardDefinition, RunElsewhere, Traffic } from './forward.ts';
-import { boundOf, heardOf, isActive, isDraining, isListening, runsElsewhere, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
+import { boundOf, heardOf, isActive, isDraining, isListening, isRunning, runsElsewhere, STOPPED, transition, type ForwardEvent, type ForwardState } from './forwardState.ts';
 import { isSameSpec } from './forwardText.ts';
 import { isSameCheck } from './healthCheck.ts';
 import { HealthSchedule } from './healthSchedule.ts';
@@ -284,7 +284,8 @@ export class ForwardModel implements Disposable {
     if (entry?.generation !== event.generation) return;
     if (event.type === 'lost') this.#onLost(id, entry, event);
     else if (event.type === 'checked') this.#onChecked(id, entry, event);
-    else this.#apply(id, entry, event);
+    else if (event.type === 'wanted') this.#onWanted(id, entry, event);
+    else this.#applyTold(id, entry, event, event.type === 'destination' && event.failure === undefined && event.provesNothing !== true);
     if (event.type === 'stopped' && (entry.state.phase === 'stopped' || entry.state.phase === 'elsewhere') && entry.startAgain !== undefined) this.start(id, entry.startAgain);
   }
 
@@ -302,11 +303,24 @@ export class ForwardModel implements Disposable {
       this.#apply(id, entry, { type, generation, at, failure });
       return;
     }
+    this.#tryIn(id, entry, delayMs);
+    this.#apply(id, entry, { type, generation, at, failure, isUnbound, retryAt: at + delayMs });
+  }
+
+  /** Whoever waits hurries the next try, as long as that leaves enough of them for later. */
+  #onWanted(id: string, entry: TrackedForward, event: ForwardEvent): void {
+    const hurried = transition(entry.state, event);
+    if (hurried === entry.state || hurried.phase !== 'retrying' || !entry.retries.bringForward(hurried.retryAt)) return;
+    entry.retryTimer?.dispose();
+    this.#tryIn(id, entry, Math.max(0, hurried.retryAt - this.#clock.now()));
+    this.#setState(id, entry, hurried);
+  }
+
+  #tryIn(id: string, entry: TrackedForward, delayMs: number): void {
     entry.retryTimer = this.#clock.after(delayMs, () => {
       if (entry.limit.isOver) this.stop(id);
       else this.#run(id, entry);
     });
-    this.#apply(id, entry, { type, generation, at, failure, isUnbound, retryAt: at + delayMs });
   }
 
   /** How long to wait before the next try; undefined when this failure is final. */
@@ -317,11 +331,14 @@ export class ForwardModel implements Disposable {
   }
 
   #onChecked(id: string, entry: TrackedForward, event: Extract<ForwardEvent, { type: 'checked' }>): void {
-    if (!this.#health.answered(id, event)) return;
+    if (this.#health.answered(id, event)) this.#applyTold(id, entry, event, event.outcome.kind === 'passed');
+  }
+
+  #applyTold(id: string, entry: TrackedForward, event: ForwardEvent, isProof: boolean): void {
     const before = entry.state;
-    if (event.outcome.kind === 'passed') entry.provedAt = event.at;
+    if (isProof && before.phase === 'listening') entry.provedAt = this.#clock.now();
     this.#apply(id, entry, event);
-    if (entry.state === before && event.outcome.kind === 'passed') this.#changes.fire({ kind: 'traffic', id });
+    if (isProof && before.phase === 'listening' && entry.state === before) this.#changes.fire({ kind: 'traffic', id });
   }
 
   /** Has the forward checked as it now says; what the check before found out is not what this one asks. */
@@ -373,14 +390,4 @@ export class ForwardModel implements Disposable {
     this.#schedule(id, entry);
     this.#changes.fire({ kind: 'state', id, before });
   }
-}
-
-/** A server that has not noticed yet that the connection is lost holds the port of a -R for it, and lets go in time. */
-function mayHeal({ code }: Failure, wasUp: boolean): boolean {
-  return isTransient(code) || (code === 'remote-bind-refused' && wasUp);
-}
-
-/** Active, and nobody has asked it to stop. */
-function isRunning(state: ForwardState): boolean {
-  return isActive(state) && state.phase !== 'stopping';
 }

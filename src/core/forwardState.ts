@@ -64,7 +64,10 @@ export type ForwardEvent =
   | { readonly type: 'up'; readonly generation: number; readonly at: number }
   | { readonly type: 'idle'; readonly generation: number; readonly at: number }
   | { readonly type: 'waking'; readonly generation: number; readonly at: number }
-  | { readonly type: 'destination'; readonly generation: number; readonly at: number; readonly failure: Failure | undefined }
+  /** Somebody waits for the next try. */
+  | { readonly type: 'wanted'; readonly generation: number; readonly at: number }
+  /** Without a failure its destination was reached, or one of those that it has, unless it `provesNothing`. */
+  | { readonly type: 'destination'; readonly generation: number; readonly at: number; readonly failure: Failure | undefined; readonly provesNothing?: true }
   | { readonly type: 'checked'; readonly generation: number; readonly at: number; readonly check: HealthCheck; readonly outcome: CheckOutcome }
   | { readonly type: 'lost'; readonly generation: number; readonly at: number; readonly failure: Failure; readonly retryAt?: number; readonly isUnbound?: boolean }
   | { readonly type: 'stop'; readonly generation: number; readonly at: number; readonly drainUntil?: number }
@@ -88,6 +91,8 @@ export function transition(state: ForwardState, event: ForwardEvent): ForwardSta
       return idle(state, event.at);
     case 'waking':
       return waking(state, event.at);
+    case 'wanted':
+      return wanted(state, event.at);
     case 'destination':
       return complained(state, event);
     case 'checked':
@@ -115,6 +120,11 @@ export const STOPPED: ForwardState = { phase: 'stopped' };
 /** True while the forward holds, or is about to hold, something that a stop has to free. */
 export function isActive(state: ForwardState): state is ActiveState {
   return 'generation' in state;
+}
+
+/** Active, and nobody has asked it to stop. */
+export function isRunning(state: ForwardState): boolean {
+  return isActive(state) && state.phase !== 'stopping';
 }
 
 /** True while it listens in this window and nothing is known to be wrong with the way. */
@@ -204,6 +214,15 @@ function waking(state: ActiveState, at: number): ForwardState {
   if (state.phase !== 'idle') return state;
   const outage = outageOf(state);
   return { phase: 'starting', generation: state.generation, attempt: 1, since: at, progress: { step: 'connecting' }, bound: state.bound, ...(outage === undefined ? {} : { outage }) };
+}
+
+/** How long the next try is from the last one, for whoever waits. */
+const WANTED_RETRY_MS = 5_000;
+
+function wanted(state: ActiveState, at: number): ForwardState {
+  if (state.phase !== 'retrying') return state;
+  const retryAt = Math.max(at, state.since + WANTED_RETRY_MS);
+  return retryAt < state.retryAt ? { ...state, retryAt } : state;
 }
 
 function up(state: ForwardState, at: number): ForwardState {

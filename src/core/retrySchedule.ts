@@ -47,6 +47,13 @@ export class RetrySchedule {
     return this.#roomInMs(now) > delayMs ? undefined : this.#putDown(now, delayMs);
   }
 
+  /** Makes the try that is waited for come at an earlier time; false where half of them are used up, and later ones need the rest. */
+  bringForward(at: number): boolean {
+    if (this.#tries.filter((time) => at - time < WINDOW_MS).length > MAX_TRIES / 2) return false;
+    this.#tries = [...this.#tries.slice(0, -1), at];
+    return true;
+  }
+
   /** Never longer than the window, also where the time of day was set back. */
   #roomInMs(now: number): number {
     const oldest = this.#tries.at(-MAX_TRIES);

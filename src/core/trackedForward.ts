@@ -24,7 +24,7 @@ export interface TrackedForward {
   readonly retries: RetrySchedule;
   retryTimer: Disposable | undefined;
   readonly limit: TimeLimit;
-  /** When its health check passed last, while it listens. */
+  /** When its destination was last known to be reached, by a connection or a health check, while it listens. */
   provedAt: number | undefined;
   /** How to start again once it has stopped; undefined when it is to stay stopped. */
   startAgain: StartOptions | undefined;

@@ -17,6 +17,8 @@ export type Wish =
 export interface Caller {
   /** Learns where it wants to go; one that goes nowhere has been told so, or is gone. Called once. */
   ask(): Promise<Wish>;
+  /** Tries whether it is still there while it waits, and answers whether it is known to have broken off by now. Not after `join()`. */
+  probe(): boolean;
   /** Its end, for the relay, now that the destination is reached. Called once. */
   join(): End;
   /** Turns it away, in the words of its protocol where that has any for this failure. Not after `join()`. */
@@ -39,6 +41,10 @@ export class SilentCaller implements Caller {
 
   ask(): Promise<Wish> {
     return Promise.resolve({ kind: 'none' });
+  }
+
+  probe(): boolean {
+    return this.#arrival.probe?.() ?? false;
   }
 
   join(): End {

@@ -26,8 +26,8 @@ export interface End {
   attach(listener: EndListener): void;
   pause(): void;
   resume(): void;
-  /** Brings to light a break that nothing has told of, since nobody reads; where the transport can. */
-  probe?(): void;
+  /** Brings to light a break that nothing has told of, since nobody reads; where the transport can. Answers whether it is gone by now. */
+  probe?(): boolean;
   /** Takes the bytes in any case; false asks to stop until `onDrain`. Of a borrowed chunk nothing is held after true, or after `onDrain`. */
   write(chunk: Buffer, isBorrowed?: boolean): boolean;
   /** Ends our direction once everything written has been handed over. */

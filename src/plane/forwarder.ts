@@ -3,18 +3,21 @@ import { ForwardError, toFailure, untrustedText, type Failure, type FailureCode 
 import type { CloseReason, Connection } from '../core/forward.ts';
 import { UNKNOWN_OUTCOME, type CheckOutcome, type HealthCheck } from '../core/healthCheck.ts';
 import type { StartForward } from '../protocol/messages.ts';
+import { dialReason, type Accepted } from './accepted.ts';
 import type { Caller, Wish } from './caller.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 import { ConnectionLimit, type Load, type Refusal } from './connectionLimit.ts';
 import { ConnectionTable } from './connectionTable.ts';
 import { DestinationNews } from './destinationNews.ts';
 import type { Dialer } from './dialer.ts';
-import type { Accepted, ForwarderParts, Run } from './forwarderParts.ts';
+import type { ForwarderParts } from './forwarderParts.ts';
 import { HealthChecker } from './healthChecker.ts';
 import { polesOf, type Arrival, type Listener } from './listener.ts';
+import { ParkedWatch } from './parkedWatch.ts';
 import { Parking } from './parking.ts';
 import { relay } from './relay.ts';
 import { createRoute } from './route.ts';
+import type { Run } from './run.ts';
 import { log, type PlaneServices } from './services.ts';
 import { UntakenWatch } from './untakenWatch.ts';
 
@@ -25,6 +28,7 @@ export class Forwarder {
   readonly #table: ConnectionTable;
   readonly #limit: ConnectionLimit;
   readonly #parking: Parking<Accepted>;
+  readonly #parked: ParkedWatch<Accepted>;
   readonly #listener: Listener;
   readonly #news: DestinationNews;
   readonly #checker: HealthChecker;
@@ -37,6 +41,8 @@ export class Forwarder {
   #request: StartForward;
   #run: Run | undefined;
   #isStopped = false;
+  /** Somebody has come since the far side was last begun to be opened. */
+  #isWanted = false;
   /** Called when the last connection of one that stops accepting has ended. */
   #onDrained: (() => void) | undefined;
   /** Runs while nobody is connected and the far side is open on demand. */
@@ -51,6 +57,10 @@ export class Forwarder {
     this.#news = new DestinationNews(services);
     this.#checker = new HealthChecker(services.clock);
     this.#parking = new Parking(services.clock, (accepted) => { this.#refuse(accepted, 'not-served', 'connection-lost'); });
+    this.#parked = new ParkedWatch(services, () => this.#parking.items, () => this.#parking.isFull, (accepted, reason) => {
+      this.#parking.take(accepted);
+      this.#abort(accepted, reason);
+    });
     this.#listener = parts.createListener(request, (arrival) => { void this.#accept(arrival); });
     this.#listener.onLost = (error) => { if (this.#run !== undefined) this.#lose(this.#run, error, true); };
   }
@@ -81,6 +91,7 @@ export class Forwarder {
     this.#parking.limit(request.parking);
     this.#limit.limit(request);
     this.#run = run;
+    this.#isWanted = false;
     this.#news.reset();
     void this.#execute(run, after);
   }
@@ -168,7 +179,7 @@ export class Forwarder {
     run.isOpen = true;
     run.opening = undefined;
     this.#services.control.emit('up', { id, generation });
-    for (const accepted of this.#parking.takeAll()) this.#serve(accepted);
+    if (!this.#parking.isEmpty) this.#parked.probe(() => { if (this.#run === run && run.isOpen) for (const accepted of this.#parking.takeAll()) this.#serve(accepted); });
     this.#idleIfUnused();
   }
 
@@ -220,6 +231,12 @@ export class Forwarder {
     }
     this.#endRun();
     this.#services.control.emit('lost', { id: this.#request.id, generation: run.generation, failure: toFailure(error), isUnbound: isUnbound || !isLasting });
+    if (this.#isWanted && !this.#parking.isEmpty) this.#tellWanted();
+  }
+
+  #tellWanted(): void {
+    const { id, generation } = this.#request;
+    this.#services.control.emit('wanted', { id, generation });
   }
 
   #endRun(): void {
@@ -313,7 +330,11 @@ export class Forwarder {
     }
     // For one that may not wait, too, so that the next one need not.
     if (this.#run?.isIdle === true) this.#wake(this.#run, accepted);
-    if (!this.#parking.park(accepted)) this.#refuse(accepted, 'not-served', 'connection-lost');
+    else if (!this.#isWanted && this.#run === undefined) this.#tellWanted();
+    this.#isWanted = true;
+    const isFull = this.#parking.isFull;
+    if (this.#parking.park(accepted)) this.#parked.begin();
+    else this.#refuse(accepted, isFull ? 'too-many-parked' : 'not-served', 'connection-lost');
   }
 
   async #dial(accepted: Accepted, run: Run): Promise<void> {
@@ -371,9 +392,4 @@ export class Forwarder {
   #tellDestination({ generation, request: { id } }: Run, failure: Failure | undefined): void {
     if (this.#run?.generation === generation) this.#news.tell({ id, generation }, failure);
   }
-}
-
-/** Why a connection ends whose destination was not reached. */
-function dialReason(code: FailureCode): CloseReason {
-  return code === 'destination-refused' || code === 'forwarding-prohibited' ? code : 'destination-unreachable';
 }

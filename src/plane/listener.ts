@@ -12,6 +12,8 @@ export interface Arrival {
   readonly accepted: Endpoint;
   /** Our end of it, from now on the asker's to close. Not after `refuse()`, and called once. */
   open(): End;
+  /** Tries whether the client is still there, though nobody reads from it, and answers whether it is known to have broken off by now. Not after `open()`. */
+  probe?(): boolean;
   /** Turns it away as the transport can: by a reset, or by not opening it. Not after `open()`. */
   refuse(): void;
 }

@@ -23,7 +23,17 @@ export class Parking<T> {
   }
 
   get isEmpty(): boolean {
-    return this.#items === undefined || this.#items.size === 0;
+    return this.#count === 0;
+  }
+
+  /** True when as many are parked as may be, and any may be. */
+  get isFull(): boolean {
+    return !this.isEmpty && this.#count >= this.#limits.maxCount;
+  }
+
+  /** The oldest first. */
+  get items(): readonly T[] {
+    return [...this.#items?.keys() ?? []];
   }
 
   /** False when there is no room. */
@@ -38,11 +48,21 @@ export class Parking<T> {
     return true;
   }
 
+  /** Gives up one, if it is parked. */
+  take(item: T): void {
+    this.#items?.get(item)?.dispose();
+    this.#items?.delete(item);
+  }
+
   /** Gives up everything that is parked, the oldest first. */
   takeAll(): readonly T[] {
     const items = this.#items ?? new Map<T, Disposable>();
     this.#items = undefined;
     for (const timer of items.values()) timer.dispose();
     return [...items.keys()];
+  }
+
+  get #count(): number {
+    return this.#items?.size ?? 0;
   }
 }

@@ -14,8 +14,8 @@ export class PrefacedEnd implements End {
     return this.#end.queuedBytes;
   }
 
-  probe(): void {
-    this.#end.probe?.();
+  probe(): boolean {
+    return this.#end.probe?.() ?? false;
   }
 
   /** Sends the preface: it waits for no data, since the peer may be the one that speaks first. */

@@ -98,7 +98,7 @@ export class SocketListener implements Listener {
   #accept(socket: Socket): void {
     const end = new TcpEnd(socket, this.#services.clock, 'path');
     const address = { path: this.#path };
-    this.#onArrival({ origin: address, accepted: address, open: () => end, refuse: () => { end.reset(); } });
+    this.#onArrival({ origin: address, accepted: address, open: () => end, probe: () => end.probe(), refuse: () => { end.reset(); } });
   }
 
   async #release(): Promise<void> {

@@ -79,8 +79,9 @@ export class TcpEnd implements End {
   }
 
   /** A reset is told by reading or by writing alone, and writing nothing is enough. */
-  probe(): void {
+  probe(): boolean {
     if (this.#socket.writable && this.#socket.writableLength === 0) this.#socket.write(NOTHING);
+    return this.#isClosed || this.#hasFailed;
   }
 
   write(chunk: Buffer, isBorrowed = false): boolean {

@@ -60,6 +60,7 @@ export class TcpListener implements Listener {
       origin: { host: remoteAddress, port: remotePort },
       accepted: { host: localAddress, port: localPort },
       open: () => end,
+      probe: () => end.probe(),
       refuse: () => { end.reset(); },
     });
   }

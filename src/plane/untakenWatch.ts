@@ -1,7 +1,8 @@
-import { formatEndpoint, isSocketPath } from '../core/address.ts';
+import { formatEndpoint } from '../core/address.ts';
 import type { Disposable } from '../core/lifecycle.ts';
 import type { StartForward } from '../protocol/messages.ts';
 import type { ConnectionRow } from './connectionTable.ts';
+import { goneOf } from './goneOrigins.ts';
 import type { Relay } from './relay.ts';
 import { log, type PlaneServices } from './services.ts';
 
@@ -100,13 +101,8 @@ export class UntakenWatch {
 
   async #goneOf(still: readonly Watched[]): Promise<ReadonlySet<Watched>> {
     const gone = new Set(still.filter(({ relay }) => relay?.hasLostOrigin === true));
-    const asked = still.flatMap((watched) => {
-      const { origin, accepted } = watched.row;
-      return gone.has(watched) || !this.#isHere || isSocketPath(origin) || isSocketPath(accepted) ? [] : [{ watched, connection: { origin, accepted } }];
-    });
-    if (asked.length === 0) return gone;
-    const answers = await this.#services.control.request('areOriginsGone', { connections: asked.map(({ connection }) => connection) }).catch(() => []);
-    for (const [index, { watched }] of asked.entries()) if (answers[index] === true) gone.add(watched);
+    if (!this.#isHere) return gone;
+    for (const watched of await goneOf(still.filter((watched) => !gone.has(watched)), this.#services.control)) gone.add(watched);
     return gone;
   }
 }

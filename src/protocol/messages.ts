@@ -61,7 +61,9 @@ export interface PlaneEvents {
   idle: { id: string; generation: number };
   /** Somebody has connected: the tunnel is being opened. */
   waking: { id: string; generation: number };
-  /** How the last connection's dialling ended; `failure` is absent when it reached its destination. */
+  /** The run is over, and somebody waits for the next one. */
+  wanted: { id: string; generation: number };
+  /** How the last connection's dialling ended; `failure` is absent when it reached its destination, which is told again every 10 s at most. */
   destination: { id: string; generation: number; failure?: Failure };
   /** This run is over. With `isUnbound` nothing listens any more, else the listener is still there. */
   lost: { id: string; generation: number; failure: Failure; isUnbound: boolean };

@@ -43,6 +43,8 @@ interface Run {
   readonly definition: ForwardDefinition;
   readonly generation: number;
   readonly controller: AbortController;
+  /** Settles when its end has been told. */
+  losing?: Promise<void>;
 }
 
 /** Turns the model's orders into requests to the plane, and the plane's events into the model's. */
@@ -146,7 +148,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
 
   #onLost(run: Run, failure: Failure, isUnbound: boolean): void {
     const { definition, generation, controller } = run;
-    void this.#preparation.explain(failure, definition).catch(() => failure).then((explained) => {
+    run.losing = this.#preparation.explain(failure, definition).catch(() => failure).then((explained) => {
       if (controller.signal.aborted) return;
       this.#emit(definition.id, { type: 'lost', generation, at: this.#clock.now(), failure: explained, isUnbound });
     });
@@ -172,6 +174,9 @@ export class PlaneRunner implements ForwardRunner, Disposable {
       case 'idle':
       case 'waking':
         this.#emit(event.payload.id, { type: event.name, at: this.#clock.now(), ...event.payload });
+        return;
+      case 'wanted':
+        this.#onWanted(event.payload);
         return;
       case 'destination':
         this.#onDestination(event.payload);
@@ -201,11 +206,16 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     this.#log.write(level, run === undefined ? text : `${formatForward(run.definition.spec)}: ${text}`);
   }
 
+  /** Told after the end of the run, which may still have to be explained. */
+  #onWanted({ id, generation }: PlaneEvents['wanted']): void {
+    void (this.#runs.get(id)?.losing ?? Promise.resolve()).then(() => { this.#emit(id, { type: 'wanted', at: this.#clock.now(), generation }); });
+  }
+
   #onDestination({ id, generation, failure }: PlaneEvents['destination']): void {
     const spec = this.#runs.get(id)?.definition.spec;
     const complaint = failure !== undefined && spec !== undefined && isProxy(spec) ? complaintOfProxy(failure, spec) : failure;
     if (spec !== undefined && failure !== undefined && complaint === undefined) this.#log.write('debug', `${formatForward(spec)}: ${failure.code}: ${failure.detail}`);
-    this.#emit(id, { type: 'destination', at: this.#clock.now(), generation, failure: complaint });
+    this.#emit(id, { type: 'destination', at: this.#clock.now(), generation, failure: complaint, ...(failure !== undefined && complaint === undefined ? { provesNothing: true } : {}) });
   }
 
   #tellWatching(): void {

@@ -208,6 +208,7 @@ const CLOSE_REASONS: Readonly<Record<CloseReason, string>> = {
   'login-refused': 'login refused',
   'tunnel-lost': 'the SSH connection was lost',
   'not-served': 'the tunnel did not come back in time',
+  'too-many-parked': 'too many wait for the tunnel',
   'not-taken': 'the client was gone, and the destination took no more',
   'too-many-connections': 'too many connections are open',
   'too-much-queued': 'too much waits to be read',

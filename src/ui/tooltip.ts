@@ -62,8 +62,11 @@ function ageOf(state: ForwardState, now: number): string {
 }
 
 /** The last thing proved of one that listens. */
-function proofOf({ state, provedAt }: Forward, now: number): string {
-  return isWell(state) && provedAt !== undefined ? `, proved ${formatDuration(now - provedAt)} ago` : '';
+function proofOf({ definition: { spec }, state, provedAt }: Forward, now: number): string {
+  if (!isWell(state)) return '';
+  if (provedAt !== undefined) return `, proved ${formatDuration(now - provedAt)} ago`;
+  // What clients of a proxy asked for and did not reach is no complaint, nor is a datagram without an answer.
+  return isProxy(spec) || spec.kind === 'udp' ? ', nothing reached yet' : ', not tried yet';
 }
 
 function describeCheck(check: HealthCheck): string {

@@ -67,7 +67,32 @@ describe('a tunnel whose SSH connection breaks', () => {
     await plane.stop(forward);
   });
 
-  it('parks at most 64 clients, and resets the others', async () => {
+  it('lets go of clients that gave up while they waited, and serves those that have ended in good order', async () => {
+    const sshd = await tunnels.startServer();
+    const { forward, port } = await tunnels.forward([tunnels.hop(sshd)]);
+    await sshd.dropConnections();
+    await plane.untilLost(forward);
+    const [reset, closed, waiting] = [await dial(port), await dial(port), await dial(port)];
+    waiting.end('hello');
+    const answer = readAll(waiting);
+    const parked = async (): Promise<number> => (await plane.connections(forward)).filter(({ phase }) => phase === 'parked').length;
+    await eventually(async () => await parked() === 3);
+    reset.resetAndDestroy();
+    closed.end('said it all', () => { closed.destroy(); });
+    await eventually(async () => await parked() === 2, { deadlineMs: 20_000 });
+    expect((await plane.connections(forward)).map(({ closeReason }) => closeReason).filter((reason) => reason !== undefined)).toEqual(['client-reset']);
+    const late = await dial(port);
+    await eventually(async () => await parked() === 3);
+    late.resetAndDestroy();
+    const again = await tunnels.begin([tunnels.hop(sshd)], forward);
+    await plane.untilUp(again);
+    expect((await answer).toString()).toBe('hello');
+    // The one that only waited, and the one that had left with everything said.
+    await eventually(() => tunnels.echo.accepted() === 2);
+    await plane.stop(again);
+  });
+
+  it('parks at most 64 clients and resets the others, until those that are gone have made room', async () => {
     const sshd = await tunnels.startServer();
     const { forward, port } = await tunnels.forward([tunnels.hop(sshd)]);
     await sshd.dropConnections();
@@ -75,7 +100,9 @@ describe('a tunnel whose SSH connection breaks', () => {
     const clients = await Promise.all(Array.from({ length: 64 }, () => dial(port)));
     await eventually(async () => (await plane.connections(forward)).filter(({ phase }) => phase === 'parked').length === 64);
     expect(await outcomeOfDialling(port)).toBe('reset');
-    expect((await plane.connections(forward)).at(-1)).toMatchObject({ phase: 'closed', closeReason: 'not-served' });
+    expect((await plane.connections(forward)).at(-1)).toMatchObject({ phase: 'closed', closeReason: 'too-many-parked' });
+    for (const client of clients.splice(0, 8)) client.destroy();
+    await eventually(async () => (await plane.connections(forward)).filter(({ phase }) => phase === 'parked').length === 56, { deadlineMs: 20_000 });
     const outcomes = clients.map((client) => outcome(client));
     await plane.stop(forward);
     expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['reset']));

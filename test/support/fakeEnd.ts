@@ -18,7 +18,7 @@ export class FakeEnd implements End {
 
   pause(): void { this.asked.push('pause'); }
   resume(): void { this.asked.push('resume'); }
-  probe(): void { this.asked.push('probe'); }
+  probe(): boolean { this.asked.push('probe'); return false; }
   end(): void { this.asked.push('end'); }
   linger(): void { this.asked.push('linger'); }
   reset(): void { this.asked.push('reset'); }

@@ -53,8 +53,9 @@ export class AskingCaller implements Caller, End, EndListener {
     return this.#end.queuedBytes + this.#early.length;
   }
 
-  probe(): void {
-    this.#end.probe?.();
+  probe(): boolean {
+    if (this.#closedBy === undefined) this.#end.probe?.();
+    return this.#closedBy !== undefined;
   }
 
   ask(): Promise<Wish> {

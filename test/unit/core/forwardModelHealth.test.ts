@@ -193,4 +193,16 @@ describe('a check that is changed while the forward listens', () => {
     clock.advance(30_000);
     expect(runner.checks).toHaveLength(2);
   });
+
+  it('is proved by a client that reaches its destination, and not by one of a proxy that does not', () => {
+    const { model, comeUp, say, clock, changes } = setup();
+    model.start('a');
+    comeUp();
+    say({ type: 'destination', failure: undefined, provesNothing: true });
+    expect(model.get('a')).not.toHaveProperty('provedAt');
+    changes.length = 0;
+    say({ type: 'destination', failure: undefined });
+    expect(model.get('a')?.provedAt).toBe(clock.now());
+    expect(changes).toEqual([{ kind: 'traffic', id: 'a' }]);
+  });
 });

@@ -46,6 +46,41 @@ describe('what does not stay up', () => {
     expect(clock.nextInMs).toBe(1_000);
   });
 
+  it('is tried soon for whoever waits, 5 s after the last time, until half of the tries are used up', () => {
+    const { model, lose, clock, stateOf, say, comeUp } = setup();
+    model.start('a');
+    comeUp();
+    const nextFor = (): number | undefined => {
+      say({ type: 'wanted' });
+      return clock.nextInMs;
+    };
+    const delays: (number | undefined)[] = [];
+    for (let attempt = 1; attempt <= 12; attempt += 1) {
+      lose('connection-lost');
+      delays.push(nextFor());
+      expect(stateOf()).toMatchObject({ phase: 'retrying', retryAt: clock.now() + clock.nextInMs! });
+      clock.advance(clock.nextInMs!);
+      expect(stateOf().phase).toBe('starting');
+    }
+    expect(delays).toEqual([1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000, 5_000, 5_000, 5_000, 60_000, 60_000]);
+    lose('connection-lost');
+    expect(clock.pending).toBe(1);
+  });
+
+  it('is tried at once for whoever comes later than that', () => {
+    const { model, lose, clock, stateOf, say, comeUp } = setup();
+    model.start('a');
+    comeUp();
+    for (let attempt = 1; attempt <= 7; attempt += 1) {
+      lose('connection-lost');
+      if (attempt < 7) clock.advance(clock.nextInMs!);
+    }
+    clock.advance(20_000);
+    say({ type: 'wanted' });
+    clock.advance(0);
+    expect(stateOf().phase).toBe('starting');
+  });
+
   it('is tried again when the server, after a lost connection, still holds its port for it', () => {
     const { model, lose, clock, stateOf, comeUp } = setup();
     model.start('a');

@@ -192,4 +192,47 @@ describe('a forwarder', () => {
     await turns();
     expect(second.refused()).toBe(false);
   });
+
+  it('tells that somebody waits for the next run, once, and of who came during the last one when that is over', async () => {
+    const wanted = (): number => told.filter(({ name }) => name === 'wanted').length;
+    bind.resolve({ addresses: [{ host: '127.0.0.1', port: 8000 }] });
+    await turns();
+    dialer.onLost?.(new ForwardError('connection-lost', 'gone'));
+    expect(wanted()).toBe(0);
+    for (let count = 0; count < 3; count += 1) arrive(arrival(8000).arrival);
+    await turns();
+    expect(wanted()).toBe(1);
+    expect(told.at(-1)).toEqual({ name: 'wanted', payload: { id: 'db', generation: 1 } });
+    let fail: (error: Error) => void = () => undefined;
+    dialer.open = () => new Promise((_resolve, reject) => { fail = reject; });
+    forwarder.start({ ...REQUEST, generation: 2 }, Promise.resolve());
+    await turns();
+    arrive(arrival(8000).arrival);
+    await turns();
+    expect(wanted()).toBe(1);
+    fail(new ForwardError('host-unreachable', 'still away'));
+    await turns();
+    expect(told.slice(-2)).toMatchObject([{ name: 'lost', payload: { generation: 2 } }, { name: 'wanted', payload: { generation: 2 } }]);
+  });
+
+  it('tells that its destination is reached the first time, and then every 10 s at most', async () => {
+    bind.resolve({ addresses: [{ host: '127.0.0.1', port: 8000 }] });
+    await turns();
+    const destinations = (): readonly object[] => told.filter(({ name }) => name === 'destination').map(({ payload }) => payload);
+    const come = async (): Promise<void> => {
+      arrive(arrival(8000).arrival);
+      await turns();
+    };
+    for (let count = 0; count < 3; count += 1) await come();
+    expect(destinations()).toEqual([{ id: 'db', generation: 1 }]);
+    clock.advance(9_999);
+    await come();
+    expect(destinations()).toHaveLength(1);
+    clock.advance(1);
+    await come();
+    expect(destinations()).toHaveLength(2);
+    dialer.dial = async () => { throw new ForwardError('destination-refused', 'db:9000: nobody'); };
+    await come();
+    expect(destinations().at(-1)).toMatchObject({ failure: { code: 'destination-refused' } });
+  });
 });

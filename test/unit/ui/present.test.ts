@@ -268,7 +268,7 @@ describe('the row of a connection', () => {
   it.each<[CloseReason | undefined, string]>([
     ['client-ended', 'closed by the client'], ['destination-ended', 'closed by the destination'], ['client-reset', 'reset by the client'],
     ['destination-reset', 'reset by the destination'], ['destination-refused', 'the destination refused'], ['destination-unreachable', 'the destination could not be reached'], ['forwarding-prohibited', 'the server forbids it'], ['tunnel-lost', 'the SSH connection was lost'],
-    ['too-many-connections', 'too many connections are open'], ['too-much-queued', 'too much waits to be read'], ['not-served', 'the tunnel did not come back in time'], ['idle', 'nothing came for a while'], ['stopped', 'stopped'], [undefined, 'stopped'],
+    ['too-many-connections', 'too many connections are open'], ['too-much-queued', 'too much waits to be read'], ['not-served', 'the tunnel did not come back in time'], ['too-many-parked', 'too many wait for the tunnel'], ['idle', 'nothing came for a while'], ['stopped', 'stopped'], [undefined, 'stopped'],
   ])('of one that ended: %s', (closeReason, text) => {
     const row = rowOf('closed', { closedAt: NOW - 12_000, ...(closeReason === undefined ? {} : { closeReason }) });
     expect(row.label).toBe('CLOSED');

@@ -43,7 +43,8 @@ describe('a tooltip', () => {
   it('says what is checked, and when that was proved last, unless something is wrong', () => {
     const well = forwardOf(STATES.listening, { healthCheck: { kind: 'http', path: '/health' } });
     expect(textOf(well)).toContain('Health check: GET /health, expecting 2xx or 3xx, every 30 s while it listens.');
-    expect(textOf(well)).not.toContain('proved');
+    expect(textOf(well)).toMatch(/State: listening, for \d+ s, not tried yet {2}\n/);
+    expect(textOf(forwardOf(STATES.listening, { spec: { kind: 'dynamic', listen: { host: '', port: 1080 }, target: { host: 'bastion' } } }))).toContain(', nothing reached yet');
     expect(textOf({ ...well, provedAt: NOW - 12_000 })).toMatch(/State: listening, for \d+ s, proved 12 s ago {2}\n/);
     const complaint = { failure: failure('destination-unhealthy', { destination: 'db:5432', request: 'GET /health', status: 503, expected: '200' }), at: NOW };
     const text = textOf({ ...well, provedAt: NOW - 12_000, state: { ...STATES.listening, complaint } as Forward['state'] });
