@@ -46,7 +46,7 @@ describe('a forward with several destinations', () => {
   it('goes to the next when one refuses, says where, and has nothing to complain of', async () => {
     const { forward, port } = await start(refusing, goodAddress());
     expect((await echo(forward, port)).row).toMatchObject({ destination: `127.0.0.1:${good.port}`, bytesUp: 5, bytesDown: 5 });
-    expect(plane.of('destination', forward)).toEqual([]);
+    expect(plane.of('destination', forward).filter(({ failure }) => failure !== undefined)).toEqual([]);
     await plane.stop(forward);
   });
 
@@ -84,7 +84,7 @@ describe('a forward with several destinations', () => {
       const second = await echo(forward, port);
       expect(second.row?.destination).toBe(`127.0.0.1:${good.port}`);
       expect(second.tookMs).toBeLessThan(4_500);
-      expect(plane.of('destination', forward)).toEqual([]);
+      expect(plane.of('destination', forward).filter(({ failure }) => failure !== undefined)).toEqual([]);
       await plane.stop(forward);
     } finally {
       await namespace.remove();

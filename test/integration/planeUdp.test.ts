@@ -157,7 +157,7 @@ describe('a forward of datagrams', () => {
   it('looks up a destination that is a name', async () => {
     const { forward, port } = await start({ host: 'localhost', port: server.port });
     expect((await ask(port)).toString()).toBe('hello');
-    expect(plane.of('destination', forward)).toEqual([]);
+    expect(plane.of('destination', forward).filter(({ failure }) => failure !== undefined)).toEqual([]);
     await plane.stop(forward);
   });
 
