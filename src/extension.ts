@@ -105,9 +105,8 @@ export function activate(context: vscode.ExtensionContext): CulvertApi {
   }));
   running = { owned, host, sockets, server };
   void configForwards.read();
-  joinWindows(server, log);
-  // What runs in another window is not started a second time, so that has to be known first.
-  void windows.start().then(() => { if (running?.owned === owned) startByItself(model); });
+  // What runs in another window is not started a second time, so that has to be known first, and this one be found by those that come.
+  void Promise.all([joinWindows(server, log), windows.start()]).then(() => { if (running?.owned === owned) startByItself(model); });
   return new PublicApi({ model, sshHosts: () => hosts.aliases(), connections: (id) => host.request('connections', { id }), stopElsewhere: (id) => shared.stop(id) });
 }
 
@@ -146,8 +145,8 @@ function createPlaneHost(owned: DisposableStore, bundle: string, { trust, secret
   return host;
 }
 
-function joinWindows(server: WindowServer, log: EditorLog): void {
-  server.start().catch((error: unknown) => { log.write('warn', `Other windows cannot see what this one forwards: ${toFailure(error).detail}`); });
+function joinWindows(server: WindowServer, log: EditorLog): Promise<void> {
+  return server.start().catch((error: unknown) => { log.write('warn', `Other windows cannot see what this one forwards: ${toFailure(error).detail}`); });
 }
 
 /** What somebody sees in the view is counted, here and in the other windows. */

@@ -285,7 +285,7 @@ export class ForwardModel implements Disposable {
     if (event.type === 'lost') this.#onLost(id, entry, event);
     else if (event.type === 'checked') this.#onChecked(id, entry, event);
     else if (event.type === 'wanted') this.#onWanted(id, entry, event);
-    else this.#applyTold(id, entry, event, event.type === 'destination' && event.failure === undefined && event.provesNothing !== true);
+    else this.#applyTold(id, entry, event, event.type === 'destination' && event.failure === undefined);
     if (event.type === 'stopped' && (entry.state.phase === 'stopped' || entry.state.phase === 'elsewhere') && entry.startAgain !== undefined) this.start(id, entry.startAgain);
   }
 

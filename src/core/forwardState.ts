@@ -66,8 +66,8 @@ export type ForwardEvent =
   | { readonly type: 'waking'; readonly generation: number; readonly at: number }
   /** Somebody waits for the next try. */
   | { readonly type: 'wanted'; readonly generation: number; readonly at: number }
-  /** Without a failure its destination was reached, or one of those that it has, unless it `provesNothing`. */
-  | { readonly type: 'destination'; readonly generation: number; readonly at: number; readonly failure: Failure | undefined; readonly provesNothing?: true }
+  /** Without a failure its destination was reached, or one of those that it has. */
+  | { readonly type: 'destination'; readonly generation: number; readonly at: number; readonly failure: Failure | undefined }
   | { readonly type: 'checked'; readonly generation: number; readonly at: number; readonly check: HealthCheck; readonly outcome: CheckOutcome }
   | { readonly type: 'lost'; readonly generation: number; readonly at: number; readonly failure: Failure; readonly retryAt?: number; readonly isUnbound?: boolean }
   | { readonly type: 'stop'; readonly generation: number; readonly at: number; readonly drainUntil?: number }

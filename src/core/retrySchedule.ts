@@ -8,12 +8,15 @@ const WINDOW_MS = 10 * 60_000;
 export class RetrySchedule {
   /** For when the last tries were put down, the oldest first. */
   #tries: number[] = [];
+  /** Those of `nextIn`, which ask no server anything. */
+  #closeTries: number[] = [];
   /** Failures since it was up. */
   #failures = 0;
 
   /** As if it had never been tried. */
   reset(): void {
     this.#tries = [];
+    this.#closeTries = [];
     this.#failures = 0;
   }
 
@@ -42,9 +45,12 @@ export class RetrySchedule {
     return this.#putDown(now, Math.max(backoffMs(this.#failures, chance), this.#roomInMs(now)));
   }
 
-  /** As `next`, for what is waited for so long and no longer; undefined when that is one try too many. */
+  /** As `next`, for what another window is about to let go, so long and no longer; undefined when that is one try too many. */
   nextIn(now: number, delayMs: number): number | undefined {
-    return this.#roomInMs(now) > delayMs ? undefined : this.#putDown(now, delayMs);
+    this.#closeTries = this.#closeTries.filter((at) => now - at < WINDOW_MS);
+    if (this.#closeTries.length >= MAX_TRIES) return undefined;
+    this.#closeTries.push(now + delayMs);
+    return delayMs;
   }
 
   /** Makes the try that is waited for come at an earlier time; false where half of them are used up, and later ones need the rest. */

@@ -55,6 +55,9 @@ export class FailureLog implements Disposable {
         this.#onListening(id, state, before);
         return;
       case 'idle':
+        // One that could not be woken rests with what went wrong.
+        if (state.complaint === undefined) this.#forget(id);
+        return;
       case 'stopped':
       case 'elsewhere':
         this.#forget(id);
@@ -70,6 +73,8 @@ export class FailureLog implements Disposable {
   #onRetrying(id: string, failure: Failure): void {
     this.#write(this.#down.has(id) ? 'debug' : 'warn', id, causeOf(failure));
     this.#down.add(id);
+    // What is said of the destination when it is up again is news.
+    this.#complaints.delete(id);
   }
 
   #onListening(id: string, { complaint }: Listening, before: ForwardState): void {
@@ -77,7 +82,7 @@ export class FailureLog implements Disposable {
     if (complaint === undefined) {
       if (told?.isOpen !== true || before.phase !== 'listening') return;
       this.#complaints.set(id, { ...told, isOpen: false });
-      this.#write('info', id, 'the destination is well again');
+      this.#write('info', id, `no longer: ${told.code}`);
       return;
     }
     const { failure, at } = complaint;

@@ -215,7 +215,7 @@ export class PlaneRunner implements ForwardRunner, Disposable {
     const spec = this.#runs.get(id)?.definition.spec;
     const complaint = failure !== undefined && spec !== undefined && isProxy(spec) ? complaintOfProxy(failure, spec) : failure;
     if (spec !== undefined && failure !== undefined && complaint === undefined) this.#log.write('debug', `${formatForward(spec)}: ${failure.code}: ${failure.detail}`);
-    this.#emit(id, { type: 'destination', at: this.#clock.now(), generation, failure: complaint, ...(failure !== undefined && complaint === undefined ? { provesNothing: true } : {}) });
+    else this.#emit(id, { type: 'destination', at: this.#clock.now(), generation, failure: complaint });
   }
 
   #tellWatching(): void {

@@ -58,6 +58,8 @@ function ageOf(state: ForwardState, now: number): string {
   const downSince = downSinceOf(state);
   // For how long it has not been up says more than since when it has been at this try.
   if (downSince !== undefined) return now - downSince < AGE_STEP_MS ? `, down for ${formatDuration(now - downSince)}` : '';
+  // Behind a failure with its own age, another one would seem to be that.
+  if (state.phase === 'idle' && state.complaint !== undefined) return '';
   return 'since' in state ? `, for ${formatDuration(now - state.since)}` : '';
 }
 

@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SshHop } from '../../src/core/sshTarget.ts';
+import { through } from '../support/badServers.ts';
 import { ControlSide } from '../support/controlSide.ts';
 import { FaultCheck } from '../support/faultCheck.ts';
 import { MeasuredTable } from '../support/measuredTable.ts';
@@ -70,6 +72,28 @@ describe('a server', () => {
     await check.shows({ phase: 'failed', cause: 'host-not-found', names: 'no-such-host.invalid' });
     await check.ends(table, 'a name that does not exist');
     await control.close();
+  });
+
+  it('whose name has moved to another address is found there by the next try', async () => {
+    const inFront = (host: string, port = 0): Promise<TestServer> => serve(through(sshd, (chunk) => chunk), port, host);
+    const before = await inFront('127.0.0.2');
+    const addresses = folder.join('addresses');
+    await writeFile(addresses, before.host);
+    process.env['CULVERT_TEST_ADDRESSES'] = addresses;
+    const control = await over({ host: 'addresses.test', port: before.port });
+    delete process.env['CULVERT_TEST_ADDRESSES'];
+    const port = await control.forward('a', echo);
+    const check = await FaultCheck.begin(control);
+    const after = await inFront('127.0.0.3', before.port);
+    await writeFile(addresses, after.host);
+    await before.close();
+    await check.heals();
+    const client = await dial(port);
+    client.end('hello');
+    expect((await readAll(client)).toString()).toBe('hello');
+    await check.ends(table, 'a name that has moved');
+    await control.close();
+    await after.close();
   });
 
   it.runIf(canCreateNetworkNamespace())('with a dead IPv6 address and a live IPv4 one is reached by that', async () => {

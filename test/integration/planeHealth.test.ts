@@ -206,7 +206,7 @@ describe('a forward whose health is checked in the background', () => {
     const before = control.model.get('a')?.provedAt ?? Infinity;
     await eventually(() => (control.model.get('a')?.provedAt ?? 0) > before);
     const forward = formatForward(spec);
-    expect(lines.filter((line) => line.includes(forward))).toEqual([expect.stringMatching(/^warn .*: destination-unhealthy: .*answered 503/), `info ${forward}: the destination is well again`]);
+    expect(lines.filter((line) => line.includes(forward))).toEqual([expect.stringMatching(/^warn .*: destination-unhealthy: .*answered 503/), `info ${forward}: no longer: destination-unhealthy`]);
     expect(lines.join('\n')).toContain('GET /health?…');
     expect(lines.join('\n')).not.toContain('canary');
     await control.stop('a');

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/system/clock.ts';
 import { joinWrites } from '../../src/plane/ssh/joinedWrites.ts';
 import { eventually } from '../support/eventually.ts';
@@ -70,6 +70,20 @@ describe('writes that are joined', () => {
     socket.end('six');
     await told;
     expect(sha256(await received)).toBe(sha256(Buffer.concat([Buffer.from('one two three four five '), large, Buffer.from('six')])));
+  });
+
+  it('are one, whatever kind of bytes they are, and arrive although the socket is given up behind them', async () => {
+    const raw = await dial(server.port);
+    const write = vi.spyOn(raw, 'write');
+    const joined = joinWrites(raw, systemClock);
+    const received = readAll(await eventually(() => [...server.sockets].find((other) => other !== peer)));
+    for (const word of ['good', 'bye']) {
+      joined.write(new Uint8Array(Buffer.from(word)));
+      joined.write(Buffer.from(','));
+    }
+    joined.destroy();
+    expect((await received).toString()).toBe('good,bye,');
+    expect(write).toHaveBeenCalledTimes(1);
   });
 
   it('do no harm to a socket that is gone', async () => {

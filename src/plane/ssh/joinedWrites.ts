@@ -16,6 +16,7 @@ const FIRST_BYTES = 4 * 1024;
 export function joinWrites(socket: Socket, clock: Clock): Socket {
   const write = socket.write.bind(socket) as (...parameters: unknown[]) => boolean;
   const end = socket.end.bind(socket) as (...parameters: unknown[]) => Socket;
+  const destroy = socket.destroy.bind(socket);
   let box: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   let spare: Buffer | undefined;
   let filledBytes = 0;
@@ -42,7 +43,7 @@ export function joinWrites(socket: Socket, clock: Clock): Socket {
   };
   const join = (...parameters: unknown[]): boolean => {
     const [piece, ...others] = parameters;
-    if (!Buffer.isBuffer(piece) || others.length > 0 || piece.length > BOX_BYTES) {
+    if (!(piece instanceof Uint8Array) || others.length > 0 || piece.length > BOX_BYTES) {
       flush();
       return write(...parameters);
     }
@@ -62,5 +63,10 @@ export function joinWrites(socket: Socket, clock: Clock): Socket {
     flush();
     return end(...parameters);
   };
-  return Object.assign(socket, { write: join, end: endBehind });
+  const destroyBehind = (error?: Error): Socket => {
+    // ssh2 says goodbye before it gives up; behind a failure of the socket nothing arrives.
+    if (error === undefined) flush();
+    return destroy(error);
+  };
+  return Object.assign(socket, { write: join, end: endBehind, destroy: destroyBehind });
 }

@@ -39,9 +39,24 @@ describe('when a forward is tried again', () => {
     expect(schedule.next(now, 0)).toBe(601_000 - 20_000);
     expect(schedule.canHurry(now)).toBe(false);
     expect(schedule.canHurry(HOUR_MS + 601_000)).toBe(true);
-    expect(schedule.nextIn(now, 200)).toBeUndefined();
     schedule.reset();
     expect(schedule.next(now, 0)).toBe(1_000);
+  });
+
+  it('is not put off by what waited for another window, which is tried as often by itself', () => {
+    const schedule = new RetrySchedule();
+    const waits = Array.from({ length: 21 }, (_, index) => schedule.nextIn(index * 200, 200));
+    expect(waits).toEqual([...Array.from({ length: 20 }, () => 200), undefined]);
+    expect(schedule.next(5_000, 0)).toBe(1_000);
+    expect(schedule.nextIn(600_000 + 4_200, 200)).toBe(200);
+  });
+
+  it('comes sooner for somebody who waits, as long as half of them are left for later', () => {
+    const schedule = new RetrySchedule();
+    for (let round = 0; round < 10; round += 1) schedule.next(round * 1_000, 0);
+    expect(schedule.bringForward(9_500)).toBe(true);
+    schedule.next(10_000, 0);
+    expect(schedule.bringForward(10_500)).toBe(false);
   });
 
   it('is no further away than ten minutes where the time of day was set back', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FailureCode } from '../../../src/core/failure.ts';
 import { FailureLog } from '../../../src/ui/failureLog.ts';
-import { definition, PERSISTENT, setup as setupModel } from '../core/modelSetup.ts';
+import { BOUND, definition, PERSISTENT, setup as setupModel } from '../core/modelSetup.ts';
 import { FakeLog, LOCAL } from './samples.ts';
 
 /** A model whose forward listens, and what is written about it. */
@@ -70,7 +70,7 @@ describe('the log of failures', () => {
     // What a health check has found is taken back by a check alone.
     expect(told()).toEqual([`warn ${FORWARD}: destination-refused: for destination-refused`, `warn ${FORWARD}: destination-unhealthy: for destination-unhealthy`, `warn ${FORWARD}: destination-refused: for destination-refused`]);
     complain();
-    expect(told().slice(3)).toEqual([`info ${FORWARD}: the destination is well again`]);
+    expect(told().slice(3)).toEqual([`info ${FORWARD}: no longer: destination-refused`]);
   });
 
   it('has two lines a minute at most for a destination that comes and goes', () => {
@@ -81,6 +81,30 @@ describe('the log of failures', () => {
     clock.advance(60_000);
     flap();
     expect(told()).toHaveLength(4);
+  });
+
+  it('tells of a destination that is still ill when the tunnel is up again', () => {
+    const { complain, lose, untilRetry, comeUp, told } = setup();
+    complain('destination-refused');
+    lose();
+    untilRetry();
+    comeUp();
+    complain('destination-refused');
+    expect(told().map((line) => line.split(': ')[1])).toEqual(['destination-refused', 'connection-lost', 'up again', 'destination-refused']);
+  });
+
+  it('has one line for an outage in which clients wake what is on demand again and again', () => {
+    const { say, lose, untilRetry, comeUp, told } = setup();
+    for (let client = 0; client < 3; client += 1) {
+      say({ type: 'idle' });
+      say({ type: 'waking' });
+      lose('connect-refused');
+      untilRetry();
+      say({ type: 'bound', bound: BOUND });
+    }
+    expect(told()).toEqual([`warn ${FORWARD}: connect-refused: connect-refused`]);
+    comeUp();
+    expect(told().slice(1)).toEqual([`info ${FORWARD}: up again`]);
   });
 
   it('leaves a tunnel that breaks while somebody is being connected to the one line that tells of that', () => {

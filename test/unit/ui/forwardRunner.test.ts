@@ -24,7 +24,7 @@ describe('a connection of a proxy that did not reach what it asked for', () => {
     await turn();
     host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: failure(code, { destination: 'db:5432' }) } });
     const complaint = isTold ? { code, context: { destination: 'db:5432', isProxy: true } } : undefined;
-    expect(events).toMatchObject([{ event: { type: 'destination', generation: 1, failure: complaint } }]);
+    expect(events).toMatchObject(isTold ? [{ event: { type: 'destination', generation: 1, failure: complaint } }] : []);
   });
 
   it.each<FailureCode>(['too-many-connections', 'too-much-queued', 'too-many-open-files'])('is told of the forward where there was no room for it, whatever it asked for: %s', async (code) => {
@@ -40,7 +40,7 @@ describe('a connection of a proxy that did not reach what it asked for', () => {
     runner.start(define('a', { spec: REMOTE_DYNAMIC }), 1);
     await turn();
     host.events.fire({ name: 'destination', payload: { id: 'a', generation: 1, failure: failure('forwarding-prohibited', { destination: 'db:5432' }) } });
-    expect(events).toMatchObject([{ event: { type: 'destination', failure: undefined } }]);
+    expect(events).toEqual([]);
   });
 });
 
