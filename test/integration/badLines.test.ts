@@ -81,12 +81,13 @@ describe('a server', () => {
     await writeFile(addresses, before.host);
     process.env['CULVERT_TEST_ADDRESSES'] = addresses;
     const control = await over({ host: 'addresses.test', port: before.port });
-    delete process.env['CULVERT_TEST_ADDRESSES'];
     const port = await control.forward('a', echo);
+    delete process.env['CULVERT_TEST_ADDRESSES'];
     const check = await FaultCheck.begin(control);
     const after = await inFront('127.0.0.3', before.port);
     await writeFile(addresses, after.host);
     await before.close();
+    await check.shows({ phase: 'retrying', cause: 'connection-lost' });
     await check.heals();
     const client = await dial(port);
     client.end('hello');

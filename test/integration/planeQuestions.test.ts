@@ -12,7 +12,7 @@ import { SocketFiles } from '../../src/system/socketFile.ts';
 import { socketHandlers } from '../../src/ui/socketHandlers.ts';
 import { generateHostKey } from '../tools/hostKey.mjs';
 import { eventually } from '../support/eventually.ts';
-import { FakeClock } from '../support/fakeClock.ts';
+import { FakeClockOfRealTurns, type FakeClock } from '../support/fakeClock.ts';
 import { identityOf, targetOf } from '../support/planeTargets.ts';
 import { createSshKey, type SshKeyFile } from '../support/sshKeys.ts';
 import { createTemporaryFolder, type TemporaryFolder } from '../support/temporaryFolder.ts';
@@ -29,7 +29,7 @@ let cleanUp: (() => void)[];
 
 beforeEach(async () => {
   folder = await createTemporaryFolder('questions');
-  clock = new FakeClock();
+  clock = new FakeClockOfRealTurns();
   happened = [];
   cleanUp = [];
 });

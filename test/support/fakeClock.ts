@@ -1,5 +1,6 @@
 import { onDispose, type Disposable } from '../../src/core/lifecycle.ts';
 import type { Clock } from '../../src/core/ports.ts';
+import { systemClock } from '../../src/system/clock.ts';
 
 interface Timer {
   readonly at: number;
@@ -58,5 +59,12 @@ export class FakeClock implements Clock {
     let next: Timer | undefined;
     for (const timer of this.#timers) if (next === undefined || timer.at < next.at) next = timer;
     return next;
+  }
+}
+
+/** One whose time stands still while the turns of the loop go on, for real sockets: what is due after no time at all is due in the next. */
+export class FakeClockOfRealTurns extends FakeClock {
+  override after(delayMs: number, action: () => void): Disposable {
+    return delayMs <= 0 ? systemClock.after(0, action) : super.after(delayMs, action);
   }
 }
