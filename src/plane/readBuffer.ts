@@ -89,7 +89,9 @@ export class ReadBuffer {
   #count(length: number): number {
     if (this.#fixedBytes !== undefined) return 1;
     const size = this.#current.length;
-    const read = this.#company.count(length < size && size <= SHARED_BYTES);
+    // What ends a burst of a bulk transfer is large all the same: it would keep that transfer company of its own.
+    const isSmall = size <= SHARED_BYTES && (this.#own === undefined ? length < size : length * 8 < size);
+    const read = this.#company.count(isSmall);
     const distance = read - this.#lastRead;
     this.#lastRead = read;
     return distance;

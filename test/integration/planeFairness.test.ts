@@ -30,7 +30,7 @@ interface Bulk {
 
 type Connect = () => Promise<Socket>;
 
-describe.each<RouteKind>(['relay', 'plain relay', 'local', 'plain local', 'dynamic', 'remote'])('bulk transfers of a %s', (kind) => {
+describe.each<RouteKind>(['relay', 'plain relay', 'local', 'dynamic', 'remote'])('bulk transfers of a %s', (kind) => {
   let route: Route;
   let peers: Peers;
 

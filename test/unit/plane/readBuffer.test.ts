@@ -27,6 +27,16 @@ describe('a read buffer', () => {
     expect(buffer.take(100).buffer).toBe(current.buffer);
   });
 
+  it('grows for one whose bursts end with a read that is not full', () => {
+    const buffer = new ReadBuffer(new ReadingCompany());
+    fill(buffer);
+    for (let burst = 0; burst < 40; burst += 1) {
+      if (buffer.current.length === 64 * KiB) for (const length of [47_598, 17_408]) buffer.take(length);
+      fill(buffer, 9);
+    }
+    expect(buffer.current.length).toBe(1024 * KiB);
+  });
+
   it('takes small turns while somebody exchanges small things, and large ones again a while after', () => {
     const company = new ReadingCompany();
     const [bulk, small] = [new ReadBuffer(company), new ReadBuffer(company)];
