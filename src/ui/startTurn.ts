@@ -11,7 +11,7 @@ import { isShared } from './sharedForwards.ts';
  */
 export async function awaitTurn({ id, spec }: ForwardDefinition, model: ForwardModel, windows: Pick<OtherWindows, 'precedes'>): Promise<void> {
   const state = model.get(id)?.state;
-  // Whoever has tried before, or holds the port, is the one that the others wait for.
-  if (!isShared(spec) || state?.phase !== 'starting' || state.attempt > 1 || state.bound !== undefined) return;
+  // Whoever has had it or tried before, or holds the port, is the one that the others wait for.
+  if (!isShared(spec) || state?.phase !== 'starting' || state.outage !== undefined || state.bound !== undefined) return;
   if (await windows.precedes(formatForward(spec), state.since)) throw new ForwardError('running-elsewhere', 'another window of the editor runs it, or starts it already', { context: { ...spec.listen } });
 }

@@ -227,7 +227,7 @@ function isBound({ running }: WindowRun): boolean {
 /** Of two that start for the first time, it is the earlier one; the process decides between those of the same millisecond. */
 function isBefore(running: ToldState, pid: number, since: number): boolean {
   if (!isActive(running) || running.phase === 'stopping') return false;
-  if (running.phase !== 'starting' || running.bound !== undefined || running.attempt > 1) return true;
+  if (running.phase !== 'starting' || running.bound !== undefined || running.outage !== undefined) return true;
   return running.since < since || (running.since === since && pid < process.pid);
 }
 

@@ -29,14 +29,15 @@ describe('the turn of a window', () => {
     expect(asked).toEqual([]);
   });
 
-  it.each(['it listens', 'it has been tried before', 'it was stopped'])('has come, or does not matter: %s', async (how) => {
-    const { wait, asked, model, say, clock } = setup();
+  it.each(['it listens', 'it has been tried before', 'it was up', 'it was stopped'])('has come, or does not matter: %s', async (how) => {
+    const { wait, asked, model, say, comeUp, clock } = setup();
     if (how === 'it listens') say('a', { type: 'bound', bound: BOTH_LOOPBACKS });
     else if (how === 'it was stopped') model.stop('a');
     else {
-      say('a', { type: 'lost', failure: failure('connect-timeout') });
+      if (how === 'it was up') comeUp('a');
+      say('a', { type: 'lost', failure: failure('connect-timeout'), isUnbound: true });
       clock.advance(2_000);
-      expect(model.get('a')?.state).toMatchObject({ phase: 'starting', attempt: 2 });
+      expect(model.get('a')?.state).toMatchObject({ phase: 'starting', bound: undefined, attempt: how === 'it was up' ? 1 : 2 });
     }
     await wait();
     expect(asked).toEqual([]);
