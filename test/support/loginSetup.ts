@@ -1,5 +1,5 @@
 import type { SecretQuestion } from '../../src/protocol/messages.ts';
-import { PlaneClient } from './planeClient.ts';
+import { closePlane, PlaneClient } from './planeClient.ts';
 import { trusting } from './planeTargets.ts';
 import { Sshd, type SshdOptions } from './sshd.ts';
 import { createTemporaryFolder, type TemporaryFolder } from './temporaryFolder.ts';
@@ -31,11 +31,6 @@ export class LoginSetup {
   }
 
   async close(): Promise<void> {
-    try {
-      await this.plane.close();
-    } finally {
-      await this.server?.stop();
-      await this.folder.remove();
-    }
+    await closePlane(this.plane, this.server, this.folder);
   }
 }

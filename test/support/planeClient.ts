@@ -14,6 +14,8 @@ import { socketHandlers } from '../../src/ui/socketHandlers.ts';
 import { eventually } from './eventually.ts';
 import { planeBundle } from './planeBundle.ts';
 import { fixed, here } from './poles.ts';
+import type { Sshd } from './sshd.ts';
+import type { TemporaryFolder } from './temporaryFolder.ts';
 
 const LOOPBACK: HostPort = { host: '127.0.0.1', port: 0 };
 
@@ -169,5 +171,15 @@ export class PlaneClient {
     const handler = this.answers[method] as Handlers<ControlRequests>[K] | undefined;
     if (handler === undefined) throw new ForwardError('internal', `the test does not answer ${method}`);
     return handler(params, signal);
+  }
+}
+
+/** Ends a plane, then the server that it logged in to, and their files, whatever happens to the one before. */
+export async function closePlane(plane: PlaneClient, server: Sshd | undefined, folder: TemporaryFolder): Promise<void> {
+  try {
+    await plane.close();
+  } finally {
+    await server?.stop();
+    await folder.remove();
   }
 }

@@ -5,7 +5,7 @@ import { isSocketPath, type Endpoint, type HostPort } from '../../src/core/addre
 import type { SshTarget } from '../../src/core/sshTarget.ts';
 import type { ListenPole, StartForward } from '../../src/protocol/messages.ts';
 import { planeBundleOfOtherSsh2 } from './planeBundle.ts';
-import { PlaneClient, type StartedForward } from './planeClient.ts';
+import { closePlane, PlaneClient, type StartedForward } from './planeClient.ts';
 import { hopTo, identityOf, targetOf, trusting } from './planeTargets.ts';
 import { asked, fixed, here, hereAt, onServer } from './poles.ts';
 import { dialSocks5 } from './socksClient.ts';
@@ -104,12 +104,7 @@ export class Route {
   }
 
   async close(): Promise<void> {
-    try {
-      await this.plane.close();
-    } finally {
-      await this.server?.stop();
-      await this.folder.remove();
-    }
+    await closePlane(this.plane, this.server, this.folder);
   }
 }
 
